@@ -1,0 +1,39 @@
+# The commands of this project. `make demo` and `make test` need nothing but Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench format clean
+
+demo: $(VENV)/installed ## install, then the shipped example from file to proven model
+	$(BIN)/tunewright demo
+
+test: $(VENV)/installed-test ## everything; tests that need absent data or programs skip with the reason
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-test ## style, types, layers
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy -p tunewright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-test ## the measurements of docs and README, one after the other
+	$(BIN)/python benchmarks/first_run.py
+
+format: $(VENV)/installed-test
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+# torch comes first and by plain pip: another package would pull a build with gigabytes of CUDA.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist

@@ -1,0 +1,1 @@
+"""No torch, no transformers: values, plan, run folder, errors, events, machine."""

@@ -1,0 +1,133 @@
+"""What happens while it happens: events, and who listens to them.
+
+In: frozen events. Out: lines of events.jsonl, or calls of trackers. Its own file because the training loop yields
+events and knows nobody who listens; a tracker is a function that takes an event.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tunewright.core.files import cannot_write, json_text
+
+
+@dataclass(frozen=True, slots=True)
+class StageEvent:
+    """A stage begins, ends, or is skipped because its result is there."""
+
+    stage: str
+    status: str
+    """started, done, skipped, refused, failed."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteEvent:
+    """One sentence a person should read now."""
+
+    text: str
+    level: str = "info"
+    """info or warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """Long work: how far it is."""
+
+    what: str
+    done: int
+    total: int
+    unit: str = "rows"
+    rate: str = ""
+    """As printed: 512 tokens/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """One optimizer step."""
+
+    step: int
+    n_steps: int
+    epoch: float
+    loss_nats: float
+    """Mean over the step's targets (tokens, or rows when classifying)."""
+    n_targets: int
+    n_tokens: int
+    """Real tokens of the step, without padding."""
+    learning_rate: float
+    grad_norm: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationEvent:
+    """One pass over the validation rows."""
+
+    step: int
+    loss_nats: float
+    n_targets: int
+    score: float
+    """classify: accuracy; otherwise nan."""
+    is_best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewEvent:
+    """A rival's score, known before training starts."""
+
+    system: str
+    metric: str
+    value: float
+    ci95: tuple[float, float]
+    n: int
+    seconds: float
+
+
+Event = StageEvent | NoteEvent | ProgressEvent | StepEvent | ValidationEvent | PreviewEvent
+Tracker = Callable[[Event], None]
+
+
+def null_tracker(event: Event) -> None:
+    """Listens to nothing; the default, so that no caller asks whether somebody listens."""
+
+
+def tee(*trackers: Tracker) -> Tracker:
+    """One tracker that tells all of them, in order."""
+
+    def tell(event: Event) -> None:
+        for tracker in trackers:
+            tracker(event)
+
+    return tell
+
+
+@contextmanager
+def jsonl_tracker(path: Path) -> Iterator[Tracker]:
+    """Appends every event but progress as one line: {"time": seconds since 1970, "event": name, ...}.
+
+    Each line is flushed, so that a killed run keeps what it told; a torn last line is possible and readers skip it.
+    Raises RunError when the file cannot be written.
+    """
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+    def write(event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            return
+        line = {"time": round(time.time(), 3), "event": type(event).__name__, **asdict(event)}
+        try:
+            file.write(json_text(line, indent=None) + "\n")
+            file.flush()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    try:
+        yield write
+    finally:
+        file.close()

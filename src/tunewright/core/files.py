@@ -1,0 +1,104 @@
+"""Writing so that a half file never looks whole, and fingerprints of what was read.
+
+In: bytes, text, JSON-able values, paths. Out: files that appear complete or not at all; hex digests.
+Its own file because every stage writes this way and a full disk must read the same everywhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.errors import RunError
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; it takes the name when the block ends well and vanishes when it does not.
+
+    Raises RunError for a full disk or a folder that cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        remove(temporary)
+
+
+def cannot_write(path: Path, error: OSError) -> RunError:
+    """The error a person can act on."""
+    if error.errno == errno.ENOSPC:
+        return RunError("the disk is full", where=str(path), fix="free some space and run the same command again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return RunError("this place cannot be written", where=str(path), fix="use --runs-dir DIR for another folder")
+    return RunError(f"writing failed: {error.strerror or error}", where=str(path))
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Dataclasses become objects, nan and infinities become null (JSON has no word for them)."""
+    write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Any, *, indent: int | None = 1) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):  # numpy scalars, without importing numpy
+        return _plain(value.item())
+    return value
+
+
+def digest(value: Any) -> str:
+    """Fingerprint of plain values: equal values, equal digest, in every process."""
+    text = json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Fingerprint of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def code_digest(packages: Sequence[str]) -> str:
+    """Fingerprint of our own source below src/tunewright/<package>: changed code makes changed folders."""
+    root = Path(__file__).parents[1]
+    files = sorted(path for package in packages for path in (root / package).rglob("*.py"))
+    return digest({str(path.relative_to(root)): file_digest(path) for path in files})

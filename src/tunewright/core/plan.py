@@ -1,0 +1,261 @@
+"""The plan: every decision a user can make, with its unit and range.
+
+In: nothing or a nested dict of values. Out: a frozen Plan; whatever is left out is AUTO, which means "choose for me".
+Its own file because defaults, names and ranges live in one place. `resolve` replaces every AUTO before work starts,
+so code below the pipeline reads plain values of the stated type.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tunewright.core.values import Action, Task
+
+
+class Auto:
+    """ "Choose for me": the one value that a plan may hold and a resolved plan may not."""
+
+    _only: Auto | None = None
+
+    def __new__(cls) -> Auto:
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only
+
+    def __repr__(self) -> str:
+        return "auto"
+
+    def __deepcopy__(self, memo: object) -> Auto:
+        return self
+
+    def __reduce__(self) -> tuple[type[Auto], tuple[()]]:
+        return Auto, ()
+
+
+AUTO: Any = Auto()
+"""Typed Any so that fields keep the type they have once resolved."""
+
+
+def is_auto(value: object) -> bool:
+    return isinstance(value, Auto)
+
+
+class Section(BaseModel):
+    """A frozen group of fields; unknown keys are errors, the word auto means "choose for me"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_auto_out(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if not (value == "auto" or is_auto(value))}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_bool_for_numbers(cls, value: Any, info: Any) -> Any:
+        annotation = str(cls.model_fields[info.field_name].annotation)
+        if isinstance(value, bool) and "bool" not in annotation and annotation not in ("Any", "typing.Any"):
+            raise ValueError("a number or text is expected here, not yes/no (quote the word if you mean the text)")
+        return value
+
+    def with_(self, **changes: Any) -> Self:
+        """A checked copy with these fields changed."""
+        return type(self).model_validate({**{n: getattr(self, n) for n in type(self).model_fields}, **changes})
+
+
+class ModelPlan(Section):
+    name: str = AUTO
+    """Hugging Face id, local folder, or starter:NAME. Left out: chosen by `select`."""
+    revision: str = "main"
+    """Branch, tag or commit of a Hugging Face id."""
+    dtype: Literal["float32", "bfloat16"] = AUTO
+    """Type of the matrix products; trained weights and optimizer state stay float32."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model. Only for models whose code you have read."""
+
+
+class SelectPlan(Section):
+    candidates: tuple[str, ...] = AUTO
+    """Models to choose among; left out: the starter models."""
+    race: bool = AUTO
+    """Train candidates briefly and compare (not in this version: the choice is by facts)."""
+    budget: str = AUTO
+    """Time that the selection may take, as in 20min."""
+
+
+class DataPlan(Section):
+    train: str | tuple[str, ...] = AUTO
+    """File or files of examples, relative to the plan."""
+    validation: str | tuple[str, ...] | None = AUTO
+    """Held out to choose the best checkpoint; left out: split from train."""
+    test: str | tuple[str, ...] | None = AUTO
+    """Held out to measure; left out: split from train."""
+    format: Literal["csv", "tsv", "json", "jsonl", "parquet", "txt"] = AUTO
+    """File format; left out: from name and content."""
+    text_column: str | None = AUTO
+    label_column: str | None = AUTO
+    prompt_column: str | None = AUTO
+    completion_column: str | None = AUTO
+    messages_column: str | None = AUTO
+    group_column: str | None = AUTO
+    """Rows with the same value here (a patient, a conversation) stay on one side of every split."""
+    system: str | None = None
+    """System message put before every conversation that has none."""
+    limit: int | None = Field(default=None, ge=1)
+    """Use at most this many train rows, drawn by seed."""
+
+
+class PreparePlan(Section):
+    actions: dict[str, Action] = Field(default_factory=dict)
+    """What to do about a finding: check name to report, fix, drop or refuse."""
+    validation_fraction: float = Field(default=AUTO, gt=0, lt=1)
+    """Share of train held out when no validation file is given."""
+    test_fraction: float = Field(default=AUTO, gt=0, lt=1)
+    """Share of train held out when no test file is given."""
+    max_length: int = Field(default=AUTO, ge=8)
+    """Tokens a row may have; longer rows are cut and counted."""
+    review: str | None = None
+    """A review.csv with a person's decisions (not in this version)."""
+
+
+class TrainPlan(Section):
+    method: Literal["full", "lora", "head"] = AUTO
+    """full: every weight. lora: low-rank adapters. head: only the classification head."""
+    layers: Literal["all", "auto"] | str | tuple[int, ...] = AUTO
+    """Blocks that change: all, last:4, or a list of indices from 0."""
+    lora_r: int = Field(default=AUTO, ge=1, le=1024)
+    lora_alpha: float = Field(default=AUTO, gt=0)
+    lora_dropout: float = Field(default=AUTO, ge=0, lt=1)
+    target_modules: str | tuple[str, ...] = AUTO
+    """all-linear, or names of modules."""
+    use_rslora: bool = False
+    use_dora: bool = False
+    adapter: dict[str, Any] | None = None
+    """Any peft config by its own field names, `peft_type` included; replaces the lora fields."""
+    learning_rate: float = Field(default=AUTO, gt=0, lt=10)
+    """Peak rate after warm-up."""
+    epochs: float = Field(default=AUTO, gt=0, le=1000)
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after this many optimizer steps; wins over epochs."""
+    batch_size: int = Field(default=AUTO, ge=1)
+    """Rows in one forward pass."""
+    gradient_accumulation_steps: int = Field(default=1, ge=1)
+    """Forward passes to one optimizer step."""
+    warmup_ratio: float = Field(default=AUTO, ge=0, lt=1)
+    """Share of the steps in which the rate rises."""
+    weight_decay: float = Field(default=AUTO, ge=0)
+    lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this length. Source: Pascanu et al. 2013; 1.0 as in transformers."""
+    packing: bool = AUTO
+    """Several rows in one sequence (not in this version: rows are batched by length)."""
+    save_steps: int = Field(default=AUTO, ge=1)
+    """Optimizer steps between checkpoints."""
+    eval_steps: int = Field(default=AUTO, ge=1)
+    """Optimizer steps between validations."""
+    patience: int | None = Field(default=AUTO, ge=1)
+    """Stop after this many validations without a better one; null: never."""
+
+
+class EvaluatePlan(Section):
+    systems: tuple[str, ...] = AUTO
+    """Who is compared: tuned, base, majority, tfidf, linear_probe ..."""
+    metrics: tuple[str, ...] = AUTO
+    """Which numbers are reported; left out: all of the task."""
+    primary_metric: str = AUTO
+    """The number the verdict is about."""
+    seeds: int = Field(default=1, ge=1, le=20)
+    """Trainings with different seeds (not in this version: 1)."""
+    max_new_tokens: int = Field(default=AUTO, ge=1)
+    """Cap on a generated answer."""
+    limit: int | None = Field(default=AUTO, ge=1)
+    """Rows that answers are generated for; likelihood and labels use all rows."""
+    require: dict[str, str] | None = None
+    """Conditions that end a run with exit 6 when not met (not in this version)."""
+
+
+class ExplainPlan(Section):
+    methods: tuple[str, ...] = ()
+    rows: int = Field(default=50, ge=1)
+    """Test rows that are explained."""
+
+
+class ExportPlan(Section):
+    targets: tuple[str, ...] = ()
+    max_kl_nats: float = Field(default=0.01, gt=0)
+    """Largest mean divergence between the exported and the trained model."""
+
+
+class RunPlan(Section):
+    name: str = AUTO
+    """Folder name below the runs folder; left out: the plan's or the data's file stem."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    device: Literal["cpu", "cuda", "mps"] = AUTO
+    threads: int = Field(default=AUTO, ge=1)
+    memory_limit: str | None = None
+    """Most memory the run may use, as in 8GB; left out: what the machine has."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_plain_name(cls, value: str) -> str:
+        if not value or value in (".", "..") or any(c in value for c in '/\\\0:*?"<>|') or value != value.strip():
+            raise ValueError("a run name is one folder name: letters, digits, dots, dashes; no slashes")
+        return value
+
+
+class Plan(BaseModel):
+    """What to do, from data to evidence. Every section and every value may be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+
+    task: Task = AUTO
+    """classify (text to label), generate (prompt or messages to answer), text (raw domain text)."""
+    model: ModelPlan = ModelPlan()
+    select: SelectPlan = SelectPlan()
+    data: DataPlan = DataPlan()
+    prepare: PreparePlan = PreparePlan()
+    train: TrainPlan = TrainPlan()
+    evaluate: EvaluatePlan = EvaluatePlan()
+    explain: ExplainPlan = ExplainPlan()
+    export: ExportPlan = ExportPlan()
+    run: RunPlan = RunPlan()
+
+    def with_(self, **changes: Any) -> Self:
+        """A checked copy with these sections changed."""
+        return type(self).model_validate({**{n: getattr(self, n) for n in type(self).model_fields}, **changes})
+
+
+SECTIONS: tuple[str, ...] = tuple(name for name in Plan.model_fields if name != "task")
+
+
+def open_fields(plan: Plan) -> tuple[str, ...]:
+    """Names of the fields still left to `resolve`, as in train.learning_rate."""
+    names = ["task"] if is_auto(plan.task) else []
+    for section in SECTIONS:
+        values = getattr(plan, section)
+        names += [f"{section}.{name}" for name in type(values).model_fields if is_auto(getattr(values, name))]
+    return tuple(names)
+
+
+def plan_dict(plan: Plan, *, with_auto: bool = False) -> dict[str, Any]:
+    """The plan as plain nested values, in the plan's order; AUTO is left out or written as the word auto."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return "auto" if is_auto(value) else value
+
+    out: dict[str, Any] = {} if is_auto(plan.task) and not with_auto else {"task": plain(plan.task)}
+    for section in SECTIONS:
+        values = getattr(plan, section)
+        fields = {name: getattr(values, name) for name in type(values).model_fields}
+        kept = {name: plain(value) for name, value in fields.items() if with_auto or not is_auto(value)}
+        if kept:
+            out[section] = kept
+    return out

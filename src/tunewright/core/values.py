@@ -1,0 +1,270 @@
+"""The values that flow through the stages, all frozen.
+
+In: nothing. Out: Row, Dropped, Example, Encoded, Prediction, Score, Metric, Finding, ModelCard, Machine and the
+facts around them. Its own file because stages are strangers to each other and meet only here and in folders.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Task = Literal["classify", "generate", "text"]
+Split = Literal["train", "validation", "test"]
+Severity = Literal["info", "warning", "error"]
+Action = Literal["report", "fix", "drop", "refuse"]
+Architecture = Literal["encoder", "decoder"]
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+IGNORE = -100
+"""Marks a position that is not trained on. Source: torch cross_entropy's ignore_index default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    """system, user, assistant or tool."""
+    content: str
+    is_trained: bool = False
+    """True: the model learns to write this turn. Only assistant turns can be trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example of the user's file, cleaned; its id walks back to the line it came from."""
+
+    row_id: str
+    """`<role>:<n>`, as in `train:17`; role is the data key of the plan, n the 1-based start line (see DESIGN 5)."""
+    text: str = ""
+    """classify: what is to be labelled. text: the document. generate: empty."""
+    label: str | None = None
+    """classify only; None when the file gives none."""
+    messages: tuple[Message, ...] = ()
+    """generate only; a prompt/completion pair is a user turn and an assistant turn."""
+    group: str | None = None
+    """Rows of one group never stand on both sides of a split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that does not go on, and why. A value, not an exception: drops are counted."""
+
+    row_id: str
+    reason: str
+    """A short word: empty, duplicate, unreadable, no_label, no_answer ..."""
+    detail: str = ""
+    """What a person needs to find it: the text's beginning, or the row it repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know about the data, with what to do about it."""
+
+    check: str
+    """The check's name, the key in `prepare.actions`."""
+    severity: Severity
+    message: str
+    row_ids: tuple[str, ...] = ()
+    suggestion: str = ""
+    """Ends with a command or a plan line that can be copied."""
+    action: Action = "report"
+    """What was done about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row as the task sees it: text with a class, or turns with the trained ones marked."""
+
+    row_id: str
+    text: str = ""
+    label_index: int | None = None
+    """Position in the sorted label names; None when the row has no label or one unseen in train."""
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An example as the model sees it."""
+
+    row_id: str
+    ids: tuple[int, ...]
+    trained: tuple[bool, ...]
+    """True where this token is a target: the model learns to predict it from the tokens before it."""
+    label_index: int | None = None
+    n_cut: int = 0
+    """Tokens left out to stay within max_length."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class LossSum:
+    """Total loss and how many targets it covers: sums add up, means do not."""
+
+    nats: float = 0.0
+    n_tokens: int = 0
+
+    def __add__(self, other: LossSum) -> LossSum:
+        return LossSum(self.nats + other.nats, self.n_tokens + other.n_tokens)
+
+    @property
+    def mean_nats(self) -> float:
+        """nats per target; nan when there is none."""
+        return self.nats / self.n_tokens if self.n_tokens else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one system answered for one row."""
+
+    row_id: str
+    system: str
+    """tuned, base, majority, tfidf, linear_probe ..."""
+    answer: str = ""
+    """classify: the label. generate: the text. text: empty."""
+    reference: str = ""
+    probabilities: tuple[float, ...] = ()
+    """classify: one per label, in label order, summing to 1; empty when the system has none."""
+    is_stopped: bool | None = None
+    """generate: the model ended the answer itself before the cap; None when nothing was generated."""
+    n_tokens: int = 0
+    """Tokens generated."""
+    reference_nats: float = math.nan
+    """Total negative log-likelihood of the reference, natural log; nan when not computed."""
+    reference_bytes: int = 0
+    """UTF-8 bytes those nats cover."""
+    is_end_argmax: bool | None = None
+    """generate: at the reference's true end the end token is the model's first choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number for one row."""
+
+    row_id: str
+    system: str
+    metric: str
+    value: float
+    """nan when it cannot be said for this row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that knows its unit, its n, its interval and how it was made."""
+
+    value: float
+    """nan with n = 0 when there is no data, never 0."""
+    n: int
+    unit: str
+    signature: str
+    """How it was made, so that two reports can be compared: name, options, library, interval method."""
+    ci95: tuple[float, float] = (math.nan, math.nan)
+    is_higher_better: bool = True
+    reason: str = ""
+    """Why it is nan."""
+
+
+Verdict = Literal["better", "worse", "not distinguishable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """System a against system b on the same rows."""
+
+    a: str
+    b: str
+    metric: str
+    difference: float
+    """a minus b, in the metric's unit."""
+    ci95: tuple[float, float]
+    p_value: float
+    test: str
+    verdict: Verdict
+    """Of a: better means better in the metric's own direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Facts of a checkpoint, read from its config and headers without loading it."""
+
+    name: str
+    """As the plan names it."""
+    path: str
+    """The local folder; empty when it is not on this machine."""
+    architecture: Architecture
+    model_type: str
+    """transformers' model_type: bert, llama, qwen3 ..."""
+    n_parameters: int
+    n_layers: int
+    hidden_size: int
+    n_heads: int
+    vocabulary_size: int
+    context_tokens: int
+    licence: str
+    """An SPDX id or the card's own word; `unknown` when the folder states none."""
+    has_chat_template: bool
+    n_key_value_heads: int = 0
+    head_size: int = 0
+    intermediate_size: int = 0
+    is_gated_mlp: bool = False
+    is_tied: bool = False
+    """Input and output embedding share their weights."""
+    n_embedding_parameters: int = 0
+    dtype: str = "float32"
+    languages: tuple[str, ...] = ()
+    """ISO 639-1; empty when unknown."""
+    fingerprint: str = ""
+    """Of the files: names, sizes, headers and sampled content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine can do. Facts are read, rates are measured; neither is hashed into a fingerprint."""
+
+    system: str
+    processor: str
+    n_cores: int
+    """Cores this process may use."""
+    memory_bytes: int
+    memory_available_bytes: int
+    has_bf16: bool
+    """The cores multiply bfloat16 in hardware (avx512_bf16, amx_bf16, Arm bf16)."""
+    accelerator: str = ""
+    """Name of the first GPU; empty for none."""
+    accelerator_memory_bytes: int = 0
+    matrix_flops: float = math.nan
+    """Measured floating-point operations a second in a large matrix product, in the training dtype."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A decision that the user left open, and why it fell this way."""
+
+    field: str
+    """As in the plan: train.learning_rate."""
+    value: Any
+    reason: str
+    """Names the fact, the number and the rejected alternative."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What resolve and select need to know of the rows, and nothing more."""
+
+    task: Task
+    n_rows: dict[str, int]
+    """Kept rows for each split."""
+    labels: tuple[str, ...] = ()
+    """Sorted label names of train."""
+    rows_per_label: dict[str, int] = field(default_factory=dict)
+    """Train rows for each label."""
+    bytes_per_row: float = 0.0
+    """Mean UTF-8 bytes of a train row's whole text."""
+    language: str = ""
+    """ISO 639-1 of the most frequent language in a sample; empty when it cannot be told."""
+    sample: tuple[str, ...] = ()
+    """At most 200 seeded train texts, for tokens per byte."""

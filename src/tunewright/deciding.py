@@ -1,0 +1,180 @@
+"""From the user's file to a resolved plan: read the rows, pick the model, measure lengths, decide the rest.
+
+In: a LoadedPlan. Out: Decisions, and the prepare and select folders written from them. Its own file because it needs
+tokenizers (and so torch), which a finished run must not import.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tunewright.core.errors import ModelError
+from tunewright.core.events import NoteEvent, Tracker
+from tunewright.core.files import write_json
+from tunewright.core.machine import this_machine
+from tunewright.core.plan import Plan
+from tunewright.core.planfile import LoadedPlan
+from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, ModelCard
+from tunewright.model.card import model_card
+from tunewright.model.load import load_tokenizer
+from tunewright.model.memory import lora_parameters, memory_plan
+from tunewright.model.starter import add_starter, starter_path
+from tunewright.prepare.stage import Draft, draft, write_draft
+from tunewright.resolve import Context, LengthFacts, Resolved, resolve, with_choices
+from tunewright.select.rank import Candidate, candidates
+from tunewright.select.stage import write_candidates
+from tunewright.text.chat import Tokenizer, end_token_ids
+from tunewright.text.encode import encode, token_account
+from tunewright.text.render import render
+
+BINS = 24
+"""Bars of the length histogram."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The resolved plan and the evidence it stands on."""
+
+    resolved: Resolved
+    card: ModelCard
+    facts: DataFacts
+    ranked: tuple[Candidate, ...]
+    encoded: dict[str, tuple[Encoded, ...]]
+    """By split, before any cut."""
+    tokenizer: Tokenizer
+
+
+def read_data(loaded: LoadedPlan, *, tell: Tracker) -> Draft:
+    """Rows read, cleaned and split; nothing written."""
+    return draft(loaded.plan, folder=loaded.folder, tell=tell)
+
+
+def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
+    """Pick the model, encode every row, resolve the plan.
+
+    Raises ModelError (none fits, end token never trained), PlanError, DoesNotFit.
+    """
+    machine = this_machine()
+    plan, made = with_choices(loaded.plan, data.choices)
+    ranked = candidates(
+        plan, folder=loaded.folder, facts=data.facts, machine=machine, need_bytes=lambda card: need_bytes(card, data.facts)
+    )
+    chosen = ranked[0]
+    card = _card(chosen.name, loaded=loaded, tell=tell)
+    tokenizer = load_tokenizer(card.path, trust_remote_code=plan.model.trust_remote_code)
+    encoded = {
+        split: encode(
+            [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]],
+            tokenizer=tokenizer,
+            task=plan.task,
+        )
+        for split in SPLITS
+    }
+    _check_masks(plan, encoded["train"], tokenizer=tokenizer)
+    context = Context(card, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
+    model_choice = Choice("model.name", chosen.name, chosen.reason)
+    resolved = resolve(loaded.plan, context, given=(*data.choices, model_choice))
+    return Decisions(resolved, card, data.facts, ranked, encoded, tokenizer)
+
+
+def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:
+    """The prepare folder: rows, ledger with the token account, findings, lengths, facts."""
+    plan = decided.resolved.plan
+    tokens = {}
+    for split in SPLITS:
+        whole = decided.encoded[split]
+        is_long = plan.task == "text" or any(len(e) > plan.prepare.max_length for e in whole)
+        kept = _encoded_again(decided, data, split) if is_long else whole
+        tokens[split] = asdict(token_account(kept))
+    write_draft(data, work, tokens=tokens)
+    write_json(work / "facts.json", replace(decided.facts, sample=()))
+    write_json(work / "lengths.json", length_histogram(decided.encoded, max_length=plan.prepare.max_length))
+
+
+def write_selected(decided: Decisions, *, work: Path) -> None:
+    """The select folder: who was compared, and the facts of the chosen one."""
+    write_candidates(work, decided.ranked)
+    write_json(work / "card.json", decided.card)
+
+
+def length_facts(encoded: Sequence[Encoded]) -> LengthFacts:
+    """Percentiles by rank: the p-th is the smallest length that at least p percent of the rows do not exceed."""
+    lengths = sorted(len(e) for e in encoded)
+    answers = sorted(sum(e.trained) for e in encoded)
+    if not lengths:
+        return LengthFacts(0, math.nan, 0, 0, 0, 0)
+
+    def at(values: list[int], share: float) -> int:
+        return values[min(len(values) - 1, math.ceil(share * len(values)) - 1)]
+
+    return LengthFacts(
+        n_rows=len(lengths),
+        mean=sum(lengths) / len(lengths),
+        p95=at(lengths, 0.95),
+        p995=at(lengths, 0.995),
+        longest=lengths[-1],
+        answer_p95=at(answers, 0.95),
+    )
+
+
+def length_histogram(encoded: dict[str, tuple[Encoded, ...]], *, max_length: int) -> dict[str, object]:
+    """Counts of rows by tokens, in equal bins from 0 to the longest row of any split."""
+    longest = max((len(e) for rows in encoded.values() for e in rows), default=1)
+    width = max(1, math.ceil((longest + 1) / BINS))
+    edges = list(range(0, longest + width, width))
+    counts = {split: [0] * (len(edges) - 1) for split in encoded}
+    for split, rows in encoded.items():
+        for e in rows:
+            counts[split][min(len(e) // width, len(edges) - 2)] += 1
+    return {"unit": "tokens", "edges": edges, "counts": counts, "max_length": max_length}
+
+
+def need_bytes(card: ModelCard, facts: DataFacts) -> int:
+    """A candidate's training memory before lengths are known: default method, rows of mean length, small batch."""
+    tokens = min(card.context_tokens, max(64, int(facts.bytes_per_row / 3)))
+    is_classify = facts.task == "classify"
+    return memory_plan(
+        card,
+        n_trainable=card.n_parameters if card.architecture == "encoder" else lora_parameters(card, r=16),
+        batch_size=8,
+        length=tokens,
+        logit_rows=8 if is_classify else 8 * tokens,
+        n_classes=len(facts.labels) if is_classify else 0,
+    ).total
+
+
+def _card(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:
+    starter = name.removeprefix("starter:")
+    if name.startswith("starter:") and starter_path(starter) is None:
+        add_starter(starter, tell=tell)
+    plan = loaded.plan.model
+    card = model_card(name, folder=loaded.folder, revision=plan.revision, trust_remote_code=plan.trust_remote_code)
+    tell(NoteEvent(f"model: {name}, {card.n_parameters / 1e6:.1f} M parameters, licence {card.licence}"))
+    return card
+
+
+def _encoded_again(decided: Decisions, data: Draft, split: str) -> tuple[Encoded, ...]:
+    plan = decided.resolved.plan
+    examples = [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]]
+    return encode(examples, tokenizer=decided.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
+
+
+def _check_masks(plan: Plan, encoded: Sequence[Encoded], *, tokenizer: Tokenizer) -> None:
+    """Before anything is trained: answers have trained tokens, and the last one ends the answer."""
+    if plan.task != "generate":
+        return
+    ends = set(end_token_ids(tokenizer))
+    trained = [e for e in encoded if any(e.trained)]
+    if not trained:
+        raise ModelError("no token of any answer would be trained on", where="model.name", fix="use another chat model")
+    endless = [e for e in trained if e.ids[max(i for i, t in enumerate(e.trained) if t)] not in ends]
+    if endless:
+        raise ModelError(
+            f"in {len(endless)} of {len(trained)} rows the answer has no end token: the tuned model would never stop",
+            where=endless[0].row_id,
+            why="the model's chat template closes an assistant turn without a control token",
+            fix="use a chat model whose template ends turns",
+        )

@@ -1,0 +1,143 @@
+"""What each metric means: unit, direction, how it is made and which interval it gets.
+
+In: nothing. Out: METRICS (name -> Definition) and TASK_METRICS (task -> names, in the order they are shown).
+Its own file because scores, metrics, comparisons and the verdict must read the same table.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import sacrebleu
+
+from tunewright.core.errors import EvalError
+from tunewright.core.values import Task
+
+Kind = Literal["proportion", "ratio", "classes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric, before any data."""
+
+    name: str
+    kind: Kind
+    """proportion: right or wrong for each row. ratio: sum over rows divided by a sum over rows, a mean included.
+    classes: made from the counts of (reference, answer) pairs, so no row has a value of its own."""
+    unit: str
+    options: str
+    """Everything that changes the number, `|` between."""
+    missing: str
+    """Why it is nan when no row has it."""
+    is_higher_better: bool = True
+    top: float = 1.0
+    """Largest possible value; inf when there is none. The smallest is 0 for all."""
+
+
+_ACCENT_FREE = "words:[a-z0-9]+ lower case|stemmer:no|rows:reference at least half a-z0-9"
+_NO_ANSWER = "no row with both an answer and a reference"
+_NO_LABEL = "no row has a reference label"
+_NO_ROUGE = "no answered row whose reference is mostly in the letters a-z and digits, all that ROUGE counts"
+_CHRF = f"mean of sentence scores|nc:6|nw:0|beta:2|case:mixed|space:no|eff:yes|sacrebleu:{sacrebleu.__version__}"
+_BITS = "sum of nats / (ln 2 x sum of UTF-8 bytes)"
+_CLASSES = "classes:in references or answers|zero_division:0"
+
+_ALL = (
+    Definition("accuracy", "proportion", "share", "answer equals label", _NO_LABEL),
+    Definition("balanced_accuracy", "classes", "share", "mean recall|classes:in references", _NO_LABEL),
+    Definition("precision_macro", "classes", "share", _CLASSES, _NO_LABEL),
+    Definition("recall_macro", "classes", "share", _CLASSES, _NO_LABEL),
+    Definition("f1_macro", "classes", "share", _CLASSES, _NO_LABEL),
+    Definition("f1_weighted", "classes", "share", f"{_CLASSES}|weights:reference rows", _NO_LABEL),
+    Definition(
+        "log_loss",
+        "ratio",
+        "nats",
+        "-ln p(label)|p at least 2.2e-16|rows:label seen in train",
+        "no row has probabilities and a label seen in train",
+        is_higher_better=False,
+        top=math.inf,
+    ),
+    Definition(
+        "bits_per_byte",
+        "ratio",
+        "bits/byte",
+        f"{_BITS}|rows:likelihood known",
+        "no row has a likelihood of its reference",
+        is_higher_better=False,
+        top=math.inf,
+    ),
+    Definition("exact_match", "proportion", "share", "NFC|lower case|non-alphanumerics:one space|trimmed", _NO_ANSWER),
+    Definition("token_f1", "ratio", "share", "SQuAD v2 normalisation|words:between spaces", _NO_ANSWER),
+    Definition("rouge1", "ratio", "share", f"F|{_ACCENT_FREE}", _NO_ROUGE),
+    Definition("rouge2", "ratio", "share", f"F|{_ACCENT_FREE}", _NO_ROUGE),
+    Definition("rougeL", "ratio", "share", f"F|{_ACCENT_FREE}", _NO_ROUGE),
+    Definition("chrf", "ratio", "0-100", _CHRF, _NO_ANSWER, top=100.0),
+    Definition("stops", "proportion", "share", "answer ended by the model before the cap", "nothing was generated"),
+    Definition(
+        "end_argmax",
+        "proportion",
+        "share",
+        "end token is the first choice at the reference's true end",
+        "no row was checked for its end token",
+    ),
+    Definition(
+        "repetition",
+        "ratio",
+        "share",
+        "1 - distinct/all 4-grams of words|mean over answers of at least 4 words",
+        "no answer has four words",
+        is_higher_better=False,
+    ),
+)
+
+METRICS: dict[str, Definition] = {definition.name: definition for definition in _ALL}
+
+TASK_METRICS: dict[Task, tuple[str, ...]] = {
+    "classify": (
+        "accuracy",
+        "balanced_accuracy",
+        "precision_macro",
+        "recall_macro",
+        "f1_macro",
+        "f1_weighted",
+        "log_loss",
+    ),
+    "generate": (
+        "bits_per_byte",
+        "exact_match",
+        "token_f1",
+        "rouge1",
+        "rouge2",
+        "rougeL",
+        "chrf",
+        "stops",
+        "end_argmax",
+        "repetition",
+    ),
+    "text": ("bits_per_byte",),
+}
+
+
+def row_metrics(task: Task) -> tuple[str, ...]:
+    """Names of the task's metrics that a single row has a value of."""
+    return tuple(name for name in TASK_METRICS[task] if METRICS[name].kind != "classes")
+
+
+def definition_of(name: str, *, task: Task) -> Definition:
+    """The metric of that name.
+
+    Raises EvalError when the task has no such metric.
+    """
+    if name in TASK_METRICS[task]:
+        return METRICS[name]
+    near = difflib.get_close_matches(name, TASK_METRICS[task], n=1)
+    raise EvalError(
+        f"{name} is not a metric of {task}",
+        where="evaluate.metrics",
+        why=f"{task} has {', '.join(TASK_METRICS[task])}",
+        fix=f"evaluate.primary_metric={near[0] if near else TASK_METRICS[task][0]}",
+    )

@@ -1,0 +1,200 @@
+"""Numbers for one system over all rows, each with unit, n, 95 % interval and how it was made.
+
+In: the Predictions of one system. Out: Metrics by name, precision, recall and F1 by class, the confusion matrix.
+Its own file because here rows become claims: a metric without data is nan with n = 0 and a reason, never 0.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.core.errors import EvalError
+from tunewright.core.values import Metric, Prediction, Task
+from tunewright.evaluate import classes, intervals
+from tunewright.evaluate.definition import METRICS, TASK_METRICS, Definition
+from tunewright.evaluate.intervals import Interval
+from tunewright.evaluate.score import row_parts
+
+
+class ClassReport(TypedDict):
+    """How one class does."""
+
+    precision: float
+    """nan when it was never answered."""
+    recall: float
+    """nan when no row has it."""
+    f1: float
+    """nan when it stands in neither references nor answers."""
+    n: int
+    """Rows whose reference it is."""
+
+
+class Confusion(NamedTuple):
+    """Which label was answered for which."""
+
+    labels: tuple[str, ...]
+    """The given labels in their order, then, sorted, those that only stand in references or answers."""
+    matrix: tuple[tuple[int, ...], ...]
+    """Lines: the reference. Columns: the answer. Counts of rows."""
+
+
+def metrics(
+    predictions: Sequence[Prediction],
+    *,
+    task: Task,
+    labels: tuple[str, ...] = (),
+    seed: int = 0,
+    wanted: tuple[str, ...] | None = None,
+) -> dict[str, Metric]:
+    """The task's metrics of one system, in the task's order.
+
+    labels: names in the order of the probabilities. wanted: only these; a name the task does not have comes back as
+    nan with the reason. log_loss is left out unless asked for when the system has no probabilities.
+    Cost: 3,080 rows of 77 classes take about 0.4 s.
+    Raises EvalError when the predictions are of several systems or name a row twice.
+    """
+    _check(predictions)
+    names = _usual(predictions, task) if wanted is None else wanted
+    return {
+        name: _metric(METRICS[name], predictions, labels=labels, seed=metric_seed(seed, name))
+        if name in TASK_METRICS[task]
+        else _no_such(name, task)
+        for name in names
+    }
+
+
+def per_class(predictions: Sequence[Prediction], labels: tuple[str, ...]) -> dict[str, ClassReport]:
+    """Precision, recall, F1 and rows of each class, in the order of `confusion(...).labels`."""
+    known = _labelled(predictions)
+    cells = _cells(known)
+    counts = classes.class_counts(cells, system=0, weights_BC=cells.counts_C[None, :].astype(np.float64))
+    scores = (classes.precision(counts)[0], classes.recall(counts)[0], classes.f1(counts)[0])
+    table = {}
+    for index, name in enumerate(cells.names):
+        n, n_answered = int(counts.reference_BK[0, index]), int(counts.answered_BK[0, index])
+        precision, recall, f1 = (float(score[index]) for score in scores)
+        table[name] = ClassReport(
+            precision=precision if n_answered else math.nan, recall=recall if n else math.nan, f1=f1, n=n
+        )
+    unseen = ClassReport(precision=math.nan, recall=math.nan, f1=math.nan, n=0)
+    return {name: table.get(name, unseen) for name in _all_labels(known, labels)}
+
+
+def confusion(predictions: Sequence[Prediction], labels: tuple[str, ...]) -> Confusion:
+    """Counts of reference (line) against answer (column); rows without a reference label are not counted."""
+    known = _labelled(predictions)
+    names = _all_labels(known, labels)
+    index = {name: position for position, name in enumerate(names)}
+    matrix: NDArray[np.int64] = np.zeros((len(names), len(names)), dtype=np.int64)
+    for prediction in known:
+        matrix[index[prediction.reference], index[prediction.answer]] += 1
+    return Confusion(names, tuple(tuple(int(n) for n in line) for line in matrix))
+
+
+def metric_seed(seed: int, name: str) -> int:
+    """The metric's own seed: its interval does not depend on which other metrics are asked for."""
+    return zlib.crc32(f"{seed}:{name}".encode())
+
+
+def _usual(predictions: Sequence[Prediction], task: Task) -> tuple[str, ...]:
+    has_probabilities = any(prediction.probabilities for prediction in predictions)
+    return tuple(name for name in TASK_METRICS[task] if name != "log_loss" or has_probabilities)
+
+
+def _metric(definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...], seed: int) -> Metric:
+    if definition.kind == "classes":
+        value, n, ci95 = _over_classes(definition, predictions, seed=seed)
+    else:
+        value, n, ci95 = _over_rows(definition, predictions, labels=labels, seed=seed)
+    return Metric(
+        value=value,
+        n=n,
+        unit=definition.unit,
+        signature=_signature(definition),
+        ci95=ci95,
+        is_higher_better=definition.is_higher_better,
+        reason="" if n else definition.missing,
+    )
+
+
+def _over_rows(
+    definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...], seed: int
+) -> tuple[float, int, Interval]:
+    parts = row_parts(predictions, metric=definition.name, labels=labels)
+    parts = parts.take(parts.is_known)
+    n = len(parts.numerators_N)
+    if definition.kind == "proportion":
+        return parts.value, n, intervals.wilson(float(parts.numerators_N.sum()), n)
+    found = intervals.ratio_interval(parts.numerators_N, parts.denominators_N, seed=seed)
+    return parts.value, n, _widened(found, definition, value=parts.value, n=n)
+
+
+def _over_classes(
+    definition: Definition, predictions: Sequence[Prediction], *, seed: int
+) -> tuple[float, int, Interval]:
+    known = _labelled(predictions)
+    if not known:
+        return math.nan, 0, intervals.UNKNOWN
+    cells = _cells(known)
+
+    def statistic(weights_BC: NDArray[np.float64]) -> NDArray[np.float64]:
+        return classes.class_metric(definition.name, cells=cells, system=0, weights_BC=weights_BC)
+
+    value = float(statistic(cells.counts_C[None, :].astype(np.float64))[0])
+    found = intervals.cell_interval(statistic, counts_C=cells.counts_C, seed=seed)
+    return value, len(known), _widened(found, definition, value=value, n=len(known))
+
+
+def _widened(found: Interval, definition: Definition, *, value: float, n: int) -> Interval:
+    """Wilson's interval where every resample is alike: 30 right answers of 30 do not prove that all would be.
+
+    For a score between 0 and its top, right/wrong is the widest spread there can be, so this is on the safe side.
+    """
+    if n == 0 or not math.isfinite(definition.top) or found[0] < found[1]:
+        return found
+    low, high = intervals.wilson(value / definition.top * n, n)
+    return low * definition.top, high * definition.top
+
+
+def _signature(definition: Definition) -> str:
+    if definition.kind == "proportion":
+        interval = "wilson"
+    else:
+        spread = "" if math.isinf(definition.top) else ", wilson when all resamples agree"
+        interval = f"bca bootstrap over rows, {intervals.N_RESAMPLES} resamples{spread}"
+    return f"{definition.name}|{definition.options}|ci95:{interval}"
+
+
+def _no_such(name: str, task: Task) -> Metric:
+    reason = f"not a metric of {task}, which has {', '.join(TASK_METRICS[task])}"
+    return Metric(value=math.nan, n=0, unit="", signature=name, reason=reason)
+
+
+def _check(predictions: Sequence[Prediction]) -> None:
+    systems = sorted({prediction.system for prediction in predictions})
+    if len(systems) > 1:
+        raise EvalError(f"metrics are of one system, these predictions are of {', '.join(systems)}", where="evaluate")
+    seen: set[str] = set()
+    for prediction in predictions:
+        if prediction.row_id in seen:
+            raise EvalError(f"{prediction.system} answered a row twice", where=prediction.row_id)
+        seen.add(prediction.row_id)
+
+
+def _labelled(predictions: Sequence[Prediction]) -> list[Prediction]:
+    return [prediction for prediction in predictions if prediction.reference]
+
+
+def _cells(predictions: Sequence[Prediction]) -> classes.Cells:
+    return classes.cells_of([p.reference for p in predictions], [p.answer for p in predictions])
+
+
+def _all_labels(predictions: Sequence[Prediction], labels: tuple[str, ...]) -> tuple[str, ...]:
+    found = {p.reference for p in predictions} | {p.answer for p in predictions}
+    return labels + tuple(sorted(found.difference(labels)))

@@ -1,0 +1,279 @@
+"""Who is compared, each answering the same test rows.
+
+In: Contest (plan, rows, card, where the trained model lies). Out: predictions and seconds of each system, and why the
+others did not run. Its own file because a system is one function in one table.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tunewright.core.errors import EvalError
+from tunewright.core.events import ProgressEvent, Tracker
+from tunewright.core.plan import Plan
+from tunewright.core.values import DataFacts, Encoded, Example, ModelCard, Prediction, Row
+from tunewright.evaluate.probe import cosine_predictions, probe_predictions
+from tunewright.evaluate.rivals import majority_predictions, tfidf_predictions
+from tunewright.model.forward import class_logits, precision
+from tunewright.model.generate import answers
+from tunewright.model.load import Loaded, load_model
+from tunewright.model.score import answer_scores, label_log_probabilities
+from tunewright.model.trained import load_trained
+from tunewright.model.vectors import SCORING_TOKENS, text_vectors
+from tunewright.text.batch import batch_of, by_length
+from tunewright.text.encode import encode, encode_prompt
+from tunewright.text.render import label_question, prompt_of, reference_of, render
+
+Answers = tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What every system is given."""
+
+    plan: Plan
+    card: ModelCard
+    facts: DataFacts
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+    test: tuple[Row, ...]
+    trained: Path
+    """Folder of the finished train stage."""
+    tell: Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What the systems answered."""
+
+    predictions: dict[str, Answers]
+    seconds: dict[str, float]
+    not_run: dict[str, str]
+
+
+def run_systems(contest: Contest) -> Results:
+    """Every system of the plan, in its order; one that cannot run is named with the reason.
+
+    Raises EvalError when `tuned` cannot run: there is nothing to prove then.
+    """
+    predictions: dict[str, Answers] = {}
+    seconds: dict[str, float] = {}
+    not_run: dict[str, str] = {}
+    for system in contest.plan.evaluate.systems:
+        why = _why_not(system, contest)
+        if why:
+            not_run[system] = why
+            continue
+        started = time.perf_counter()
+        predictions[system] = SYSTEMS[system](contest)
+        seconds[system] = time.perf_counter() - started
+    if "tuned" in not_run:
+        raise EvalError("the tuned model cannot be evaluated", why=not_run["tuned"])
+    return Results(predictions, seconds, not_run)
+
+
+def tuned(contest: Contest) -> Answers:
+    plan = contest.plan
+    loaded = load_trained(
+        contest.trained,
+        contest.card,
+        task=plan.task,
+        labels=contest.facts.labels,
+        device=plan.run.device,
+        dtype=plan.model.dtype,
+        trust=plan.model.trust_remote_code,
+    )
+    if plan.task == "classify":
+        return _class_predictions(contest, loaded)
+    return _language_predictions(contest, loaded, system="tuned")
+
+
+def base(contest: Contest) -> Answers:
+    """The same model before tuning. A fresh random head is never called base: labels are scored by name."""
+    loaded = _untrained(contest)
+    if contest.plan.task != "classify":
+        return _language_predictions(contest, loaded, system="base")
+    if contest.card.architecture == "encoder":
+        names = tuple(Example(name, text=name.replace("_", " ")) for name in contest.facts.labels)
+        return cosine_predictions(
+            contest.test,
+            vectors_NH=_vectors(contest, loaded, contest.test),
+            names_CH=text_vectors(loaded, encode(names, tokenizer=loaded.tokenizer, task="classify")),
+            labels=contest.facts.labels,
+        )
+    return _label_predictions(contest, loaded)
+
+
+def linear_probe(contest: Contest) -> Answers:
+    loaded = _untrained(contest)
+    known = [row for row in contest.train if row.label is not None]
+    held = [row for row in contest.validation if row.label in contest.facts.labels]
+    return probe_predictions(
+        contest.test,
+        vectors_NH=_vectors(contest, loaded, contest.test),
+        train=(_vectors(contest, loaded, known), [row.label or "" for row in known]),
+        validation=(_vectors(contest, loaded, held), [row.label or "" for row in held]),
+        labels=contest.facts.labels,
+    )
+
+
+def majority(contest: Contest) -> Answers:
+    return majority_predictions(contest.train, contest.test, labels=contest.facts.labels)
+
+
+def tfidf(contest: Contest) -> Answers:
+    return tfidf_predictions(contest.train, contest.test, labels=contest.facts.labels, seed=contest.plan.run.seed)
+
+
+SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
+    "tuned": tuned,
+    "base": base,
+    "majority": majority,
+    "tfidf": tfidf,
+    "linear_probe": linear_probe,
+}
+"""What this version can run."""
+
+LATER = {
+    "scratch": "training from random weights is not in this version",
+    "few_shot": "prompting with examples is not in this version",
+}
+CLASSIFY_ONLY = ("majority", "tfidf", "linear_probe")
+
+
+def _why_not(system: str, contest: Contest) -> str:
+    """Empty when the system can run."""
+    if system in LATER or system.startswith(("path:", "api:")):
+        return LATER.get(system, "models of other places are not in this version")
+    if system not in SYSTEMS:
+        return f"unknown system; known: {', '.join(SYSTEMS)}"
+    if system in CLASSIFY_ONLY and contest.plan.task != "classify":
+        return f"it gives labels, and the task is {contest.plan.task}"
+    is_asking = system == "base" and contest.plan.task == "classify" and contest.card.architecture == "decoder"
+    if is_asking and not contest.card.has_chat_template:
+        return "the base model has no chat template, so it cannot be asked for a label"
+    return ""
+
+
+def _untrained(contest: Contest) -> Loaded:
+    plan = contest.plan
+    return load_model(
+        contest.card,
+        task=plan.task,
+        device=plan.run.device,
+        dtype=plan.model.dtype,
+        trust_remote_code=plan.model.trust_remote_code,
+        with_head=False,
+    )
+
+
+def _encoded(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> tuple[Encoded, ...]:
+    task, labels = contest.plan.task, contest.facts.labels
+    examples = [render(row, task=task, labels=labels) for row in rows]
+    return encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=contest.plan.prepare.max_length)
+
+
+def _vectors(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return text_vectors(loaded, _encoded(contest, loaded, rows))
+
+
+def _class_predictions(contest: Contest, loaded: Loaded) -> Answers:
+    encoded = _encoded(contest, loaded, contest.test)
+    p_NC = np.zeros((len(encoded), len(contest.facts.labels)))
+    for group in by_length(encoded, max_tokens=SCORING_TOKENS):
+        batch = batch_of([encoded[i] for i in group], pad_id=loaded.pad_id, device=loaded.device)
+        with torch.inference_mode(), precision(loaded.device, loaded.dtype):
+            p_NC[list(group)] = class_logits(loaded.model, batch).softmax(-1).cpu().numpy()
+    return tuple(
+        Prediction(
+            row.row_id,
+            "tuned",
+            answer=contest.facts.labels[int(p_C.argmax())],
+            reference=row.label or "",
+            probabilities=tuple(float(p) for p in p_C),
+        )
+        for row, p_C in zip(contest.test, p_NC, strict=True)
+    )
+
+
+def _label_predictions(contest: Contest, loaded: Loaded) -> Answers:
+    """The label name that the untuned chat model finds likeliest per byte."""
+    out = []
+    for i, row in enumerate(contest.test):
+        question = label_question(row.text, labels=contest.facts.labels)
+        scores = label_log_probabilities(loaded, question, labels=contest.facts.labels)
+        best = max(range(len(scores)), key=lambda c: scores[c])
+        out.append(Prediction(row.row_id, "base", answer=contest.facts.labels[best], reference=row.label or ""))
+        contest.tell(ProgressEvent("base: asking for labels", i + 1, len(contest.test)))
+    return tuple(out)
+
+
+def _language_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
+    """Likelihood of every reference; for generate also written answers for a seeded part of the rows."""
+    scored = _reference_predictions(contest, loaded, system=system)
+    if contest.plan.task != "generate":
+        return scored
+    written_rows = answered_rows(contest.test, limit=contest.plan.evaluate.limit, seed=contest.plan.run.seed)
+    limit = contest.card.context_tokens - contest.plan.evaluate.max_new_tokens
+    prompts = [
+        encode_prompt(prompt_of(row.messages), tokenizer=loaded.tokenizer, max_length=limit) for row in written_rows
+    ]
+    what = f"{system}: writing answers"
+    written = answers(
+        loaded,
+        prompts,
+        max_new_tokens=contest.plan.evaluate.max_new_tokens,
+        progress=lambda n: contest.tell(ProgressEvent(what, n, len(prompts))),
+    )
+    by_row = {row.row_id: answer for row, answer in zip(written_rows, written, strict=True)}
+    return tuple(
+        replace(p, answer=a.text, is_stopped=a.is_stopped, n_tokens=len(a.ids)) if (a := by_row.get(p.row_id)) else p
+        for p in scored
+    )
+
+
+def answered_rows(rows: Sequence[Row], *, limit: int | None, seed: int) -> tuple[Row, ...]:
+    """The rows that answers are written for: a seeded draw, in the file's order."""
+    if limit is None or len(rows) <= limit:
+        return tuple(rows)
+    drawn = set(random.Random(f"answers:{seed}").sample(range(len(rows)), limit))
+    return tuple(row for i, row in enumerate(rows) if i in drawn)
+
+
+def _reference_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
+    encoded = _encoded(contest, loaded, contest.test)
+    what = f"{system}: likelihood of the references"
+    scores = answer_scores(
+        loaded, encoded, progress=lambda n: contest.tell(ProgressEvent(what, n, len(encoded)))
+    )
+    nats: dict[str, float] = {}
+    n_bytes: dict[str, int] = {}
+    is_end: dict[str, bool | None] = {}
+    for row, score in zip(encoded, scores, strict=True):
+        if score.n_tokens:
+            text = loaded.tokenizer.decode(
+                [token for token, is_trained in zip(row.ids, row.trained, strict=True) if is_trained],
+                skip_special_tokens=True,
+            )
+            nats[row.row_id] = nats.get(row.row_id, 0.0) + score.nats
+            n_bytes[row.row_id] = n_bytes.get(row.row_id, 0) + len(text.encode("utf-8"))
+            is_end[row.row_id] = score.is_end_argmax
+    return tuple(
+        Prediction(
+            row.row_id,
+            system,
+            reference=reference_of(row.messages),
+            reference_nats=nats.get(row.row_id, math.nan),
+            reference_bytes=n_bytes.get(row.row_id, 0),
+            is_end_argmax=is_end.get(row.row_id) if contest.plan.task == "generate" else None,
+        )
+        for row in contest.test
+    )

@@ -1,0 +1,76 @@
+"""What a stage's result depends on, as one digest: same inputs, same fingerprint, same folder.
+
+In: plan sections, digests of files, the fingerprint of the stage before. Out: hex digests, computed without torch.
+Its own file because "nothing to do" must be decided in milliseconds and by one rule.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.errors import DataError
+from tunewright.core.files import code_digest, digest, file_digest
+from tunewright.core.plan import Plan, is_auto, plan_dict
+
+CODE_OF: dict[str, tuple[str, ...]] = {
+    "prepare": ("prepare", "text"),
+    "select": ("select", "model"),
+    "train": ("train", "model", "text"),
+    "evaluate": ("evaluate", "model", "text"),
+    "report": ("report",),
+}
+"""Packages whose source makes a stage's result: changed code is a changed input."""
+
+
+def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
+    """Content of every data file that the plan names, by role and position.
+
+    Raises DataError for a file that is not there.
+    """
+    found: dict[str, str] = {}
+    for role in ("train", "validation", "test"):
+        paths = getattr(plan.data, role)
+        if is_auto(paths) or paths is None:
+            continue
+        for i, name in enumerate((paths,) if isinstance(paths, str) else paths):
+            path = folder / name
+            if not path.is_file():
+                raise DataError(
+                    f"there is no file {path}", where=f"data.{role}", fix="paths start from the plan's own folder"
+                )
+            found[f"{role}:{i}"] = file_digest(path)
+    return found
+
+
+def asked_fingerprint(plan: Plan, *, data: dict[str, str], model_files: str) -> str:
+    """Of everything a person gave: an equal one means that the decisions of last time still hold.
+
+    model_files: fingerprint of a local model folder that the plan names, else empty.
+    """
+    return digest({"plan": plan_dict(plan), "data": data, "model": model_files, "code": code_digest(("",))})
+
+
+def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None) -> str:
+    """Of one stage: its own plan sections, what it is given, and its code.
+
+    before: fingerprint of the stage whose folder it reads; the data's digest for prepare.
+    """
+    sections = plan_dict(plan)
+    wanted = {
+        "prepare": ("task", "data", "prepare"),
+        "select": ("task", "model", "select"),
+        "train": ("task", "model", "train", "prepare"),
+        "evaluate": ("task", "evaluate"),
+        "report": (),
+    }[stage]
+    seeds = {} if stage == "report" else {name: sections["run"].get(name) for name in ("seed", "device", "threads")}
+    return digest(
+        {
+            "sections": {name: sections.get(name) for name in wanted},
+            "seeds": seeds,
+            "before": before,
+            "facts": facts,
+            "code": code_digest(CODE_OF[stage]),
+        }
+    )

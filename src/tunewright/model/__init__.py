@@ -1,0 +1,1 @@
+"""Checkpoints: their facts, loading, adapting, running, arithmetic about them."""

@@ -1,0 +1,174 @@
+"""What is trained: every weight, low-rank adapters, some blocks, or only the head.
+
+In: a loaded model and the plan's train section. Out: the model with exactly those weights asking for gradients.
+Its own file because "which weights change" is a decision of the user, and because peft's names stay behind this wall.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftConfig, TaskType, get_peft_model
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from torch import nn
+
+from tunewright.core.errors import PlanError
+from tunewright.core.plan import TrainPlan
+from tunewright.model.classifier import EncoderClassifier
+from tunewright.model.load import Loaded
+
+_BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
+"""Where transformers' families keep their block's index in a parameter's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """How much of the model changes."""
+
+    n_trainable: int
+    n_total: int
+
+
+def adapted(loaded: Loaded, plan: TrainPlan, *, seed: int) -> Loaded:
+    """The same model, ready to be trained as the plan says; adapters and heads start from `seed`.
+
+    Raises PlanError when the method does not fit the model, a layer does not exist, or a module name matches nothing.
+    """
+    torch.manual_seed(seed)
+    blocks = layer_indices(plan.layers, n_layers=loaded.card.n_layers)
+    if plan.method == "head":
+        return _head_only(loaded)
+    if plan.method == "lora":
+        return _with_adapter(loaded, plan, blocks=blocks)
+    for name, parameter in loaded.model.named_parameters():
+        parameter.requires_grad_(_changes(name, blocks=blocks, n_layers=loaded.card.n_layers))
+    return loaded
+
+
+def layer_indices(layers: str | Sequence[int], *, n_layers: int) -> tuple[int, ...]:
+    """Blocks by index, ascending.
+
+    >>> layer_indices("last:2", n_layers=6)
+    (4, 5)
+    """
+    if layers == "all":
+        return tuple(range(n_layers))
+    if isinstance(layers, str):
+        word, _, number = layers.partition(":")
+        if word != "last" or not number.isdigit() or not 1 <= int(number) <= n_layers:
+            raise PlanError(
+                f"train.layers cannot be {layers!r}",
+                where="train.layers",
+                why=f"the model has {n_layers} blocks, 0 to {n_layers - 1}",
+                fix="write all, last:4, or a list like [3, 4, 5]",
+            )
+        return tuple(range(n_layers - int(number), n_layers))
+    outside = [i for i in layers if not 0 <= i < n_layers]
+    if outside or not layers:
+        raise PlanError(
+            f"block {outside[0]} does not exist" if outside else "train.layers is empty",
+            where="train.layers",
+            why=f"the model has {n_layers} blocks, 0 to {n_layers - 1}",
+            fix=f"train.layers=last:{min(4, n_layers)}",
+        )
+    return tuple(sorted(set(layers)))
+
+
+def parameters(model: nn.Module) -> Parameters:
+    """Counted once each, tied weights too."""
+    return Parameters(
+        n_trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        n_total=sum(p.numel() for p in model.parameters()),
+    )
+
+
+def trainable_state(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Trained weights by name, in the model's order."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def is_head(name: str) -> bool:
+    """This weight belongs to a classification head, which starts from nothing and learns faster."""
+    return name.startswith("head.") or ".score." in f".{name}"
+
+
+def _changes(name: str, *, blocks: tuple[int, ...], n_layers: int) -> bool:
+    """With all blocks everything changes; with some, those, the head, and the norm behind the last block."""
+    if len(blocks) == n_layers or is_head(name):
+        return True
+    match = _BLOCK.search(name)
+    if match:
+        return int(match[1]) in blocks
+    return n_layers - 1 in blocks and name.endswith(("model.norm.weight", "final_norm.weight", "ln_f.weight"))
+
+
+def _head_only(loaded: Loaded) -> Loaded:
+    if loaded.task != "classify":
+        raise PlanError(
+            "train.method cannot be head here",
+            where="train.method",
+            why=f"task {loaded.task} has no classification head",
+            fix="train.method=lora",
+        )
+    for name, parameter in loaded.model.named_parameters():
+        parameter.requires_grad_(is_head(name))
+    return loaded
+
+
+def _with_adapter(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...]) -> Loaded:
+    config = _adapter_config(loaded, plan, blocks=blocks)
+    is_encoder = isinstance(loaded.model, EncoderClassifier)
+    inner: Any = loaded.model.encoder if is_encoder else loaded.model
+    try:
+        with warnings.catch_warnings():  # a FutureWarning inside transformers, seen with 5.23
+            warnings.simplefilter("ignore", FutureWarning)
+            wrapped = get_peft_model(inner, config)
+    except ValueError as error:
+        names = sorted({name.rpartition(".")[2] for name, m in inner.named_modules() if isinstance(m, nn.Linear)})
+        raise PlanError(
+            "the adapter fits no part of this model",
+            where="train.target_modules",
+            why=str(error).splitlines()[0],
+            fix=f"its linear modules are {', '.join(names)}; all-linear takes them all",
+        ) from error
+    if not is_encoder:
+        return replace(loaded, model=wrapped)
+    loaded.model.encoder = wrapped
+    return loaded
+
+
+def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...]) -> PeftConfig:
+    task_type = TaskType.SEQ_CLS if loaded.task == "classify" else TaskType.CAUSAL_LM
+    if loaded.card.architecture == "encoder":
+        task_type = TaskType.FEATURE_EXTRACTION
+    if plan.adapter is not None:
+        return _any_config(plan.adapter, task_type=task_type)
+    some = {} if len(blocks) == loaded.card.n_layers else {"layers_to_transform": list(blocks)}
+    targets = plan.target_modules if isinstance(plan.target_modules, str) else list(plan.target_modules)
+    return LoraConfig(
+        r=plan.lora_r,
+        lora_alpha=plan.lora_alpha,
+        lora_dropout=plan.lora_dropout,
+        target_modules=targets,
+        use_rslora=plan.use_rslora,
+        use_dora=plan.use_dora,
+        task_type=task_type,
+        **some,
+    )
+
+
+def _any_config(fields: dict[str, Any], *, task_type: TaskType) -> PeftConfig:
+    rest = {key: value for key, value in fields.items() if key != "peft_type"}
+    kind = str(fields.get("peft_type", "LORA")).upper()
+    known = {str(getattr(key, "value", key)): config for key, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
+    if kind not in known:
+        raise PlanError(f"peft has no method {kind}", where="train.adapter", fix=f"peft_type: {', '.join(known)}")
+    try:
+        return known[kind](task_type=task_type, **rest)
+    except (TypeError, ValueError) as error:
+        raise PlanError(f"peft refuses this adapter: {error}", where="train.adapter") from error

@@ -1,0 +1,71 @@
+"""An encoder with a classification head: mean of the token vectors, then one linear layer.
+
+In: ids_BT and mask_BT. Out: logits_BC. Its own file because what it saves must load without us: the encoder as an
+AutoModel folder, the head as head.safetensors, and a 10-line predict.py.
+Axes: B rows, T positions, H hidden, C classes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+HEAD_FILE = "head.safetensors"
+LABELS_FILE = "labels.txt"
+
+PREDICT = '''"""Labels for texts with this model, in plain transformers: python predict.py "first text" "second text"."""
+import sys, torch
+from pathlib import Path
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+here = Path(__file__).resolve().parent
+labels = here.joinpath("labels.txt").read_text(encoding="utf-8").splitlines()
+model, tokenizer, head = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here), load_file(here / "head.safetensors")
+with torch.inference_mode():
+    batch = tokenizer(sys.argv[1:], padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
+    vectors, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None].float()
+    logits = (vectors * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]
+for text, p in zip(sys.argv[1:], logits.softmax(-1)):
+    print(f"{{labels[int(p.argmax())]}}\\t{{p.max():.4f}}\\t{{text}}")
+'''
+"""Shipped beside the weights. {max_length} is filled in."""
+
+
+def mean_pooled(vectors_BTH: Tensor, *, mask_BT: Tensor) -> Tensor:
+    """Mean over real tokens, shape BH, in float32. Source: sentence-transformers' mean pooling."""
+    mask_BT1 = mask_BT[..., None].float()
+    return (vectors_BTH.float() * mask_BT1).sum(1) / mask_BT1.sum(1).clamp(min=1.0)
+
+
+class EncoderClassifier(nn.Module):
+    """encoder + mean pooling + linear head; the head starts at zero, so every class starts equally likely."""
+
+    def __init__(self, encoder: nn.Module, *, hidden_size: int, n_classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(hidden_size, n_classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        vectors_BTH = self.encoder(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
+        logits: Tensor = self.head(mean_pooled(vectors_BTH, mask_BT=mask_BT).to(self.head.weight.dtype))
+        return logits
+
+
+def save_head(folder: Path, *, head: nn.Linear, labels: tuple[str, ...], max_length: int) -> None:
+    """head.safetensors, labels.txt (one a line, in class order) and predict.py."""
+    save_file({"weight": head.weight.detach().contiguous(), "bias": head.bias.detach().contiguous()}, folder / HEAD_FILE)
+    (folder / LABELS_FILE).write_text("\n".join(" ".join(name.splitlines()) for name in labels) + "\n", encoding="utf-8")
+    (folder / "predict.py").write_text(PREDICT.format(max_length=max_length), encoding="utf-8")
+
+
+def load_head(folder: Path, *, head: nn.Linear) -> None:
+    """Put the saved weights into `head`."""
+    state = load_file(folder / HEAD_FILE)
+    with torch.no_grad():
+        head.weight.copy_(state["weight"])
+        head.bias.copy_(state["bias"])

@@ -1,0 +1,85 @@
+"""Answers: ids in, ids out, greedy, in batches.
+
+In: prompts as Encoded and a language model. Out: Answer: the text, whether it stopped by itself, its tokens.
+Its own file because evaluation, chat and serving must write the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tunewright.core.values import Encoded
+from tunewright.model.forward import precision
+from tunewright.model.load import Loaded
+from tunewright.text.batch import by_length
+from tunewright.text.chat import end_token_ids
+
+GENERATION_TOKENS = 6_000
+"""Padded prompt and answer tokens of one batch: bounds the key-value cache (SmolLM2 in float32: 46 kB a token)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model wrote after one prompt."""
+
+    text: str
+    ids: tuple[int, ...]
+    """Without the end token."""
+    is_stopped: bool
+    """The model ended the answer itself; False: the cap did."""
+
+
+def answers(
+    loaded: Loaded,
+    prompts: Sequence[Encoded],
+    *,
+    max_new_tokens: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[Answer, ...]:
+    """Greedy answers in the order of `prompts`; the same prompt gives the same answer each time.
+
+    Prompts are padded on the left within a batch; positions and mask leave the padding out.
+    """
+    ends = end_token_ids(loaded.tokenizer)
+    out: list[Answer] = [Answer("", (), is_stopped=False)] * len(prompts)
+    done = 0
+    for group in by_length(prompts, max_tokens=GENERATION_TOKENS, extra=max_new_tokens):
+        written = _batch_answers(loaded, [prompts[i].ids for i in group], max_new_tokens=max_new_tokens, ends=ends)
+        for i, answer in zip(group, written, strict=True):
+            out[i] = answer
+        done += len(group)
+        progress(done)
+    return tuple(out)
+
+
+def _batch_answers(
+    loaded: Loaded, prompts: Sequence[tuple[int, ...]], *, max_new_tokens: int, ends: Sequence[int]
+) -> list[Answer]:
+    width = max(len(ids) for ids in prompts)
+    ids_BT = torch.tensor([(loaded.pad_id,) * (width - len(ids)) + ids for ids in prompts], device=loaded.device)
+    mask_BT = torch.tensor([(0,) * (width - len(ids)) + (1,) * len(ids) for ids in prompts], device=loaded.device)
+    model: Any = loaded.model
+    with torch.inference_mode(), precision(loaded.device, loaded.dtype):
+        written_BT = model.generate(
+            input_ids=ids_BT,
+            attention_mask=mask_BT,
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            eos_token_id=list(ends),
+            pad_token_id=loaded.pad_id,
+        )[:, width:]
+    return [_answer(loaded, ids_T.tolist(), ends=ends) for ids_T in written_BT]
+
+
+def _answer(loaded: Loaded, ids: list[int], *, ends: Sequence[int]) -> Answer:
+    stop = next((i for i, token in enumerate(ids) if token in ends), None)
+    kept = tuple(ids if stop is None else ids[:stop])
+    text = loaded.tokenizer.decode(kept, skip_special_tokens=True)
+    return Answer(str(text).strip(), kept, is_stopped=stop is not None)

@@ -1,0 +1,131 @@
+"""A card becomes a model and its tokenizer on a device.
+
+In: ModelCard, task, labels. Out: Loaded. Its own file because this is the one place that calls from_pretrained, and
+so the one place where unsafe files and remote code are refused.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from tunewright.core.errors import ModelError
+from tunewright.core.values import ModelCard, Task
+from tunewright.model.classifier import EncoderClassifier
+from tunewright.text.chat import Tokenizer
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to run. The weights are state; everything else here is not."""
+
+    model: nn.Module
+    """classify + encoder: EncoderClassifier. classify + decoder: ...ForSequenceClassification. Else: ...ForCausalLM."""
+    tokenizer: Tokenizer
+    card: ModelCard
+    task: Task
+    labels: tuple[str, ...]
+    device: str
+    dtype: torch.dtype
+    """Type of the matrix products (autocast); the weights are float32."""
+
+    @property
+    def pad_id(self) -> int:
+        return pad_id(self.tokenizer)
+
+
+def pad_id(tokenizer: Tokenizer) -> int:
+    """Any valid id does, because padding is masked by position; the tokenizer's own where it has one."""
+    for candidate in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0):
+        if candidate is not None:
+            return int(candidate)
+    raise AssertionError("0 is always there")
+
+
+def load_tokenizer(path: str | Path, *, trust_remote_code: bool = False) -> Tokenizer:
+    """The folder's fast tokenizer.
+
+    Raises ModelError when there is none: masks need character offsets, which only fast tokenizers give.
+    """
+    try:
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(str(path), trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ModelError(
+            "the tokenizer cannot be loaded",
+            where=str(path),
+            why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            fix="a model folder needs tokenizer.json and tokenizer_config.json beside config.json",
+        ) from error
+    if not tokenizer.is_fast:
+        raise ModelError("this model has no fast tokenizer (tokenizer.json)", where=str(path))
+    return tokenizer
+
+
+def load_model(
+    card: ModelCard,
+    *,
+    task: Task,
+    labels: tuple[str, ...] = (),
+    device: str = "cpu",
+    dtype: str = "float32",
+    trust_remote_code: bool = False,
+    with_head: bool = True,
+) -> Loaded:
+    """The pre-trained model with a fresh head where the task needs one; float32 weights, evaluation mode.
+
+    with_head: False gives the bare language model or encoder (for vectors and zero-shot scores).
+    The head's start comes from torch's generator: seed it before.
+    Raises ModelError when the files do not make a model.
+    """
+    tokenizer = load_tokenizer(card.path, trust_remote_code=trust_remote_code)
+    try:
+        with _quiet():
+            model = _build(card, task=task, labels=labels, trust=trust_remote_code, with_head=with_head)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise ModelError(
+            "the model cannot be loaded", where=card.path, why=str(error).splitlines()[0], fix="tunewright doctor"
+        ) from error
+    if task == "classify" and card.architecture == "decoder" and with_head:
+        model.config.pad_token_id = pad_id(tokenizer)
+    model.eval()
+    return Loaded(model.to(device), tokenizer, card, task, labels, device, getattr(torch, dtype))
+
+
+def _build(card: ModelCard, *, task: Task, labels: tuple[str, ...], trust: bool, with_head: bool) -> Any:
+    options: dict[str, Any] = {"dtype": torch.float32, "trust_remote_code": trust, "use_safetensors": True}
+    if card.architecture == "encoder":
+        extra = {"add_pooling_layer": False} if card.model_type in ("bert", "roberta", "xlm-roberta") else {}
+        encoder = AutoModel.from_pretrained(card.path, **options, **extra)
+        if not (task == "classify" and with_head):
+            return encoder
+        return EncoderClassifier(encoder, hidden_size=card.hidden_size, n_classes=len(labels))
+    if task == "classify" and with_head:
+        return AutoModelForSequenceClassification.from_pretrained(
+            card.path,
+            num_labels=len(labels),
+            id2label=dict(enumerate(labels)),
+            label2id={name: i for i, name in enumerate(labels)},
+            **options,
+        )
+    return AutoModelForCausalLM.from_pretrained(card.path, **options)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers warns about heads it did not find and GGUF details: expected here, and said in our own words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,91 @@
+"""How likely the model finds given answers: references, and label names.
+
+In: a language model and encoded rows. Out: nats per answer, and whether the end token is its first choice at the end.
+Its own file because likelihood is the measure that needs no sampling and no judge.
+Axes: N trained positions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tunewright.core.values import IGNORE, Encoded, Message
+from tunewright.model.forward import precision, trained_logits
+from tunewright.model.load import Loaded
+from tunewright.model.vectors import SCORING_TOKENS
+from tunewright.text.batch import batch_of, by_length
+from tunewright.text.encode import encode_prompt
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScore:
+    """Likelihood of one row's trained tokens."""
+
+    nats: float
+    """Negative log-likelihood, summed; nan when the row has no trained token."""
+    n_tokens: int
+    is_end_argmax: bool | None
+    """The last trained token is the model's first choice there; None without trained tokens."""
+
+
+def answer_scores(
+    loaded: Loaded, encoded: Sequence[Encoded], *, progress: Callable[[int], None] = lambda _: None
+) -> tuple[AnswerScore, ...]:
+    """One score for each element of `encoded`, in its order; batched by length, no gradients."""
+    out: list[AnswerScore] = [AnswerScore(math.nan, 0, None)] * len(encoded)
+    scored = [i for i, row in enumerate(encoded) if any(row.trained[1:])]
+    done = 0
+    for group in by_length([encoded[i] for i in scored], max_tokens=SCORING_TOKENS):
+        positions = [scored[i] for i in group]
+        for i, score in zip(positions, _group_scores(loaded, [encoded[i] for i in positions]), strict=True):
+            out[i] = score
+        done += len(positions)
+        progress(done)
+    return tuple(out)
+
+
+def _group_scores(loaded: Loaded, rows: Sequence[Encoded]) -> list[AnswerScore]:
+    batch = batch_of(rows, pad_id=loaded.pad_id, device=loaded.device)
+    with torch.inference_mode(), precision(loaded.device, loaded.dtype):
+        logits_NV = trained_logits(loaded.model, batch)
+    targets_N = batch.targets_BT[batch.targets_BT != IGNORE]
+    nats_N: Tensor = F.cross_entropy(logits_NV, targets_N, reduction="none")
+    is_first_N = logits_NV.argmax(-1) == targets_N
+    counts = (batch.targets_BT != IGNORE).sum(1).tolist()
+    starts = [sum(counts[:b]) for b in range(len(counts))]
+    return [
+        AnswerScore(float(nats_N[i : i + n].double().sum()), n, bool(is_first_N[i + n - 1]))
+        for i, n in zip(starts, counts, strict=True)
+    ]
+
+
+def label_log_probabilities(loaded: Loaded, question: Sequence[Message], *, labels: Sequence[str]) -> tuple[float, ...]:
+    """log-probability per UTF-8 byte of each label as the answer to `question`, by the untuned chat model.
+
+    The question is read once; all labels continue from its cached state together. Ids are joined after the template's
+    prompt, as when the model writes itself. Source: acc_norm of lm-evaluation-harness (length-normalised by bytes).
+    """
+    prompt = encode_prompt(question, tokenizer=loaded.tokenizer, max_length=loaded.card.context_tokens - 64)
+    answers = [loaded.tokenizer(label, add_special_tokens=False)["input_ids"] for label in labels]
+    width = max(len(answer) for answer in answers)
+    ids_LT = torch.full((len(labels), width), loaded.pad_id, dtype=torch.long)
+    for row, answer in enumerate(answers):
+        ids_LT[row, : len(answer)] = torch.tensor(answer)
+    ids_LT = ids_LT.to(loaded.device)
+    with torch.inference_mode(), precision(loaded.device, loaded.dtype):
+        first = loaded.model(input_ids=torch.tensor([prompt.ids], device=loaded.device), use_cache=True, logits_to_keep=1)
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(len(labels))
+        rest = loaded.model(input_ids=ids_LT, past_key_values=cache, use_cache=True).logits.float()
+    logits_LTV = torch.cat([first.logits.float().expand(len(labels), 1, -1), rest[:, :-1]], dim=1)
+    log_p_LT = logits_LTV.log_softmax(-1).gather(-1, ids_LT[..., None])[..., 0]
+    return tuple(
+        float(log_p_LT[row, : len(answer)].double().sum()) / max(1, len(labels[row].encode()))
+        for row, answer in enumerate(answers)
+    )

@@ -1,0 +1,306 @@
+"""The order of the stages: the only file that knows it.
+
+In: a LoadedPlan. Out: Outcome: the run's folder, the verdict, the metrics. Read, clean and split the data; pick the
+model; decide what is open; publish the data; train; evaluate; report. A finished stage is not run again.
+Stages that need torch are imported when they run, so that a run with nothing to do ends in a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tunewright.core.errors import DataError, PlanError, RunError
+from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_tracker, tee
+from tunewright.core.files import digest, write_json, write_text
+from tunewright.core.machine import this_machine
+from tunewright.core.plan import Plan, is_auto, plan_dict
+from tunewright.core.planfile import LoadedPlan, load_plan, plan_from, plan_yaml
+from tunewright.core.run import Run, create_run, is_done, locked, mark_refused, stage_work, update_manifest, versions
+from tunewright.core.values import Choice, DataFacts, ModelCard
+from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
+from tunewright.resolve import Resolved, choices_as_dicts, refuse_unsupported
+
+TEST_SETS = ".test_sets.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    run: Run
+    verdict: dict[str, Any]
+    """status, sentence, details; empty when evaluate did not run."""
+    metrics: dict[str, Any]
+    """metrics.json; empty when evaluate did not run."""
+    was_finished: bool
+    """Nothing had to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The resolved plan and what the stages need beside it, as resolved.yaml keeps it."""
+
+    plan: Plan
+    card: ModelCard
+    facts: DataFacts
+    predicted_peak_memory_bytes: int
+
+
+def run(plan: str | Path | dict[str, Any] | Plan, *, runs_dir: str | Path = "runs", tell: Tracker = null_tracker) -> Run:
+    """Every stage of a plan: a plan or data file, nested values, or a Plan (its paths start here).
+
+    Raises TunewrightError with what to do next.
+    """
+    if isinstance(plan, (str, Path)):
+        loaded = load_plan(Path(plan))
+    elif isinstance(plan, Plan):
+        loaded = LoadedPlan(plan, folder=Path(), default_name="run")
+    else:
+        loaded = plan_from(plan, folder=Path(), name="run")
+    return run_plan(loaded, runs_dir=Path(runs_dir), tell=tell).run
+
+
+def run_plan(
+    loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker, until: str = "report"
+) -> Outcome:
+    """Every stage up to `until`, finished ones skipped.
+
+    Raises TunewrightError; whatever was finished before stays.
+    """
+    refuse_unsupported(loaded.plan)
+    data = data_digests(_with_data(loaded), folder=loaded.folder)
+    run = create_run(runs_dir, name=loaded.default_name if is_auto(loaded.plan.run.name) else loaded.plan.run.name)
+    with locked(run), jsonl_tracker(run.folder / "events.jsonl") as write:
+        everyone = tee(tell, write)
+        ran: list[str] = []
+        decided = _decided(run, loaded, data=data, tell=everyone, ran=ran)
+        if until not in ("prepare", "select"):
+            _train(run, decided, tell=everyone, ran=ran)
+        if until in ("evaluate", "report"):
+            _evaluate(run, decided, tell=everyone, ran=ran)
+        if until == "report":
+            _report(run, tell=everyone, ran=ran)
+    metrics = _read_json(run.stage("evaluate") / "metrics.json")
+    return Outcome(run, metrics.get("verdict", {}), metrics, was_finished=not ran)
+
+
+def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
+    """What a run would do, and why; reads the data, writes nothing (but a starter model it needs is fetched)."""
+    refuse_unsupported(loaded.plan)
+    data_digests(_with_data(loaded), folder=loaded.folder)
+    deciding = importlib.import_module("tunewright.deciding")
+    draft = deciding.read_data(loaded, tell=tell)
+    _refuse(draft.refusal)
+    resolved: Resolved = deciding.decisions(loaded, draft, tell=tell).resolved
+    return resolved
+
+
+def example_folder(name: str) -> Path:
+    """The shipped example: inside the installed package, or in the checkout.
+
+    Raises RunError when it is in neither.
+    """
+    here = Path(__file__).parent
+    for folder in (here / "examples" / name, here.parents[1] / "examples" / name):
+        if folder.is_dir():
+            return folder
+    raise RunError(f"the example {name} is not installed", where=str(here), fix="pip install --force-reinstall tunewright")
+
+
+def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
+    """Prepared data, the chosen model, the resolved plan: from last time when nothing was changed, else anew."""
+    asked = asked_fingerprint(loaded.plan, data=data, model_files=_model_files(loaded))
+    manifest = run.manifest()
+    if manifest.get("asked_fingerprint") == asked and all(
+        manifest.get("stages", {}).get(stage, {}).get("status") == "done" for stage in ("prepare", "select")
+    ):
+        for stage in ("prepare", "select"):
+            tell(StageEvent(stage, "skipped", "finished before"))
+        return _known_decision(run)
+    update_manifest(
+        run,
+        name=run.name,
+        started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        machine=asdict(this_machine()),
+        versions=versions(),
+        seed=loaded.plan.run.seed,
+        asked_fingerprint="",
+    )
+    decided = _decide_anew(run, loaded, data=data, tell=tell, ran=ran)
+    update_manifest(run, asked_fingerprint=asked)
+    return decided
+
+
+def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
+    deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic import torch
+    tell(StageEvent("prepare", "started"))
+    write_text(run.folder / "plan.yaml", plan_yaml(loaded.plan))
+    draft = deciding.read_data(loaded, tell=tell)
+    before = digest(data)
+    if draft.refusal:
+        with stage_work(run, "prepare", fingerprint=before) as work:
+            deciding.write_draft(draft, work, tokens=None)
+        mark_refused(run, "prepare", fingerprint=before, why=draft.refusal)
+        tell(StageEvent("prepare", "refused", draft.refusal))
+        _refuse(draft.refusal)
+    decisions = deciding.decisions(loaded, draft, tell=tell)
+    plan = decisions.resolved.plan
+    prepared = stage_fingerprint("prepare", plan=plan, before=before, facts=decisions.card.fingerprint)
+    with _stage(run, "prepare", fingerprint=prepared, tell=_without_start(tell), ran=ran) as work:
+        if work:
+            deciding.write_prepared(decisions, draft, work=work)
+    selected = stage_fingerprint("select", plan=plan, before=prepared, facts=decisions.card.fingerprint)
+    with _stage(run, "select", fingerprint=selected, tell=tell, ran=ran) as work:
+        if work:
+            deciding.write_selected(decisions, work=work)
+    decided = Decided(plan, decisions.card, decisions.facts, decisions.resolved.memory.total)
+    _write_decision(run, decided, choices=decisions.resolved.choices, notes=loaded.notes)
+    return decided
+
+
+def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
+    manifest = run.manifest()["stages"]
+    before = manifest["prepare"]["fingerprint"]
+    fingerprint = stage_fingerprint("train", plan=decided.plan, before=before, facts=decided.card.fingerprint)
+    with _stage(run, "train", fingerprint=fingerprint, tell=tell, ran=ran, is_resumable=True) as work:
+        if not work:
+            return
+        evaluation = importlib.import_module("tunewright.evaluate.stage")
+        training = importlib.import_module("tunewright.train.stage")
+        evaluation.preview(decided.plan, facts=decided.facts, prepared=run.stage("prepare"), tell=tell)
+        inputs = training.TrainInputs(
+            plan=decided.plan,
+            card=decided.card,
+            facts=decided.facts,
+            prepared=run.stage("prepare"),
+            fingerprint=fingerprint,
+            predicted_peak_memory_bytes=decided.predicted_peak_memory_bytes,
+        )
+        training.train(inputs, work=work, tell=tell)
+
+
+def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
+    stages = run.manifest()["stages"]
+    fingerprint = stage_fingerprint("evaluate", plan=decided.plan, before=stages["train"]["fingerprint"])
+    with _stage(run, "evaluate", fingerprint=fingerprint, tell=tell, ran=ran) as work:
+        if not work:
+            return
+        evaluation = importlib.import_module("tunewright.evaluate.stage")
+        inputs = evaluation.EvaluateInputs(
+            plan=decided.plan,
+            card=decided.card,
+            facts=decided.facts,
+            prepared=run.stage("prepare"),
+            trained=run.stage("train"),
+            test_set_uses=_count_use(run),
+        )
+        evaluation.evaluate(inputs, work=work, tell=tell)
+
+
+def _report(run: Run, *, tell: Tracker, ran: list[str]) -> None:
+    """The page is a file, not a folder: made when anything before it is newer than it."""
+    stages = run.manifest()["stages"]
+    fingerprint = digest({name: stages[name]["fingerprint"] for name in stages if name != "report"})
+    record = stages.get("report", {})
+    if record.get("fingerprint") == fingerprint and (run.folder / "report.html").is_file():
+        tell(StageEvent("report", "skipped", "finished before"))
+        return
+    tell(StageEvent("report", "started"))
+    started = time.time()
+    ran.append("report")
+    importlib.import_module("tunewright.report.stage").write_report(run.folder)
+    done = {"status": "done", "fingerprint": fingerprint, "seconds": round(time.time() - started, 3)}
+    update_manifest(run, stages={**run.manifest()["stages"], "report": done})
+    tell(StageEvent("report", "done"))
+
+
+@contextmanager
+def _stage(
+    run: Run, stage: str, *, fingerprint: str, tell: Tracker, ran: list[str], is_resumable: bool = False
+) -> Iterator[Path | None]:
+    """The folder to work in; None when the stage is finished with these inputs."""
+    if is_done(run, stage, fingerprint=fingerprint):
+        tell(StageEvent(stage, "skipped", "finished before"))
+        yield None
+        return
+    tell(StageEvent(stage, "started"))
+    ran.append(stage)
+    with stage_work(run, stage, fingerprint=fingerprint, is_resumable=is_resumable) as work:
+        yield work
+    tell(StageEvent(stage, "done"))
+
+
+def _without_start(tell: Tracker) -> Tracker:
+    """Reading the data already said that prepare has started."""
+    return lambda event: None if isinstance(event, StageEvent) and event.status == "started" else tell(event)
+
+
+def _write_decision(run: Run, decided: Decided, *, choices: tuple[Choice, ...], notes: tuple[str, ...]) -> None:
+    record = {
+        "plan": plan_dict(decided.plan),
+        "choices": choices_as_dicts(choices),
+        "notes": list(notes),
+        "predicted_peak_memory_bytes": decided.predicted_peak_memory_bytes,
+    }
+    text = yaml.safe_dump(json.loads(json.dumps(record)), sort_keys=False, allow_unicode=True, width=110)
+    write_text(run.folder / "resolved.yaml", text)
+
+
+def _known_decision(run: Run) -> Decided:
+    record = yaml.safe_load((run.folder / "resolved.yaml").read_text(encoding="utf-8"))
+    card = _read_json(run.stage("select") / "card.json")
+    facts = _read_json(run.stage("prepare") / "facts.json")
+    return Decided(
+        plan=Plan.model_validate(record["plan"]),
+        card=ModelCard(**{**card, "languages": tuple(card["languages"])}),
+        facts=DataFacts(**{**facts, "labels": tuple(facts["labels"]), "sample": ()}),
+        predicted_peak_memory_bytes=int(record["predicted_peak_memory_bytes"]),
+    )
+
+
+def _with_data(loaded: LoadedPlan) -> Plan:
+    if is_auto(loaded.plan.data.train):
+        raise PlanError("the plan names no data", where="data.train", fix="write data: {train: tickets.csv}")
+    return loaded.plan
+
+
+def _model_files(loaded: LoadedPlan) -> str:
+    """Sizes and times of a local model folder that the plan names: cheap, and enough to notice a change."""
+    name = loaded.plan.model.name
+    folder = loaded.folder / str(name)
+    if is_auto(name) or not folder.is_dir():
+        return ""
+    return digest({p.name: (p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file()})
+
+
+def _refuse(refusal: str | None) -> None:
+    if refusal:
+        raise DataError(
+            "the test rows leak into training",
+            where="prepare",
+            why=refusal,
+            fix="prepare.actions.leakage=drop takes them out of train; prepare.actions.leakage=report goes on anyway",
+        )
+
+
+def _count_use(run: Run) -> int:
+    """Count one more scoring of this test set, known by its rows' content."""
+    path = run.folder.parent / TEST_SETS
+    uses = _read_json(path)
+    key = digest((run.stage("prepare") / "test.parquet").read_bytes().hex())
+    uses[key] = int(uses.get(key, 0)) + 1
+    write_json(path, uses)
+    return int(uses[key])
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

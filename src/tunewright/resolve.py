@@ -1,0 +1,343 @@
+"""Every decision that the user left open, made once, before work starts, each with its reason.
+
+In: the asked Plan, the ModelCard, the Machine, facts of the data. Out: Resolved: the Plan without AUTO, and a Choice
+for each decision. Its own file because nothing downstream may decide again: a default lives in one rule of RULES.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tunewright.core.errors import DoesNotFit, PlanError
+from tunewright.core.machine import size_bytes
+from tunewright.core.plan import Plan, is_auto, open_fields
+from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
+from tunewright.model.memory import MemoryPlan, lora_parameters, memory_plan
+
+SMALL_ENCODER_PARAMETERS = 150_000_000
+"""Encoders up to here are tuned whole. Source: DESIGN 5."""
+HEAD_ROWS = 50
+"""Under this many rows only the head learns. Source: DESIGN 5."""
+RARE_SHARE = 1 / 5
+"""A class rarer than this share of the average class makes macro F1 the primary metric. Source: DESIGN 2."""
+GENERATED_ROWS = 200
+"""Rows that answers are written for; likelihood uses all rows. Source: DESIGN 5."""
+MEMORY_SHARE = 0.9
+"""Share of the machine's memory that a run may plan to use."""
+
+
+@dataclass(frozen=True, slots=True)
+class LengthFacts:
+    """Token lengths of the kept rows, by the chosen model's tokenizer, before any cut."""
+
+    n_rows: int
+    mean: float
+    p95: int
+    p995: int
+    longest: int
+    answer_p95: int
+    """Trained tokens of a row (generate); 0 when classifying."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A plan that says everything, and why."""
+
+    plan: Plan
+    choices: tuple[Choice, ...]
+    memory: MemoryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rules look at."""
+
+    card: ModelCard
+    machine: Machine
+    facts: DataFacts
+    lengths: LengthFacts
+    default_name: str
+
+
+Rule = Callable[[Plan, Context], Iterable[Choice]]
+
+
+def resolve(asked: Plan, context: Context, *, given: tuple[Choice, ...] = ()) -> Resolved:
+    """Apply RULES in order; each sees the decisions before it, and decides only what is still open.
+
+    given: choices made by the stages that read the data and picked the model.
+    Raises PlanError for contradictions and for what this version does not do, DoesNotFit when memory is too small.
+    """
+    refuse_unsupported(asked)
+    plan, choices = with_choices(asked, given)
+    _refuse_contradictions(asked, plan)
+    for rule in RULES:
+        plan, made = with_choices(plan, tuple(rule(plan, context)))
+        choices += made
+    left = open_fields(plan)
+    assert not left, f"no rule decides {left}"
+    memory = planned_memory(plan, context)
+    _refuse_too_large(plan, context, memory)
+    return Resolved(plan, choices, memory)
+
+
+def with_choices(plan: Plan, choices: tuple[Choice, ...]) -> tuple[Plan, tuple[Choice, ...]]:
+    """The plan with the open fields filled, and the choices that filled one."""
+    left = set(open_fields(plan))
+    made = tuple(choice for choice in choices if choice.field in left)
+    for choice in made:
+        section, _, name = choice.field.partition(".")
+        change = choice.value if not name else getattr(plan, section).with_(**{name: choice.value})
+        plan = plan.with_(**{section: change})
+    return plan, made
+
+
+def refuse_unsupported(plan: Plan) -> None:
+    """What the plan may say and this version cannot do is an error, never silently left out."""
+    asked = {
+        "select.race": plan.select.race is True,
+        "prepare.review": plan.prepare.review is not None,
+        "train.packing": plan.train.packing is True,
+        "evaluate.seeds": plan.evaluate.seeds > 1,
+        "evaluate.require": plan.evaluate.require is not None,
+        "explain.methods": bool(plan.explain.methods),
+        "export.targets": bool(plan.export.targets),
+    }
+    for field, is_asked in asked.items():
+        if is_asked:
+            raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
+
+
+def planned_memory(plan: Plan, context: Context) -> MemoryPlan:
+    """Predicted peak of the training process."""
+    return _memory(plan, context, batch_size=plan.train.batch_size)
+
+
+def run_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    machine = context.machine
+    yield Choice("run.name", context.default_name, "the name of the plan's or the data's file")
+    device = "cuda" if machine.accelerator else "cpu"
+    yield Choice("run.device", device, f"accelerator found: {machine.accelerator or 'none'}")
+    yield Choice("run.threads", machine.n_cores, f"this process may use {machine.n_cores} cores")
+    has_bf16 = machine.has_bf16 or bool(machine.accelerator)
+    yield Choice(
+        "model.dtype",
+        "bfloat16" if has_bf16 else "float32",
+        "the processor multiplies bfloat16 in hardware"
+        if has_bf16
+        else "the processor has no bfloat16 products (avx512_bf16, amx_bf16); emulated ones would be slower",
+    )
+    yield Choice("select.candidates", (context.card.name,), "the models that were compared are in candidates.json")
+    yield Choice("select.race", False, "not in this version: the choice is by facts")
+    yield Choice("select.budget", "0min", "a choice by facts takes no training time")
+
+
+def length_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    lengths, limit = context.lengths, context.card.context_tokens
+    wanted = max(64, math.ceil(lengths.p995 / 64) * 64)
+    value = min(wanted, limit)
+    yield Choice(
+        "prepare.max_length",
+        value,
+        f"keeps 99.5 % of {lengths.n_rows} rows whole (their 99.5th percentile is {lengths.p995} tokens, the longest "
+        f"{lengths.longest}); the model reads up to {limit}",
+    )
+
+
+def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    card, n_rows = context.card, context.facts.n_rows.get("train", 0)
+    size = f"{card.n_parameters / 1e6:.1f} M parameters"
+    if plan.task == "classify" and n_rows < HEAD_ROWS:
+        yield Choice("train.method", "head", f"{n_rows} train rows are under {HEAD_ROWS}: more weights would overfit")
+    elif card.architecture == "encoder" and card.n_parameters <= SMALL_ENCODER_PARAMETERS:
+        yield Choice("train.method", "full", f"an encoder of {size} fits whole; lora would save memory we do not need")
+    else:
+        yield Choice("train.method", "lora", f"a {card.architecture} of {size}: adapters need a tenth of full's memory")
+    yield Choice("train.layers", "all", f"all {card.n_layers} blocks; fewer only when asked in this version")
+    yield Choice("train.lora_r", 16, "usual range 8 to 64; 16 is the size our references were measured with")
+    alpha = 2.0 * (16 if is_auto(plan.train.lora_r) else plan.train.lora_r)
+    yield Choice("train.lora_alpha", alpha, "twice the rank, as in most published runs")
+    yield Choice("train.lora_dropout", 0.0, "one to five epochs on this many weights need none")
+    yield Choice("train.target_modules", "all-linear", "attention alone learns less (LoRA Without Regret, 2025)")
+    yield Choice("train.packing", False, "rows are batched by length in this version")
+
+
+def rate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    card, method = context.card, plan.train.method
+    width = card.hidden_size
+    if method == "head":
+        yield Choice("train.learning_rate", 2e-3, "only a fresh linear head learns")
+    elif card.architecture == "encoder":
+        rate = _rounded(2e-4 * (384 / width) ** 2 * (5 if method == "lora" else 1))
+        reason = "2e-4 measured best at width 384 on banking77, falling to BERT-base's 5e-5 at 768"
+        yield Choice("train.learning_rate", rate, f"{reason}; this encoder is {width} wide")
+    else:
+        rate = _rounded(min(1e-3, 5e-4 * (2000 / width) ** 0.781) / (1 if method == "lora" else 10))
+        reason = "5e-5 x 10 x (2000/width)^0.781 (tinker-cookbook's fit for Llama), at most 1e-3"
+        yield Choice("train.learning_rate", rate, f"{reason}{'' if method == 'lora' else ', a tenth for full tuning'}")
+    epochs = {"full": 5.0 if card.architecture == "encoder" else 3.0, "lora": 3.0, "head": 20.0}[method]
+    yield Choice("train.epochs", epochs, "the best checkpoint by validation is kept, so more epochs cost time only")
+    yield Choice("train.warmup_ratio", 0.1, "a tenth of the steps; usual range 0.03 to 0.1")
+    yield Choice("train.weight_decay", 0.01, "BERT's and most recipes' value; biases and norms never decay")
+
+
+def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    n_rows = context.facts.n_rows.get("train", 0)
+    wanted = 8 if context.card.architecture == "decoder" else (32 if n_rows >= 1000 else 16)
+    limit = memory_limit_bytes(plan, context.machine)
+    value = wanted
+    while value > 1 and _memory(plan, context, batch_size=value).total > limit:
+        value //= 2
+    reason = "32 rows from 1,000 train rows on, 16 below, 8 for decoders (small batches learn as well with lora)"
+    if value < wanted:
+        reason = f"{wanted} rows would need more than the {limit / 1e9:.1f} GB that can be used"
+    yield Choice("train.batch_size", value, f"{reason}; there are {n_rows} train rows")
+
+
+def step_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    train = plan.train
+    per_step = train.batch_size * train.gradient_accumulation_steps
+    per_epoch = max(1, math.ceil(context.facts.n_rows.get("train", 0) / per_step))
+    n_steps = train.max_steps or max(1, math.ceil(per_epoch * train.epochs))
+    save = max(10, math.ceil(n_steps / 20))
+    yield Choice("train.save_steps", save, f"about 20 times in {n_steps} steps: a kill loses a twentieth at most")
+    validate = max(1, min(per_epoch, n_steps))
+    yield Choice("train.eval_steps", validate, f"once an epoch ({per_epoch} steps)")
+    yield Choice("train.patience", 3, "three validations without a better one end the run")
+
+
+def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    is_classify = plan.task == "classify"
+    systems = ("tuned", "base", "majority", "tfidf", "linear_probe") if is_classify else ("tuned", "base")
+    yield Choice(
+        "evaluate.systems",
+        systems,
+        "the honest rivals; scratch and few_shot cost a training or are weaker, so only when asked"
+        if is_classify
+        else "the same model before tuning; no keyword model writes answers",
+    )
+    yield _primary_metric(plan, context.facts)
+    metrics = {
+        "classify": (
+            *("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "log_loss"),
+        ),
+        "generate": (
+            *("bits_per_byte", "exact_match", "token_f1", "rouge1", "rouge2", "rougeL", "chrf"),
+            *("stops", "end_argmax", "repetition"),
+        ),
+        "text": ("bits_per_byte",),
+    }[plan.task]
+    yield Choice("evaluate.metrics", metrics, f"all of the task {plan.task}")
+    cap = min(512, max(32, math.ceil(1.25 * context.lengths.answer_p95 / 32) * 32))
+    reason = f"a quarter above the references' 95th percentile of {context.lengths.answer_p95} tokens, at most 512"
+    yield Choice("evaluate.max_new_tokens", cap, reason if plan.task == "generate" else "nothing is generated")
+    limit = GENERATED_ROWS if plan.task == "generate" else None
+    yield Choice(
+        "evaluate.limit",
+        limit,
+        f"writing is slow: answers for {GENERATED_ROWS} seeded rows, likelihood on all"
+        if limit
+        else "all rows are scored",
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    run_rules,
+    length_rules,
+    method_rules,
+    rate_rules,
+    batch_rules,
+    step_rules,
+    evaluate_rules,
+)
+
+
+def memory_limit_bytes(plan: Plan, machine: Machine) -> int:
+    """What the run may use: the plan's limit, else nine tenths of what the device has."""
+    if plan.run.memory_limit:
+        return size_bytes(plan.run.memory_limit)
+    is_gpu = not is_auto(plan.run.device) and plan.run.device == "cuda"
+    return int(MEMORY_SHARE * (machine.accelerator_memory_bytes if is_gpu else machine.memory_bytes))
+
+
+def _primary_metric(plan: Plan, facts: DataFacts) -> Choice:
+    field = "evaluate.primary_metric"
+    if plan.task != "classify":
+        return Choice(field, "bits_per_byte", "comparable across tokenizers; per-token loss is not")
+    counts = facts.rows_per_label
+    average = sum(counts.values()) / max(1, len(counts))
+    rarest = min(counts, key=lambda label: counts[label])
+    if counts[rarest] < RARE_SHARE * average:
+        why = f"the class {rarest!r} has {counts[rarest]} rows, under a fifth of the average {average:.0f}"
+        return Choice(field, "f1_macro", f"{why}: accuracy would hardly see it")
+    why = f"the rarest class {rarest!r} has {counts[rarest]} rows, the average is {average:.0f}"
+    return Choice(field, "accuracy", f"{why}: no class is rare enough for macro F1")
+
+
+def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
+    card, train = context.card, plan.train
+    n_trainable = {
+        "full": card.n_parameters,
+        "lora": 0 if is_auto(train.lora_r) else lora_parameters(card, r=train.lora_r),
+        "head": card.hidden_size * max(1, len(context.facts.labels)),
+    }[train.method]
+    is_classify = plan.task == "classify"
+    length = min(plan.prepare.max_length, context.lengths.longest)
+    answer = length if plan.task == "text" else min(length, context.lengths.answer_p95)
+    return memory_plan(
+        card,
+        n_trainable=n_trainable,
+        batch_size=batch_size,
+        length=length,
+        logit_rows=batch_size if is_classify else batch_size * answer,
+        n_classes=len(context.facts.labels) if is_classify else 0,
+    )
+
+
+def _refuse_contradictions(asked: Plan, plan: Plan) -> None:
+    train = asked.train
+    if not is_auto(train.method) and train.method != "lora":
+        given = [name for name in ("lora_r", "lora_alpha", "lora_dropout") if not is_auto(getattr(train, name))]
+        given += [name for name in ("use_rslora", "use_dora") if getattr(train, name)]
+        if given or train.adapter:
+            name = given[0] if given else "adapter"
+            raise PlanError(
+                f"train.{name} says lora, train.method says {train.method}",
+                where=f"train.{name}",
+                fix=f"train.method=lora, or leave train.{name} out",
+            )
+    if plan.task != "classify" and not is_auto(train.method) and train.method == "head":
+        raise PlanError(
+            f"train.method head needs classes, and the task is {plan.task}", where="train.method", fix="train.method=lora"
+        )
+
+
+def _refuse_too_large(plan: Plan, context: Context, memory: MemoryPlan) -> None:
+    limit = memory_limit_bytes(plan, context.machine)
+    if memory.total <= limit:
+        return
+    changes = ["train.batch_size=1", "prepare.max_length=" + str(max(64, plan.prepare.max_length // 2))]
+    changes += ["train.method=lora"] if plan.train.method == "full" else ["model=starter:minilm-l6"]
+    raise DoesNotFit(
+        f"this training does not fit by {(memory.total - limit) / 1e9:.1f} GB; the largest term is "
+        f"{memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",
+        need_bytes=memory.total,
+        have_bytes=limit,
+        fix=" or ".join(changes),
+    )
+
+
+def _rounded(value: float) -> float:
+    """Two significant digits: a rate is not known better."""
+    return float(f"{value:.1e}")
+
+
+def choices_as_dicts(choices: Iterable[Choice]) -> list[dict[str, Any]]:
+    """For resolved.yaml: field, value, reason."""
+    return [
+        {"field": c.field, "value": list(c.value) if isinstance(c.value, tuple) else c.value, "reason": c.reason}
+        for c in choices
+    ]

@@ -1,0 +1,1 @@
+"""Which pre-trained model suits this data and this machine?"""

@@ -1,0 +1,1 @@
+"""Rows as text, ids and batches; shared by every stage that sees a row."""

@@ -1,0 +1,161 @@
+"""Examples as token ids, and which of them the model learns to predict.
+
+In: Example and the model's tokenizer. Out: Encoded: ids and a mask by position, never by token id or marker text.
+Its own file because this mask decides what a model becomes. The ids of a conversation are the chat template's own
+tokenisation; nothing is put in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tunewright.core.values import Encoded, Example, Message, Task
+from tunewright.text.chat import Rendered, Span, Tokenizer, conversation, prompt_text, special_ids, untrained_content
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAccount:
+    """Where the tokens of a split went."""
+
+    total: int = 0
+    trained_on: int = 0
+    cut: int = 0
+    rows_cut: int = 0
+
+
+def encode(
+    examples: Sequence[Example], *, tokenizer: Tokenizer, task: Task, max_length: int | None = None
+) -> tuple[Encoded, ...]:
+    """Every example in order; one each, but a long document (task text) becomes several with the same row id.
+
+    max_length: tokens, the template's own included; None: whatever the rows have.
+    classify: the end of the text is cut. generate: the longest message that is not trained is cut at its end, then the
+    middle of the answer, so that the answer's end token stays. text: nothing is cut, documents are divided.
+    Raises ModelError when a conversation cannot be rendered.
+    """
+    if not examples:
+        return ()
+    if task == "classify":
+        return _encode_texts(examples, tokenizer=tokenizer, max_length=max_length)
+    if task == "text":
+        return _encode_documents(examples, tokenizer=tokenizer, max_length=max_length)
+    return _encode_conversations(examples, tokenizer=tokenizer, max_length=max_length)
+
+
+def encode_prompt(messages: Sequence[Message], *, tokenizer: Tokenizer, max_length: int | None = None) -> Encoded:
+    """The ids after which the model writes; cut like a training row when they are too many."""
+    text = prompt_text(messages, tokenizer=tokenizer)
+    ids, offsets = _tokenise([text], tokenizer=tokenizer, with_special=False)[0]
+    whole = Encoded("", ids, (False,) * len(ids))
+    content = untrained_content(messages, rendered=Rendered(text, (), 0))
+    return _shortened(whole, offsets=offsets, content=content, max_length=max_length)
+
+
+def token_account(encoded: Sequence[Encoded]) -> TokenAccount:
+    """Sums over a split: total counts what is left after cutting."""
+    return TokenAccount(
+        total=sum(len(e) for e in encoded),
+        trained_on=sum(sum(e.trained) for e in encoded),
+        cut=sum(e.n_cut for e in encoded),
+        rows_cut=sum(e.n_cut > 0 for e in encoded),
+    )
+
+
+def _tokenise(
+    texts: Sequence[str], *, tokenizer: Tokenizer, with_special: bool
+) -> list[tuple[tuple[int, ...], list[tuple[int, int]]]]:
+    """(ids, character offsets) of each text, in one batched call."""
+    out = tokenizer(list(texts), add_special_tokens=with_special, return_offsets_mapping=True, verbose=False)
+    return [(tuple(ids), offsets) for ids, offsets in zip(out["input_ids"], out["offset_mapping"], strict=True)]
+
+
+def _encode_texts(
+    examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None
+) -> tuple[Encoded, ...]:
+    texts = [example.text for example in examples]
+    encoded = [
+        Encoded(example.row_id, ids, (False,) * len(ids), label_index=example.label_index)
+        for example, (ids, _) in zip(examples, _tokenise(texts, tokenizer=tokenizer, with_special=True), strict=True)
+    ]
+    if max_length is None:
+        return tuple(encoded)
+    for i, whole in enumerate(encoded):
+        if len(whole) > max_length:  # the tokenizer's own truncation keeps its closing special tokens
+            ids = tuple(tokenizer(texts[i], truncation=True, max_length=max_length, verbose=False)["input_ids"])
+            encoded[i] = replace(whole, ids=ids, trained=(False,) * len(ids), n_cut=len(whole) - len(ids))
+    return tuple(encoded)
+
+
+def _encode_documents(
+    examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None
+) -> tuple[Encoded, ...]:
+    """Every token is a target but the first of each piece, which has nothing before it; an end token closes a document."""
+    end = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
+    pieces: list[Encoded] = []
+    rows = _tokenise([example.text for example in examples], tokenizer=tokenizer, with_special=False)
+    for example, (ids, _) in zip(examples, rows, strict=True):
+        closed = ids + end
+        size = max_length or len(closed) or 1
+        for start in range(0, len(closed), size):
+            piece = closed[start : start + size]
+            pieces.append(Encoded(example.row_id, piece, (False,) + (True,) * (len(piece) - 1)))
+    return tuple(pieces)
+
+
+def _encode_conversations(
+    examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None
+) -> tuple[Encoded, ...]:
+    rendered = [conversation(example.messages, tokenizer=tokenizer) for example in examples]
+    rows = _tokenise([r.text for r in rendered], tokenizer=tokenizer, with_special=False)
+    special = special_ids(tokenizer)
+    out = []
+    for example, turns, (ids, offsets) in zip(examples, rendered, rows, strict=True):
+        whole = Encoded(example.row_id, ids, _trained_mask(ids, offsets, spans=turns.trained, special=special))
+        content = untrained_content(example.messages, rendered=turns)
+        out.append(_shortened(whole, offsets=offsets, content=content, max_length=max_length))
+    return tuple(out)
+
+
+def _trained_mask(
+    ids: Sequence[int], offsets: Sequence[tuple[int, int]], *, spans: Sequence[Span], special: frozenset[int]
+) -> tuple[bool, ...]:
+    """True from a trained turn's first token to the control token that ends it.
+
+    What a template writes after that token (a line break) is never generated, so it is not trained. A token that
+    straddles the start of the answer belongs to the prompt. A turn without an end token is trained to its last token.
+    """
+    mask = [False] * len(ids)
+    for span in spans:
+        inside = [i for i, (start, end) in enumerate(offsets) if start >= span.start and end <= span.end and end > start]
+        ends = [i for i in inside if ids[i] in special]
+        last = ends[-1] if ends else (inside[-1] if inside else -1)
+        for i in inside:
+            mask[i] = i <= last
+    return tuple(mask)
+
+
+def _shortened(
+    whole: Encoded, *, offsets: Sequence[tuple[int, int]], content: Span, max_length: int | None
+) -> Encoded:
+    """At most max_length tokens: first the end of the untrained content goes, then the middle of what is left."""
+    excess = len(whole) - (max_length or len(whole))
+    if excess <= 0:
+        return whole
+    inside = [i for i, (start, end) in enumerate(offsets) if start >= content.start and end <= content.end]
+    inside = [i for i in inside if not whole.trained[i]] if content.end > content.start else []
+    gone = set(inside[len(inside) - min(excess, len(inside)) :])
+    kept = [i for i in range(len(whole)) if i not in gone]
+    still = len(kept) - (max_length or 0)
+    if still > 0:
+        trained = [i for i in kept if whole.trained[i]]
+        middle = max(0, (len(trained) - still) // 2) if len(trained) > still + 1 else 0
+        pool = trained[middle:-1] if len(trained) > still + 1 else kept[1:-1]
+        gone |= set(pool[:still])
+        kept = [i for i in range(len(whole)) if i not in gone]
+    return replace(
+        whole,
+        ids=tuple(whole.ids[i] for i in kept),
+        trained=tuple(whole.trained[i] for i in kept),
+        n_cut=len(whole) - len(kept),
+    )

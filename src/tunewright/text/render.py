@@ -1,0 +1,48 @@
+"""A row as its task sees it: text with a class, or turns with the trained ones marked.
+
+In: Row. Out: Example. Its own file because training, evaluation, prediction and serving must all see a row the same
+way: this is the only place that decides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunewright.core.values import Example, Message, Row, Task
+
+
+def render(row: Row, *, task: Task, labels: Sequence[str] = ()) -> Example:
+    """The example that the model learns from or is asked.
+
+    labels: sorted label names (classify); a label outside them has no index and counts as wrong when scored.
+
+    >>> render(Row("train:2", text="hi", label="b"), task="classify", labels=("a", "b")).label_index
+    1
+    """
+    if task == "classify":
+        index = labels.index(row.label) if row.label in labels else None
+        return Example(row.row_id, text=row.text, label_index=index)
+    if task == "text":
+        return Example(row.row_id, text=row.text)
+    return Example(row.row_id, messages=row.messages)
+
+
+def prompt_of(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The turns before the last assistant turn: what the model is given when it must answer.
+
+    >>> [m.role for m in prompt_of([Message("user", "2+2?"), Message("assistant", "4")])]
+    ['user']
+    """
+    last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=len(messages))
+    return tuple(messages[:last])
+
+
+def reference_of(messages: Sequence[Message]) -> str:
+    """The last assistant turn's text: what the answer is held against; empty without one."""
+    return next((m.content for m in reversed(messages) if m.role == "assistant"), "")
+
+
+def label_question(text: str, *, labels: Sequence[str]) -> tuple[Message, ...]:
+    """The prompt that asks an untuned decoder for a label by name."""
+    names = ", ".join(labels)
+    return (Message("user", f"Which of these labels fits the text best?\nLabels: {names}\nText: {text}\nLabel:"),)

@@ -1,0 +1,1 @@
+"""Which weights change, and how, within this memory?"""

@@ -1,0 +1,165 @@
+"""The training loop: a generator that yields what happened and neither saves nor prints.
+
+In: Training (model, optimizer, rows, settings) and the step to start after. Out: a StepEvent for each optimizer step.
+Its own file because a reader should follow it in one sitting: order, forward, loss, backward, clip, step.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from tunewright.core.errors import NonFiniteLoss
+from tunewright.core.events import StepEvent
+from tunewright.core.values import Encoded, LossSum
+from tunewright.model.adapt import is_head, trainable_state
+from tunewright.model.forward import precision
+from tunewright.text.batch import batch_of, by_length, epoch_order
+from tunewright.train.objective import Objective
+from tunewright.train.schedule import Shape, rate_factor
+
+HEAD_RATE_FACTOR = 5.0
+"""A fresh classification head learns this much faster than pre-trained weights; see docs/decisions."""
+VALIDATION_TOKENS = 8_192
+"""Padded tokens of one validation batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Everything one training needs. Only the weights and the optimizer's moments change."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    objective: Objective
+    rows: Sequence[Encoded]
+    pad_id: int
+    device: str
+    dtype: torch.dtype
+    batch_size: int
+    gradient_accumulation_steps: int
+    n_steps: int
+    learning_rate: float
+    warmup_ratio: float
+    lr_scheduler_type: Shape
+    max_grad_norm: float
+    seed: int
+
+
+def steps_per_epoch(n_rows: int, *, batch_size: int, gradient_accumulation_steps: int) -> int:
+    """Optimizer steps that see every row once.
+
+    >>> steps_per_epoch(10, batch_size=2, gradient_accumulation_steps=2)
+    3
+    """
+    return math.ceil(math.ceil(n_rows / batch_size) / gradient_accumulation_steps)
+
+
+def adamw(model: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW on the trainable weights: no decay for biases and norms, a faster rate for a fresh head.
+
+    Source: Loshchilov & Hutter 2019; which weights decay as in transformers' Trainer.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in trainable_state(model).items():
+        groups.setdefault((is_head(name), parameter.ndim > 1), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": learning_rate * (HEAD_RATE_FACTOR if head else 1.0),
+                "factor": HEAD_RATE_FACTOR if head else 1.0,
+                "weight_decay": weight_decay if decays else 0.0,
+            }
+            for (head, decays), parameters in groups.items()
+        ],
+        fused=True,
+    )
+
+
+def train_steps(training: Training, *, done: int = 0) -> Iterator[StepEvent]:
+    """Train from step `done` + 1 to n_steps, one event a step, after the weights have changed.
+
+    The order of rows, the rate and (from the generator state that a checkpoint restores) the dropout depend on the
+    step alone: stopping and going on gives the same weights, bit for bit, with the same threads.
+    Raises NonFiniteLoss before the weights change when a loss or gradient is inf or nan.
+    """
+    per_epoch = steps_per_epoch(
+        len(training.rows),
+        batch_size=training.batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+    )
+    lengths = [len(row) for row in training.rows]
+    for step in range(done + 1, training.n_steps + 1):
+        started = time.perf_counter()
+        epoch, index = divmod(step - 1, per_epoch)
+        order = epoch_order(lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch)
+        first = index * training.gradient_accumulation_steps
+        groups = order[first : first + training.gradient_accumulation_steps]
+        yield _train_step(training, groups, step=step, epoch=step / per_epoch, started=started)
+
+
+def validation_loss(training: Training, rows: Sequence[Encoded]) -> tuple[LossSum, int]:
+    """Total loss over rows, and how many are classified right (0 unless classifying)."""
+    total, n_correct = LossSum(), 0
+    was_training = training.model.training
+    training.model.eval()
+    for group in by_length(rows, max_tokens=VALIDATION_TOKENS):
+        batch = batch_of([rows[i] for i in group], pad_id=training.pad_id, device=training.device)
+        with torch.inference_mode(), precision(training.device, training.dtype):
+            loss = training.objective(training.model, batch)
+        total += LossSum(float(loss.nats), loss.n_targets)
+        n_correct += loss.n_correct
+    training.model.train(was_training)
+    return total, n_correct
+
+
+def _train_step(
+    training: Training, groups: Sequence[Sequence[int]], *, step: int, epoch: float, started: float
+) -> StepEvent:
+    batches = [
+        batch_of([training.rows[i] for i in group], pad_id=training.pad_id, device=training.device) for group in groups
+    ]
+    training.optimizer.zero_grad(set_to_none=True)
+    total = LossSum()
+    for batch in batches:
+        with precision(training.device, training.dtype):
+            loss = training.objective(training.model, batch)
+        torch.autograd.backward(loss.nats)
+        total += LossSum(float(loss.nats.detach()), loss.n_targets)
+    row_ids = tuple(row_id for batch in batches for row_id in batch.row_ids)
+    grad_norm = _mean_and_clip(training, n_targets=total.n_tokens)
+    if not (math.isfinite(total.nats) and math.isfinite(grad_norm)):
+        raise NonFiniteLoss(step=step, row_ids=row_ids)
+    rate = training.learning_rate * rate_factor(
+        step, n_steps=training.n_steps, warmup_ratio=training.warmup_ratio, shape=training.lr_scheduler_type
+    )
+    for group_ in training.optimizer.param_groups:
+        group_["lr"] = rate * group_["factor"]
+    training.optimizer.step()
+    return StepEvent(
+        step=step,
+        n_steps=training.n_steps,
+        epoch=epoch,
+        loss_nats=total.mean_nats,
+        n_targets=total.n_tokens,
+        n_tokens=sum(batch.n_tokens for batch in batches),
+        learning_rate=rate,
+        grad_norm=grad_norm,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _mean_and_clip(training: Training, *, n_targets: int) -> float:
+    """Turn summed gradients into the mean over all targets of the step, clip, return the length before clipping.
+
+    One division for the whole accumulated batch: the same gradient as one big batch (transformers#35203).
+    """
+    parameters = [p for group in training.optimizer.param_groups for p in group["params"] if p.grad is not None]
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    torch._foreach_mul_(gradients, 1.0 / max(1, n_targets))
+    return float(torch.nn.utils.clip_grad_norm_(parameters, training.max_grad_norm))

@@ -1,0 +1,262 @@
+"""The train stage: prepared rows and a resolved plan become a trained model in a folder.
+
+In: a resolved Plan, the model's card, the prepare folder. Out: adapter/ or model/, checkpoints/, steps.jsonl,
+summary.json. Its own file because it is the one that touches files; the loop it drives does not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tunewright.core.errors import DataError
+from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker
+from tunewright.core.files import json_text, write_json, write_text
+from tunewright.core.machine import peak_memory_bytes
+from tunewright.core.plan import Plan
+from tunewright.core.values import DataFacts, Encoded, ModelCard, Split
+from tunewright.model.adapt import Parameters, adapted, parameters, trainable_state
+from tunewright.model.load import Loaded, load_model
+from tunewright.model.memory import training_flops
+from tunewright.model.rate import matrix_flops
+from tunewright.model.trained import save_trained
+from tunewright.text.encode import encode
+from tunewright.text.render import render
+from tunewright.text.rows import read_rows
+from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
+from tunewright.train.interrupt import stop_request
+from tunewright.train.loop import Training, adamw, steps_per_epoch, train_steps, validation_loss
+from tunewright.train.objective import OBJECTIVES
+
+STEPS = "steps.jsonl"
+BEST = "best.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainInputs:
+    """What the stage is given."""
+
+    plan: Plan
+    """Resolved."""
+    card: ModelCard
+    facts: DataFacts
+    prepared: Path
+    fingerprint: str
+    predicted_peak_memory_bytes: int
+
+
+def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
+    """Train in `work`, from its newest checkpoint if there is one, and return the summary.
+
+    Raises TrainError (non-finite loss, damaged checkpoint), RunError (disk), KeyboardInterrupt after saving.
+    """
+    plan = inputs.plan
+    torch.set_num_threads(plan.run.threads)
+    torch.manual_seed(plan.run.seed)
+    loaded = load_model(
+        inputs.card,
+        task=plan.task,
+        labels=inputs.facts.labels,
+        device=plan.run.device,
+        dtype=plan.model.dtype,
+        trust_remote_code=plan.model.trust_remote_code,
+    )
+    rows = _encoded(inputs, loaded, split="train")
+    validation = _encoded(inputs, loaded, split="validation")
+    if not rows:
+        raise DataError("no row has anything to train on", where=str(inputs.prepared), fix="tunewright show PLAN")
+    loaded = adapted(loaded, plan.train, seed=plan.run.seed)
+    training = _training(inputs, loaded, rows)
+    position = _train_all(training, validation, inputs=inputs, work=work, tell=tell)
+    if position.best_step:
+        load_weights(work / "checkpoints" / BEST, training)
+    training.model.eval()
+    save_trained(work, loaded, max_length=plan.prepare.max_length)
+    return _write_summary(inputs, training, position, work=work)
+
+
+def planned_steps(plan: Plan, *, n_rows: int) -> int:
+    """Optimizer steps of a resolved plan."""
+    per_epoch = steps_per_epoch(
+        n_rows,
+        batch_size=plan.train.batch_size,
+        gradient_accumulation_steps=plan.train.gradient_accumulation_steps,
+    )
+    return plan.train.max_steps or max(1, math.ceil(plan.train.epochs * per_epoch))
+
+
+def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:
+    """The split's rows that have a target."""
+    plan = inputs.plan
+    rows = read_rows(inputs.prepared, split)
+    examples = [render(row, task=plan.task, labels=inputs.facts.labels) for row in rows]
+    encoded = encode(examples, tokenizer=loaded.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
+    return tuple(e for e in encoded if (e.label_index is not None if plan.task == "classify" else any(e.trained)))
+
+
+def _training(inputs: TrainInputs, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:
+    plan = inputs.plan.train
+    return Training(
+        model=loaded.model.train(),
+        optimizer=adamw(loaded.model, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay),
+        objective=OBJECTIVES[inputs.plan.task],
+        rows=rows,
+        pad_id=loaded.pad_id,
+        device=loaded.device,
+        dtype=loaded.dtype,
+        batch_size=plan.batch_size,
+        gradient_accumulation_steps=plan.gradient_accumulation_steps,
+        n_steps=planned_steps(inputs.plan, n_rows=len(rows)),
+        learning_rate=plan.learning_rate,
+        warmup_ratio=plan.warmup_ratio,
+        lr_scheduler_type=plan.lr_scheduler_type,
+        max_grad_norm=plan.max_grad_norm,
+        seed=inputs.plan.run.seed,
+    )
+
+
+def _train_all(
+    training: Training, validation: tuple[Encoded, ...], *, inputs: TrainInputs, work: Path, tell: Tracker
+) -> Position:
+    """Drive the loop: count, validate, save, stop."""
+    plan, checkpoints = inputs.plan.train, work / "checkpoints"
+    torch.manual_seed(inputs.plan.run.seed)
+    position = load_checkpoint(checkpoints, training, fingerprint=inputs.fingerprint)
+    _forget_steps_after(work / STEPS, position.step)
+    if position.step:
+        tell(NoteEvent(f"training goes on after step {position.step} of {training.n_steps}"))
+    with stop_request() as is_stop_asked, (work / STEPS).open("a", encoding="utf-8") as log:
+        for event in _remaining(training, position, patience=plan.patience):
+            position = _counted(position, event)
+            _log(log, event, tell)
+            is_last = event.step == training.n_steps
+            if validation and (event.step % plan.eval_steps == 0 or is_last):
+                position = _validated(training, validation, position, checkpoints=checkpoints, log=log, tell=tell)
+            is_stopping_early = _is_patience_over(position, patience=plan.patience)
+            if event.step % plan.save_steps == 0 or is_last or is_stop_asked() or is_stopping_early:
+                save_checkpoint(checkpoints, training, position, fingerprint=inputs.fingerprint)
+            if is_stopping_early and not is_last:
+                tell(NoteEvent(f"stopped at step {event.step}: no better validation in {plan.patience} tries"))
+                break
+            if is_stop_asked() and not is_last:
+                raise KeyboardInterrupt
+    return position
+
+
+def _remaining(training: Training, position: Position, *, patience: int | None) -> Iterator[StepEvent]:
+    """Steps still to do; none for a run that had already stopped early."""
+    if _is_patience_over(position, patience=patience):
+        return iter(())
+    return train_steps(training, done=position.step)
+
+
+def _is_patience_over(position: Position, *, patience: int | None) -> bool:
+    return patience is not None and position.n_worse >= patience
+
+
+def _counted(position: Position, event: StepEvent) -> Position:
+    return replace(
+        position,
+        step=event.step,
+        tokens_seen=position.tokens_seen + event.n_tokens,
+        tokens_trained_on=position.tokens_trained_on + event.n_targets,
+        seconds=position.seconds + event.seconds,
+    )
+
+
+def _validated(
+    training: Training, validation: tuple[Encoded, ...], position: Position, *, checkpoints: Path, log: Any, tell: Tracker
+) -> Position:
+    """Measure; keep the weights when they are the best so far (accuracy, then loss; else loss)."""
+    total, n_correct = validation_loss(training, validation)
+    is_classify = bool(training.rows[0].label_index is not None)
+    score = n_correct / len(validation) if is_classify else math.nan
+    loss = total.mean_nats
+    score_or_none = score if is_classify else None
+    best_loss = math.inf if position.best_loss_nats is None else position.best_loss_nats
+    is_best = (-(score_or_none or 0.0), loss) < (-(position.best_score or 0.0), best_loss)
+    event = ValidationEvent(position.step, loss, total.n_tokens, score, is_best)
+    _log(log, event, tell)
+    if not is_best:
+        return replace(position, n_worse=position.n_worse + 1)
+    save_weights(checkpoints / BEST, training)
+    return replace(position, best_step=position.step, best_loss_nats=loss, best_score=score_or_none, n_worse=0)
+
+
+def _log(log: Any, event: StepEvent | ValidationEvent, tell: Tracker) -> None:
+    log.write(json_text({"event": type(event).__name__, **asdict(event)}, indent=None) + "\n")
+    log.flush()
+    tell(event)
+
+
+def _forget_steps_after(path: Path, step: int) -> None:
+    """A killed run logged steps that its newest checkpoint does not have: they will be done again."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            break  # the torn last line of a killed run
+        if record["step"] <= step:
+            kept.append(line)
+    write_text(path, "".join(line + "\n" for line in kept))
+
+
+def _write_summary(inputs: TrainInputs, training: Training, position: Position, *, work: Path) -> dict[str, Any]:
+    plan, size = inputs.plan, parameters(training.model)
+    steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
+    losses = [line for line in steps if line["event"] == "StepEvent"]
+    rate = matrix_flops(training.dtype, device=training.device)
+    flops = _needed_flops(inputs, training, position, size)
+    summary = {
+        "method": plan.train.method,
+        "layers": plan.train.layers,
+        "trainable_parameters": size.n_trainable,
+        "total_parameters": size.n_total,
+        "steps": position.step,
+        "n_steps_planned": training.n_steps,
+        "stopped_early": position.step < training.n_steps,
+        "epochs": losses[-1]["epoch"] if losses else 0.0,
+        "tokens_seen": position.tokens_seen,
+        "tokens_trained_on": position.tokens_trained_on,
+        "seconds": position.seconds,
+        "tokens_per_second": position.tokens_seen / position.seconds if position.seconds else math.nan,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "predicted_peak_memory_bytes": inputs.predicted_peak_memory_bytes,
+        "train_loss_nats": losses[-1]["loss_nats"] if losses else math.nan,
+        "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,
+        "validation_score": position.best_score,
+        "best_step": position.best_step,
+        "dtype": plan.model.dtype,
+        "threads": plan.run.threads,
+        "seed": plan.run.seed,
+        "needed_flops": flops,
+        "matrix_flops": rate,
+        "utilisation": flops / position.seconds / rate if position.seconds else math.nan,
+        "model_fingerprint": inputs.card.fingerprint,
+    }
+    write_json(work / "summary.json", summary)
+    return summary
+
+
+def _needed_flops(inputs: TrainInputs, training: Training, position: Position, size: Parameters) -> float:
+    lengths = [len(row) for row in training.rows]
+    is_classify = inputs.plan.task == "classify"
+    n_lora = sum(p.numel() for name, p in trainable_state(training.model).items() if "lora_" in name)
+    return training_flops(
+        inputs.card,
+        n_tokens=position.tokens_seen,
+        n_trained=position.tokens_trained_on,
+        mean_length=sum(n * n for n in lengths) / sum(lengths),
+        method=inputs.plan.train.method,
+        n_lora=n_lora,
+        outputs=len(inputs.facts.labels) if is_classify else inputs.card.vocabulary_size,
+    )

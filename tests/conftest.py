@@ -1,0 +1,21 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import save_tiny_decoder, save_tiny_encoder
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random chat model. Read only."""
+    return save_tiny_decoder(tmp_path_factory.mktemp("tiny-decoder"))
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random encoder. Read only."""
+    return save_tiny_encoder(tmp_path_factory.mktemp("tiny-encoder"))
