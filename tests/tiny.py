@@ -8,6 +8,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from tunewright.core.values import ModelCard
+
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -85,3 +87,27 @@ def save_tiny_decoder(folder: Path, *, seed: int = 0, template: str | None = CHA
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def tiny_card(folder: Path, architecture: str) -> ModelCard:
+    """Facts of a tiny model, without reading them from its files. architecture: encoder or decoder."""
+    is_decoder = architecture == "decoder"
+    return ModelCard(
+        name=str(folder),
+        path=str(folder),
+        architecture="decoder" if is_decoder else "encoder",
+        model_type="llama" if is_decoder else "bert",
+        n_parameters=30_000,
+        n_layers=2,
+        hidden_size=32,
+        n_heads=2,
+        vocabulary_size=259 if is_decoder else 260,
+        context_tokens=512 if is_decoder else 128,
+        licence="CC0-1.0",
+        has_chat_template=is_decoder,
+        n_key_value_heads=1 if is_decoder else 2,
+        head_size=16,
+        intermediate_size=64,
+        is_gated_mlp=is_decoder,
+        is_tied=is_decoder,
+    )
