@@ -1,4 +1,4 @@
-"""Where the real data sets lie: beside the checkout, read in place; tests that need one skip with a reason without it."""
+"""Where the real data sets lie: beside the checkout, read in place; tests skip with a reason where one is absent."""
 
 from __future__ import annotations
 

@@ -60,7 +60,11 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     machine = this_machine()
     plan, made = with_choices(loaded.plan, data.choices)
     ranked = candidates(
-        plan, folder=loaded.folder, facts=data.facts, machine=machine, need_bytes=lambda card: need_bytes(card, data.facts)
+        plan,
+        folder=loaded.folder,
+        facts=data.facts,
+        machine=machine,
+        need_bytes=lambda card: need_bytes(card, data.facts),
     )
     chosen = ranked[0]
     card = _card(chosen.name, loaded=loaded, tell=tell)

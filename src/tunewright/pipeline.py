@@ -55,7 +55,9 @@ class Decided:
     predicted_peak_memory_bytes: int
 
 
-def run(plan: str | Path | dict[str, Any] | Plan, *, runs_dir: str | Path = "runs", tell: Tracker = null_tracker) -> Run:
+def run(
+    plan: str | Path | dict[str, Any] | Plan, *, runs_dir: str | Path = "runs", tell: Tracker = null_tracker
+) -> Run:
     """Every stage of a plan: a plan or data file, nested values, or a Plan (its paths start here).
 
     Raises TunewrightError with what to do next.
@@ -69,9 +71,7 @@ def run(plan: str | Path | dict[str, Any] | Plan, *, runs_dir: str | Path = "run
     return run_plan(loaded, runs_dir=Path(runs_dir), tell=tell).run
 
 
-def run_plan(
-    loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker, until: str = "report"
-) -> Outcome:
+def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker, until: str = "report") -> Outcome:
     """Every stage up to `until`, finished ones skipped.
 
     Raises TunewrightError; whatever was finished before stays.
@@ -113,7 +113,9 @@ def example_folder(name: str) -> Path:
     for folder in (here / "examples" / name, here.parents[1] / "examples" / name):
         if folder.is_dir():
             return folder
-    raise RunError(f"the example {name} is not installed", where=str(here), fix="pip install --force-reinstall tunewright")
+    raise RunError(
+        f"the example {name} is not installed", where=str(here), fix="pip install --force-reinstall tunewright"
+    )
 
 
 def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:

@@ -222,7 +222,15 @@ def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     yield _primary_metric(plan, context.facts)
     metrics = {
         "classify": (
-            *("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "f1_weighted", "log_loss"),
+            *(
+                "accuracy",
+                "balanced_accuracy",
+                "precision_macro",
+                "recall_macro",
+                "f1_macro",
+                "f1_weighted",
+                "log_loss",
+            ),
         ),
         "generate": (
             *("bits_per_byte", "exact_match", "token_f1", "rouge1", "rouge2", "rougeL", "chrf"),
@@ -311,7 +319,9 @@ def _refuse_contradictions(asked: Plan, plan: Plan) -> None:
             )
     if plan.task != "classify" and not is_auto(train.method) and train.method == "head":
         raise PlanError(
-            f"train.method head needs classes, and the task is {plan.task}", where="train.method", fix="train.method=lora"
+            f"train.method head needs classes, and the task is {plan.task}",
+            where="train.method",
+            fix="train.method=lora",
         )
 
 

@@ -29,9 +29,7 @@ def assert_equal_bit_for_bit(a: dict[str, torch.Tensor], b: dict[str, torch.Tens
 
 
 @pytest.mark.parametrize("task", ["classify", "generate", "text"])
-def test_training_lowers_the_loss_when_rows_can_be_learned(
-    task: Task, tiny_encoder: Path, tiny_decoder: Path
-) -> None:
+def test_training_lowers_the_loss_when_rows_can_be_learned(task: Task, tiny_encoder: Path, tiny_decoder: Path) -> None:
     folder = tiny_encoder if task == "classify" else tiny_decoder
     losses = [event.loss_nats for event in train_steps(tiny_training(folder, task=task, n_steps=40))]
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
@@ -92,9 +90,7 @@ def test_the_loss_equals_torchs_on_all_logits(tiny_decoder: Path) -> None:
     batch = batch_of(training.rows[:5], pad_id=training.pad_id)
     ours = training.objective(training.model, batch)
     logits_BTV = training.model(input_ids=batch.ids_BT, attention_mask=batch.mask_BT).logits
-    theirs = F.cross_entropy(
-        logits_BTV.flatten(0, 1), batch.targets_BT.flatten(), ignore_index=IGNORE, reduction="sum"
-    )
+    theirs = F.cross_entropy(logits_BTV.flatten(0, 1), batch.targets_BT.flatten(), ignore_index=IGNORE, reduction="sum")
     assert float(ours.nats) == pytest.approx(float(theirs), rel=1e-5)
     assert ours.n_targets == sum(sum(row.trained) for row in training.rows[:5])
 

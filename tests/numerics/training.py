@@ -55,6 +55,8 @@ def tiny_rows(loaded: Loaded, *, task: Task, n_rows: int) -> tuple[Encoded, ...]
     if task == "classify":
         examples = [Example(f"train:{i}", text="ab"[i % 2] * (3 + i), label_index=i % 2) for i in range(n_rows)]
     else:
-        turns = [(Message("user", "q" * (1 + i)), Message("assistant", "ab" * (1 + i % 5), True)) for i in range(n_rows)]
+        turns = [
+            (Message("user", "q" * (1 + i)), Message("assistant", "ab" * (1 + i % 5), True)) for i in range(n_rows)
+        ]
         examples = [Example(f"train:{i}", text="word " * (2 + i), messages=m) for i, m in enumerate(turns)]
     return encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=100)

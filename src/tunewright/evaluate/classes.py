@@ -1,7 +1,7 @@
 """Metrics made from which label was answered for which: F1 and its kin, for each class and over classes.
 
 In: reference labels and the answers of one or two systems. Out: counts of each kind of row, and scores of any number
-of resampled counts at once. Its own file because resampling counts instead of rows makes 77 classes cost nothing.
+of reweighted counts at once. Its own file because resampling counts instead of rows makes 77 classes cost nothing.
 Axes: B batch of count vectors, C cells (distinct reference/answers combinations), K classes, S systems.
 """
 
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-
-from tunewright.evaluate.intervals import chunks
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -41,6 +39,13 @@ class ClassCounts:
     reference_BK: Floats
     answered_BK: Floats
 
+    def __add__(self, other: ClassCounts) -> ClassCounts:
+        return ClassCounts(
+            self.right_BK + other.right_BK,
+            self.reference_BK + other.reference_BK,
+            self.answered_BK + other.answered_BK,
+        )
+
 
 def cells_of(references: Sequence[str], *answers: Sequence[str]) -> Cells:
     """The rows' cells; `answers` has one sequence a system, in the order of `references`."""
@@ -52,43 +57,15 @@ def cells_of(references: Sequence[str], *answers: Sequence[str]) -> Cells:
 
 
 def class_counts(cells: Cells, *, system: int, weights_BC: Floats) -> ClassCounts:
-    """Right, reference and answered rows of each class, for each line of weights."""
+    """Right, reference and answered rows of each class, for each line of weights (rows of each cell)."""
+    answer_C, reference_C = cells.answer_SC[system], cells.reference_C
     n_classes = len(cells.names)
-    answer_C = cells.answer_SC[system]
-    is_right_C = (answer_C == cells.reference_C).astype(np.float64)
+    is_right_C = answer_C == reference_C
     return ClassCounts(
-        right_BK=summed_by_class(weights_BC, answer_C, n_classes=n_classes, times_C=is_right_C),
-        reference_BK=summed_by_class(weights_BC, cells.reference_C, n_classes=n_classes),
-        answered_BK=summed_by_class(weights_BC, answer_C, n_classes=n_classes),
+        right_BK=_by_class(weights_BC * is_right_C, reference_C, n_classes=n_classes),
+        reference_BK=_by_class(weights_BC, reference_C, n_classes=n_classes),
+        answered_BK=_by_class(weights_BC, answer_C, n_classes=n_classes),
     )
-
-
-def swapped_counts(cells: Cells, *, over: Cells, swaps_BC: Floats) -> tuple[ClassCounts, ClassCounts]:
-    """Counts of system 0 and of system 1 after some rows of `over`, a part of `cells`, swapped their two answers.
-
-    swaps_BC: how many rows of each cell of `over` swap, one line for each permutation.
-    """
-    whole_1C = cells.counts_C[None, :].astype(np.float64)
-    before = [class_counts(cells, system=system, weights_BC=whole_1C) for system in (0, 1)]
-    lost, gained = (class_counts(over, system=system, weights_BC=swaps_BC) for system in (0, 1))
-    right_BK, answered_BK = gained.right_BK - lost.right_BK, gained.answered_BK - lost.answered_BK
-    first, second = (
-        ClassCounts(
-            right_BK=counts.right_BK + sign * right_BK,
-            reference_BK=np.broadcast_to(counts.reference_BK, right_BK.shape),
-            answered_BK=counts.answered_BK + sign * answered_BK,
-        )
-        for counts, sign in zip(before, (1, -1), strict=True)
-    )
-    return first, second
-
-
-def summed_by_class(weights_BC: Floats, class_C: Integers, *, n_classes: int, times_C: Floats | None = None) -> Floats:
-    """Sum of the weights of each class's cells; a sparse product, so 1,000 classes cost no more than 10."""
-    n_cells = len(class_C)
-    values_C = np.ones(n_cells) if times_C is None else times_C
-    belongs_KC = csr_matrix((values_C, (class_C, np.arange(n_cells))), shape=(n_classes, n_cells))
-    return np.asarray((belongs_KC @ weights_BC.T).T)
 
 
 def average(metric: str, counts: ClassCounts) -> Floats:
@@ -109,10 +86,7 @@ def average(metric: str, counts: ClassCounts) -> Floats:
 
 def class_metric(metric: str, *, cells: Cells, system: int, weights_BC: Floats) -> Floats:
     """The metric for each line of weights; nan where a line counts no row."""
-    values_B = np.empty(len(weights_BC))
-    for chunk in chunks(len(weights_BC), width=3 * len(cells.names)):
-        values_B[chunk] = average(metric, class_counts(cells, system=system, weights_BC=weights_BC[chunk]))
-    return values_B
+    return average(metric, class_counts(cells, system=system, weights_BC=weights_BC))
 
 
 def precision(counts: ClassCounts) -> Floats:
@@ -128,6 +102,13 @@ def recall(counts: ClassCounts) -> Floats:
 def f1(counts: ClassCounts) -> Floats:
     """Harmonic mean of precision and recall; 0 when nothing is right."""
     return _share(2 * counts.right_BK, counts.reference_BK + counts.answered_BK)
+
+
+def _by_class(weights_BC: Floats, class_C: Integers, *, n_classes: int) -> Floats:
+    """Sum of the weights of each class's cells; a sparse product, so 1,000 classes cost no more than 10."""
+    n_cells = len(class_C)
+    belongs_KC = csr_matrix((np.ones(n_cells), (class_C, np.arange(n_cells))), shape=(n_classes, n_cells))
+    return np.asarray((belongs_KC @ weights_BC.T).T)
 
 
 def _share(part: Floats, whole: Floats | Integers, *, nothing: float = 0.0) -> Floats:

@@ -29,8 +29,6 @@ Floats = NDArray[np.float64]
 ALPHA = 0.05
 N_PERMUTATIONS = 4999
 """With the observed one 5,000: the p-value's own error at .05 is .003. Source: Phipson & Smyth 2010 for the +1."""
-EFFECT_FACTOR = 2.8
-"""1.96 + 0.84 standard errors: found with 80 % power at 5 %. Source: Miller 2024, arXiv 2411.00640, section 5."""
 TIE_TOLERANCE = 1e-12
 """Sums of the same numbers in another order differ in the last digits; they count as equal."""
 
@@ -57,7 +55,6 @@ def compare(
     Right/wrong metrics: mid-p McNemar and Newcombe's paired interval. All others: the answers of each row are swapped
     by coin (permutation test), rows are resampled jointly (BCa bootstrap). The verdict needs both: p below .05 and an
     interval without 0. Without a common row: nan, "not distinguishable".
-    Cost: 3,080 rows take about 0.5 s.
     Raises EvalError when the rows differ, or the task has no such metric.
     """
     definition = definition_of(metric, task=task)
@@ -73,34 +70,6 @@ def compare(
         test=paired.test,
         verdict=_verdict(paired, is_higher_better=definition.is_higher_better),
     )
-
-
-def minimum_detectable_effect(
-    a: Sequence[Prediction],
-    b: Sequence[Prediction],
-    *,
-    metric: str,
-    task: Task,
-    labels: tuple[str, ...] = (),
-    seed: int = 0,
-) -> float:
-    """The smallest true difference these rows would show with 80 % power, in the metric's unit: 2.8 standard errors.
-
-    The standard error is of the paired difference: sd of the rows' pull on it / sqrt(n), n - 1 in the variance;
-    for metrics over classes the bootstrap's. nan with fewer than two common rows.
-    """
-    definition = definition_of(metric, task=task)
-    b = _aligned(a, b)
-    if definition.kind == "classes":
-        cells = _cells(a, b)
-        if cells.counts_C.sum() < 2:
-            return math.nan
-        draws_R = _class_difference(metric, cells)(intervals.cell_draws(cells.counts_C, seed=seed))
-        return EFFECT_FACTOR * float(draws_R.std())
-    parts_a, parts_b = _common(a, b, definition=definition, labels=labels)
-    n = len(parts_a.numerators_N)
-    pull_N = _pull(parts_a) - _pull(parts_b)
-    return EFFECT_FACTOR * float(pull_N.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
 
 
 def mid_p_mcnemar(*, only_a: int, only_b: int) -> float:
@@ -162,54 +131,53 @@ def _ratios(a: RowParts, b: RowParts, *, seed: int) -> _Paired:
             left_out_C=_ratio_difference(total_P - parts_NP),
             counts_C=np.ones(n),
         )
-    swapped_NP = parts_NP[:, [2, 3, 0, 1]] - parts_NP
+    swap_NP = parts_NP[:, [2, 3, 0, 1]] - parts_NP
     random = np.random.default_rng([seed, 1])
-    p_value = _permutation_p(
-        lambda chunk: _ratio_difference(total_P + _coins(random, chunk.stop - chunk.start, n) @ swapped_NP),
-        observed=difference,
-        width=n,
-    )
-    return _Paired(difference, ci95, p_value, _test_name(n))
+
+    def permuted(n_lines: int) -> Floats:
+        is_swapped_RN = random.random((n_lines, n)) < 0.5
+        return _ratio_difference(total_P + is_swapped_RN @ swap_NP)
+
+    return _Paired(difference, ci95, _permutation_p(permuted, observed=difference, width=n), _test_name(n))
 
 
 def _over_classes(cells: classes.Cells, *, metric: str, seed: int) -> _Paired:
-    statistic = _class_difference(metric, cells)
-    counts = cells.counts_C.astype(np.float64)
-    difference = float(statistic(counts[None, :])[0])
-    differing = _rows_that_differ(cells)
-    n = len(differing.counts_C)
+    counts_C = cells.counts_C
     random = np.random.default_rng([seed, 1])
 
-    def permuted(chunk: slice) -> Floats:
-        coins_RC = _coins(random, chunk.stop - chunk.start, n)
-        first, second = classes.swapped_counts(cells, over=differing, swaps_BC=coins_RC)
-        return np.asarray(classes.average(metric, first) - classes.average(metric, second))
+    def difference(kept_BC: Floats, swapped_BC: Floats) -> Floats:
+        """a minus b when of each cell some rows keep their two answers and the others swap them."""
+        a, b = (
+            classes.class_counts(cells, system=system, weights_BC=kept_BC)
+            + classes.class_counts(cells, system=1 - system, weights_BC=swapped_BC)
+            for system in (0, 1)
+        )
+        return np.asarray(classes.average(metric, a) - classes.average(metric, b))
 
-    p_value = _permutation_p(permuted, observed=difference, width=max(n, 4 * len(cells.names)))
-    ci95 = intervals.cell_interval(statistic, counts_C=cells.counts_C, seed=seed)
-    return _Paired(difference, ci95, p_value, _test_name(int(counts.sum())))
+    def resampled(weights_BC: Floats) -> Floats:
+        return difference(weights_BC, np.zeros_like(weights_BC))
+
+    def permuted(n_lines: int) -> Floats:
+        swapped_BC = random.binomial(counts_C, 0.5, size=(n_lines, len(counts_C))).astype(np.float64)
+        return difference(counts_C - swapped_BC, swapped_BC)
+
+    observed = float(resampled(counts_C[None, :].astype(np.float64))[0])
+    p_value = _permutation_p(permuted, observed=observed, width=4 * max(len(counts_C), len(cells.names)))
+    ci95 = intervals.cell_interval(resampled, counts_C=counts_C, seed=seed)
+    return _Paired(observed, ci95, p_value, _test_name(int(counts_C.sum())))
 
 
-def _rows_that_differ(cells: classes.Cells) -> classes.Cells:
-    """One cell for each row that the systems answered differently: only their coins change anything."""
-    index = np.repeat(np.arange(len(cells.counts_C)), cells.counts_C)
-    index = index[cells.answer_SC[0, index] != cells.answer_SC[1, index]]
-    return classes.Cells(cells.names, cells.reference_C[index], cells.answer_SC[:, index], np.ones_like(index))
+def _permutation_p(permuted: Callable[[int], Floats], *, observed: float, width: int) -> float:
+    """Share of permutations, the observed one included, whose difference is at least as large in size.
 
-
-def _permutation_p(permuted: Callable[[slice], Floats], *, observed: float, width: int) -> float:
-    """Share of permutations, the observed one included, whose difference is at least as large in size."""
+    permuted: that many permutations -> their differences.
+    """
     bar = abs(observed) - TIE_TOLERANCE * max(1.0, abs(observed))
     n_extreme = sum(
-        int((np.abs(permuted(chunk)) >= bar).sum()) for chunk in intervals.chunks(N_PERMUTATIONS, width=width)
+        int((np.abs(permuted(chunk.stop - chunk.start)) >= bar).sum())
+        for chunk in intervals.chunks(N_PERMUTATIONS, width=width)
     )
     return (1 + n_extreme) / (1 + N_PERMUTATIONS)
-
-
-def _coins(random: np.random.Generator, n_tosses: int, n: int) -> Floats:
-    """Zeros and ones, tosses x rows; whole bytes at a time, eight times faster than single draws."""
-    raw = np.frombuffer(random.bytes(n_tosses * -(-n // 8)), dtype=np.uint8).reshape(n_tosses, -1)
-    return np.unpackbits(raw, axis=1, count=n).astype(np.float64)
 
 
 def _test_name(n: int) -> str:
@@ -221,23 +189,6 @@ def _test_name(n: int) -> str:
 
 def _ratio_difference(sums_RP: Floats) -> Floats:
     return np.asarray(sums_RP[:, 0] / sums_RP[:, 1] - sums_RP[:, 2] / sums_RP[:, 3])
-
-
-def _class_difference(metric: str, cells: classes.Cells) -> Callable[[Floats], Floats]:
-    def difference(weights_BC: Floats) -> Floats:
-        a_B, b_B = (classes.class_metric(metric, cells=cells, system=s, weights_BC=weights_BC) for s in (0, 1))
-        return np.asarray(a_B - b_B)
-
-    return difference
-
-
-def _pull(parts: RowParts) -> Floats:
-    """How far each row pulls the ratio from its value: its influence, mean 0."""
-    return np.asarray(
-        (parts.numerators_N - parts.value * parts.denominators_N) / parts.denominators_N.mean()
-        if len(parts.numerators_N)
-        else parts.numerators_N
-    )
 
 
 def _common(

@@ -42,7 +42,7 @@ _NO_ANSWER = "no row with both an answer and a reference"
 _NO_LABEL = "no row has a reference label"
 _NO_ROUGE = "no answered row whose reference is mostly in the letters a-z and digits, all that ROUGE counts"
 _CHRF = f"mean of sentence scores|nc:6|nw:0|beta:2|case:mixed|space:no|eff:yes|sacrebleu:{sacrebleu.__version__}"
-_BITS = "sum of nats / (ln 2 x sum of UTF-8 bytes)"
+_BITS = "sum of nats, end token included / (ln 2 x sum of UTF-8 bytes of the text)"
 _CLASSES = "classes:in references or answers|zero_division:0"
 
 _ALL = (

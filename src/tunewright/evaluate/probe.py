@@ -21,7 +21,9 @@ STRENGTHS = (1.0, 10.0, 100.0)
 """Inverse regularisation strengths tried; the best on the validation rows is used."""
 
 
-def cosine_predictions(rows: Sequence[Row], *, vectors_NH: Vectors, names_CH: Vectors, labels: Sequence[str]) -> tuple[Prediction, ...]:
+def cosine_predictions(
+    rows: Sequence[Row], *, vectors_NH: Vectors, names_CH: Vectors, labels: Sequence[str]
+) -> tuple[Prediction, ...]:
     """The label whose name lies nearest to the text; no probabilities, a cosine is none.
 
     names_CH: vectors of the label names in label order, underscores read as spaces.

@@ -83,8 +83,8 @@ def row_parts(predictions: Sequence[Prediction], *, metric: str, labels: tuple[s
 
 
 def is_answered(prediction: Prediction) -> bool:
-    """Something was generated for this row, be it an empty text; rows beyond evaluate.limit have only a likelihood."""
-    return bool(prediction.answer) or prediction.is_stopped is not None
+    """Something was written for this row, be it an empty text; rows beyond evaluate.limit have only a likelihood."""
+    return prediction.is_stopped is not None
 
 
 def _log_loss(prediction: Prediction, labels: tuple[str, ...]) -> float:
@@ -123,7 +123,7 @@ def _flag(value: bool | None) -> float:
 
 
 def _repetition(prediction: Prediction) -> float:
-    share = overlap.repetition(prediction.answer)
+    share = overlap.repetition(prediction.answer) if is_answered(prediction) else None
     return math.nan if share is None else share
 
 

@@ -7,6 +7,7 @@ Its own file because it is the one that touches files.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import PreviewEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
-from tunewright.core.values import Comparison, DataFacts, Metric, ModelCard, Prediction, Row
-from tunewright.evaluate.classes import confusion, per_class
+from tunewright.core.values import Comparison, DataFacts, ModelCard, Prediction, Row
 from tunewright.evaluate.compare import compare
-from tunewright.evaluate.metrics import metrics
+from tunewright.evaluate.definition import definition_of
+from tunewright.evaluate.metrics import confusion, metrics, per_class
 from tunewright.evaluate.rivals import tfidf_predictions
+from tunewright.evaluate.score import is_answered
 from tunewright.evaluate.systems import Contest, Results, run_systems
 from tunewright.evaluate.verdict import verdict
 from tunewright.evaluate.write import write_predictions
@@ -44,7 +46,7 @@ class EvaluateInputs:
 def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
     """Write the stage's files into `work` and return metrics.json as values.
 
-    Raises EvalError when there is no test row or the tuned model cannot run.
+    Raises EvalError when there is no test row, or the plan leaves the tuned model out.
     """
     contest = _contest(inputs, tell)
     if not contest.test:
@@ -52,20 +54,23 @@ def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker
     results = run_systems(contest)
     flat = [p for answers in results.predictions.values() for p in answers]
     texts = {row.row_id: shown_text(row) for row in contest.test}
-    write_predictions(work / "predictions.parquet", flat, texts)
+    write_predictions(work / "predictions.parquet", flat, texts, task=inputs.plan.task)
     found = _metrics_json(inputs, contest, results)
     write_json(work / "metrics.json", found)
     return found
 
 
 def preview(plan: Plan, *, facts: DataFacts, prepared: Path, tell: Tracker) -> None:
-    """The keyword model's score on the test rows, told before training starts: the number to beat."""
+    """The keyword model's score on the test rows, told before training starts: the number to beat.
+
+    Raises EvalError when the task has no such primary metric: better known now than after the training.
+    """
+    name = definition_of(plan.evaluate.primary_metric, task=plan.task).name
     if plan.task != "classify" or "tfidf" not in plan.evaluate.systems:
         return
     started = time.perf_counter()
     train, test = read_rows(prepared, "train"), read_rows(prepared, "test")
     answers = tfidf_predictions(train, test, labels=facts.labels, seed=plan.run.seed)
-    name = plan.evaluate.primary_metric
     metric = metrics(answers, task=plan.task, labels=facts.labels, seed=plan.run.seed, wanted=(name,))[name]
     tell(PreviewEvent("tfidf", name, metric.value, metric.ci95, metric.n, time.perf_counter() - started))
 
@@ -92,67 +97,54 @@ def _contest(inputs: EvaluateInputs, tell: Tracker) -> Contest:
 
 def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) -> dict[str, Any]:
     plan, labels = inputs.plan, inputs.facts.labels
+    wanted = tuple(dict.fromkeys((*plan.evaluate.metrics, plan.evaluate.primary_metric)))
     measured = {
-        name: metrics(answers, task=plan.task, labels=labels, seed=plan.run.seed, wanted=plan.evaluate.metrics)
-        for name, answers in results.predictions.items()
+        system: metrics(answers, task=plan.task, labels=labels, seed=plan.run.seed, wanted=wanted)
+        for system, answers in results.predictions.items()
     }
-    comparisons = _comparisons(inputs, results.predictions, measured)
+    comparisons = _comparisons(plan, results.predictions, labels=labels)
     sentence = verdict(
         comparisons,
         primary_metric=plan.evaluate.primary_metric,
         metrics_by_system=measured,
+        not_run=results.not_run,
         rows=len(contest.test),
         test_set_uses=inputs.test_set_uses,
     )
-    is_classify = plan.task == "classify"
     tuned = results.predictions["tuned"]
-    names, matrix = confusion(tuned, labels) if is_classify else ((), ())
+    is_classify, is_generate = plan.task == "classify", plan.task == "generate"
+    n_written = sum(is_answered(prediction) for prediction in tuned)
     return {
         "task": plan.task,
         "primary_metric": plan.evaluate.primary_metric,
         "split": "test",
         "rows": len(contest.test),
         "labels": labels,
-        "systems": {name: {key: asdict(m) for key, m in found.items()} for name, found in measured.items()},
-        "comparisons": [asdict(c) for c in comparisons],
+        "systems": {system: {name: asdict(m) for name, m in of.items()} for system, of in measured.items()},
+        "comparisons": [asdict(comparison) for comparison in comparisons],
         "verdict": asdict(sentence),
         "not_run": results.not_run,
-        "confusion": {"labels": names, "matrix": matrix} if is_classify else None,
+        "confusion": confusion(tuned, labels)._asdict() if is_classify else None,
         "per_class": per_class(tuned, labels) if is_classify else None,
-        "cost": {name: {"seconds": round(seconds, 3)} for name, seconds in results.seconds.items()},
-        "generation": _generation(plan, tuned),
+        "cost": {system: {"seconds": round(seconds, 3)} for system, seconds in results.seconds.items()},
+        "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,
     }
 
 
 def _comparisons(
-    inputs: EvaluateInputs, predictions: dict[str, tuple[Prediction, ...]], measured: dict[str, dict[str, Metric]]
+    plan: Plan, predictions: Mapping[str, tuple[Prediction, ...]], *, labels: tuple[str, ...]
 ) -> tuple[Comparison, ...]:
-    """The tuned model against every other system, on the primary metric where both have it."""
-    plan = inputs.plan
-    name = plan.evaluate.primary_metric
-    rivals = [system for system in predictions if system != "tuned" and measured[system].get(name, _NONE).n]
+    """The tuned model against every other system, on the primary metric."""
     return tuple(
         compare(
             predictions["tuned"],
-            predictions[rival],
-            metric=name,
+            answers,
+            metric=plan.evaluate.primary_metric,
             task=plan.task,
-            labels=inputs.facts.labels,
+            labels=labels,
             seed=plan.run.seed,
         )
-        for rival in rivals
-        if measured["tuned"].get(name, _NONE).n
+        for system, answers in predictions.items()
+        if system != "tuned"
     )
-
-
-_NONE = Metric(float("nan"), 0, "", "")
-
-
-def _generation(plan: Plan, tuned: tuple[Prediction, ...]) -> dict[str, int] | None:
-    if plan.task != "generate":
-        return None
-    return {
-        "rows": sum(p.is_stopped is not None for p in tuned),
-        "max_new_tokens": plan.evaluate.max_new_tokens,
-    }

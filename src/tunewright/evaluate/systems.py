@@ -62,8 +62,10 @@ class Results:
 def run_systems(contest: Contest) -> Results:
     """Every system of the plan, in its order; one that cannot run is named with the reason.
 
-    Raises EvalError when `tuned` cannot run: there is nothing to prove then.
+    Raises EvalError when `tuned` is not among them: there is nothing to prove then.
     """
+    if "tuned" not in contest.plan.evaluate.systems:
+        raise EvalError("the tuned model is left out", where="evaluate.systems", fix="evaluate.systems=[tuned, base]")
     predictions: dict[str, Answers] = {}
     seconds: dict[str, float] = {}
     not_run: dict[str, str] = {}
@@ -75,8 +77,6 @@ def run_systems(contest: Contest) -> Results:
         started = time.perf_counter()
         predictions[system] = SYSTEMS[system](contest)
         seconds[system] = time.perf_counter() - started
-    if "tuned" in not_run:
-        raise EvalError("the tuned model cannot be evaluated", why=not_run["tuned"])
     return Results(predictions, seconds, not_run)
 
 
@@ -114,8 +114,9 @@ def base(contest: Contest) -> Answers:
 
 def linear_probe(contest: Contest) -> Answers:
     loaded = _untrained(contest)
-    known = [row for row in contest.train if row.label is not None]
-    held = [row for row in contest.validation if row.label in contest.facts.labels]
+    known, held = (
+        [row for row in rows if row.label in contest.facts.labels] for rows in (contest.train, contest.validation)
+    )
     return probe_predictions(
         contest.test,
         vectors_NH=_vectors(contest, loaded, contest.test),
@@ -157,6 +158,8 @@ def _why_not(system: str, contest: Contest) -> str:
         return f"unknown system; known: {', '.join(SYSTEMS)}"
     if system in CLASSIFY_ONLY and contest.plan.task != "classify":
         return f"it gives labels, and the task is {contest.plan.task}"
+    if system == "linear_probe" and len({row.label for row in contest.train}) < 2:
+        return "train has a single label, so there is nothing to tell apart"
     is_asking = system == "base" and contest.plan.task == "classify" and contest.card.architecture == "decoder"
     if is_asking and not contest.card.has_chat_template:
         return "the base model has no chat template, so it cannot be asked for a label"
@@ -181,7 +184,9 @@ def _encoded(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> tuple[Enc
     return encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=contest.plan.prepare.max_length)
 
 
-def _vectors(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _vectors(
+    contest: Contest, loaded: Loaded, rows: Sequence[Row]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return text_vectors(loaded, _encoded(contest, loaded, rows))
 
 
@@ -251,9 +256,7 @@ def answered_rows(rows: Sequence[Row], *, limit: int | None, seed: int) -> tuple
 def _reference_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
     encoded = _encoded(contest, loaded, contest.test)
     what = f"{system}: likelihood of the references"
-    scores = answer_scores(
-        loaded, encoded, progress=lambda n: contest.tell(ProgressEvent(what, n, len(encoded)))
-    )
+    scores = answer_scores(loaded, encoded, progress=lambda n: contest.tell(ProgressEvent(what, n, len(encoded))))
     nats: dict[str, float] = {}
     n_bytes: dict[str, int] = {}
     is_end: dict[str, bool | None] = {}

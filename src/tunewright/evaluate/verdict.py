@@ -1,6 +1,6 @@
 """The answer to "is it really better?" in one plain sentence, and the facts behind it.
 
-In: the comparisons, every system's metrics, how many rows, how often this test set was used. Out: VerdictText.
+In: the comparisons, every system's metrics, who did not run, how often this test set was used. Out: VerdictText.
 Its own file because the words are a promise: they say no more than the tests support.
 """
 
@@ -18,7 +18,7 @@ PLAIN_NAMES = {
     TUNED: "the tuned model",
     "base": "the same model before tuning",
     "few_shot": "the same model before tuning with examples in its prompt",
-    "majority": "always the most common answer",
+    "majority": "always giving the most common answer",
     "tfidf": "the keyword model",
     "linear_probe": "a linear classifier on the untuned model's vectors",
     "scratch": "the same architecture trained from scratch",
@@ -28,6 +28,9 @@ SMALL_TEST_ROWS = 30
 """Below this only large differences show: at 30 rows the interval of a share of .5 is 34 points wide (Wilson)."""
 WORN_TEST_USES = 2
 """From the second scoring on, choices may have been made after seeing the first."""
+EFFECT_PER_WIDTH = 2.8 / 3.92
+"""A 95 % interval is 3.92 standard errors wide; a true difference of 2.8 is found with 80 % power. Source: Miller
+2024, arXiv 2411.00640, section 5."""
 
 _QUANTITIES = {
     "balanced_accuracy": "a balanced accuracy",
@@ -44,6 +47,8 @@ _QUANTITIES = {
     "repetition": "a repetition rate",
 }
 
+MetricsBySystem = Mapping[str, Mapping[str, Metric]]
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictText:
@@ -53,43 +58,40 @@ class VerdictText:
     """better: than every rival that could be compared. worse: than at least one. Else not distinguishable."""
     sentence: str
     details: tuple[str, ...]
-    """One sentence for each comparison, then what limits the claim."""
+    """One sentence for each comparison, then one for each rival that did not run, then what limits the claim."""
 
 
 def verdict(
     comparisons: Sequence[Comparison],
     *,
     primary_metric: str,
-    metrics_by_system: Mapping[str, Mapping[str, Metric]],
+    metrics_by_system: MetricsBySystem,
+    not_run: Mapping[str, str],
     rows: int,
     test_set_uses: int,
 ) -> VerdictText:
     """What the comparisons of the tuned model on the primary metric say together.
 
-    rows: size of the test set. A comparison that had no common row counts for nothing and is named.
-    "better" needs every test to succeed, which needs no correction for their number (intersection-union test,
+    not_run: system -> why. rows: size of the test set. A comparison without a common row counts for nothing and is
+    named. "better" needs every test to succeed, which needs no correction for their number (intersection-union test,
     Berger 1982).
     """
     ours = [c for c in comparisons if c.a == TUNED and c.metric == primary_metric]
     made = [c for c in ours if math.isfinite(c.difference)]
-    status = _status(made)
+    missing = [c.b for c in ours if c not in made] + list(not_run)
     tuned = metrics_by_system.get(TUNED, {}).get(primary_metric)
+    limits = (*_not_run(not_run), *_limits(test_set_uses))
     if tuned is None or tuned.n == 0:
         reason = f": {tuned.reason}" if tuned is not None and tuned.reason else ""
-        return VerdictText(status, f"The tuned model could not be measured by {primary_metric}{reason}.", ())
-    clauses = [
-        _clause(word, [c for c in made if c.verdict == word], metric=primary_metric, metrics=metrics_by_system)
-        for word in ("better", "worse", "not distinguishable")
-    ]
-    missing = [_plain(c.b) for c in ours if c not in made]
-    clauses.append(f"not compared with {_listed(missing)}" if missing else "")
-    limits = [_conclusion(status, n_rivals=len(made)), _size_limit(tuned.n)]
-    text = "; ".join(part for part in (*clauses, *limits) if part)
-    return VerdictText(
-        status,
-        f"{_achievement(tuned, metric=primary_metric, rows=rows)}: {text}.",
-        (*(_detail(c, unit=tuned.unit) for c in ours), *_limits(test_set_uses)),
-    )
+        return VerdictText(
+            "not distinguishable", f"The tuned model could not be measured by {primary_metric}{reason}.", limits
+        )
+    claim = _claim(made, metric=primary_metric, metrics=metrics_by_system)
+    rest = [f"not compared with {_listed([_plain(name) for name in missing])}"] if missing else []
+    if tuned.n < SMALL_TEST_ROWS:
+        rest.append(f"the test set is small ({_rows(tuned.n)}), so only large differences can show")
+    sentence = f"{_achievement(tuned, metric=primary_metric, rows=rows)}: {'; '.join([claim, *rest])}."
+    return VerdictText(_status(made), sentence, (*(_detail(c, unit=tuned.unit) for c in ours), *limits))
 
 
 def _status(made: Sequence[Comparison]) -> Verdict:
@@ -100,7 +102,8 @@ def _status(made: Sequence[Comparison]) -> Verdict:
 
 
 def _achievement(tuned: Metric, *, metric: str, rows: int) -> str:
-    of_rows = f"{tuned.n:,} test {_rows(tuned.n)}" if tuned.n == rows else f"{tuned.n:,} of {rows:,} test {_rows(rows)}"
+    of_rows = f"{tuned.n:,} test rows" if tuned.n == rows else f"{tuned.n:,} of {rows:,} test rows"
+    of_rows = "1 test row" if tuned.n == rows == 1 else of_rows
     value = _number(tuned.value, metric)
     if metric == "accuracy":
         return f"The tuned model answers {value} of {of_rows} correctly"
@@ -116,36 +119,37 @@ def _achievement(tuned: Metric, *, metric: str, rows: int) -> str:
     return f"The tuned model reaches {_QUANTITIES.get(metric, metric)} of {value}{direction} on {of_rows}"
 
 
-def _clause(
-    word: Verdict, of: Sequence[Comparison], *, metric: str, metrics: Mapping[str, Mapping[str, Metric]]
-) -> str:
-    if not of:
-        return ""
-    rivals = []
-    for comparison in of:
-        score = metrics.get(comparison.b, {}).get(metric)
-        shown = f" ({_number(score.value, metric)})" if score is not None and score.n else ""
-        rivals.append(_plain(comparison.b) + shown)
-    return f"{word} {'from' if word == 'not distinguishable' else 'than'} {_listed(rivals)}"
+def _claim(made: Sequence[Comparison], *, metric: str, metrics: MetricsBySystem) -> str:
+    """better than these, but worse than those and not proven better than the others."""
+    if not made:
+        return "it was compared with nothing, so nothing is proven"
+
+    def rivals(word: Verdict) -> str:
+        return _listed([_with_score(c.b, metric=metric, metrics=metrics) for c in made if c.verdict == word])
+
+    better, worse, open_ = rivals("better"), rivals("worse"), rivals("not distinguishable")
+    against = [f"worse than {worse}"] if worse else []
+    against += [f"not proven better than {open_}"] if open_ else []
+    if not better:
+        return " and ".join(against)
+    return f"better than {better}" + (f", but {' and '.join(against)}" if against else "")
 
 
-def _conclusion(status: Verdict, *, n_rivals: int) -> str:
-    if not n_rivals:
-        return "it was compared with no rival, so nothing is proven"
-    if status == "better":
-        rivals = "the one rival compared" if n_rivals == 1 else f"all {n_rivals} rivals compared"
-        return f"for this trained model (one seed) it is better than {rivals}"
-    return "for this trained model (one seed) it is not better than every rival"
+def _with_score(system: str, *, metric: str, metrics: MetricsBySystem) -> str:
+    score = metrics.get(system, {}).get(metric)
+    return _plain(system) + (f" ({_number(score.value, metric)})" if score is not None and score.n else "")
 
 
-def _size_limit(n: int) -> str:
-    return f"the test set is small ({n} {_rows(n)}): only large differences can show" if n < SMALL_TEST_ROWS else ""
+def _not_run(not_run: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"Against {_plain(system)}: not run ({why})." for system, why in not_run.items())
 
 
 def _limits(test_set_uses: int) -> tuple[str, ...]:
+    one_seed = "One trained model was measured; training again with another seed gives a somewhat different one."
     if test_set_uses < WORN_TEST_USES:
-        return ()
+        return (one_seed,)
     return (
+        one_seed,
         f"This test set has been scored {test_set_uses} times from this runs folder: "
         "choices made after seeing its scores make the result look better than it is.",
     )
@@ -156,10 +160,14 @@ def _detail(comparison: Comparison, *, unit: str) -> str:
     if not math.isfinite(comparison.difference):
         return f"{against}not compared ({comparison.test})."
     low, high = comparison.ci95
-    interval = f"95 % interval {low:+.4f} to {high:+.4f}" if math.isfinite(low) else "no interval"
+    has_interval = math.isfinite(low)
+    interval = f"95 % interval {low:+.4f} to {high:+.4f}" if has_interval else "no interval"
+    power = ""
+    if comparison.verdict == "not distinguishable" and has_interval:
+        power = f"; these rows would show a true difference of {EFFECT_PER_WIDTH * (high - low):.4f} four times in five"
     return (
         f"{against}difference {comparison.difference:+.4f} {unit}, {interval}, {_p(comparison.p_value)}: "
-        f"{comparison.verdict} ({comparison.test})."
+        f"{comparison.verdict}{power} ({comparison.test})."
     )
 
 
@@ -180,8 +188,8 @@ def _plain(system: str) -> str:
 
 
 def _rows(n: int) -> str:
-    return "row" if n == 1 else "rows"
+    return "1 row" if n == 1 else f"{n} rows"
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -58,8 +58,12 @@ class EncoderClassifier(nn.Module):
 
 def save_head(folder: Path, *, head: nn.Linear, labels: tuple[str, ...], max_length: int) -> None:
     """head.safetensors, labels.txt (one a line, in class order) and predict.py."""
-    save_file({"weight": head.weight.detach().contiguous(), "bias": head.bias.detach().contiguous()}, folder / HEAD_FILE)
-    (folder / LABELS_FILE).write_text("\n".join(" ".join(name.splitlines()) for name in labels) + "\n", encoding="utf-8")
+    save_file(
+        {"weight": head.weight.detach().contiguous(), "bias": head.bias.detach().contiguous()}, folder / HEAD_FILE
+    )
+    (folder / LABELS_FILE).write_text(
+        "\n".join(" ".join(name.splitlines()) for name in labels) + "\n", encoding="utf-8"
+    )
     (folder / "predict.py").write_text(PREDICT.format(max_length=max_length), encoding="utf-8")
 
 

@@ -76,11 +76,20 @@ def matmul_parameters(card: ModelCard) -> int:
     """Weights that take part in matrix products for every token: the blocks', without embeddings and output layer."""
     hidden, inner = card.hidden_size, card.intermediate_size or 4 * card.hidden_size
     key_value = (card.n_key_value_heads or card.n_heads) * (card.head_size or hidden // card.n_heads)
-    return card.n_layers * (2 * hidden * hidden + 2 * hidden * key_value + (3 if card.is_gated_mlp else 2) * hidden * inner)
+    return card.n_layers * (
+        2 * hidden * hidden + 2 * hidden * key_value + (3 if card.is_gated_mlp else 2) * hidden * inner
+    )
 
 
 def training_flops(
-    card: ModelCard, *, n_tokens: int, n_trained: int, mean_length: float, method: str, n_lora: int = 0, outputs: int = 0
+    card: ModelCard,
+    *,
+    n_tokens: int,
+    n_trained: int,
+    mean_length: float,
+    method: str,
+    n_lora: int = 0,
+    outputs: int = 0,
 ) -> float:
     """Needed floating-point operations of a training run: no padding, output layer on trained tokens only.
 

@@ -79,7 +79,9 @@ def label_log_probabilities(loaded: Loaded, question: Sequence[Message], *, labe
         ids_LT[row, : len(answer)] = torch.tensor(answer)
     ids_LT = ids_LT.to(loaded.device)
     with torch.inference_mode(), precision(loaded.device, loaded.dtype):
-        first = loaded.model(input_ids=torch.tensor([prompt.ids], device=loaded.device), use_cache=True, logits_to_keep=1)
+        first = loaded.model(
+            input_ids=torch.tensor([prompt.ids], device=loaded.device), use_cache=True, logits_to_keep=1
+        )
         cache = first.past_key_values
         cache.batch_repeat_interleave(len(labels))
         rest = loaded.model(input_ids=ids_LT, past_key_values=cache, use_cache=True).logits.float()

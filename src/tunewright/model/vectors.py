@@ -34,7 +34,9 @@ def text_vectors(
             result = loaded.model(
                 input_ids=batch.ids_BT,
                 attention_mask=batch.mask_BT,
-                **({} if loaded.card.architecture == "encoder" else {"output_hidden_states": True, "logits_to_keep": 1}),
+                **(
+                    {} if loaded.card.architecture == "encoder" else {"output_hidden_states": True, "logits_to_keep": 1}
+                ),
             )
             states = result.last_hidden_state if loaded.card.architecture == "encoder" else result.hidden_states[-1]
             pooled = mean_pooled(states, mask_BT=batch.mask_BT)

@@ -171,7 +171,13 @@ def _counted(position: Position, event: StepEvent) -> Position:
 
 
 def _validated(
-    training: Training, validation: tuple[Encoded, ...], position: Position, *, checkpoints: Path, log: Any, tell: Tracker
+    training: Training,
+    validation: tuple[Encoded, ...],
+    position: Position,
+    *,
+    checkpoints: Path,
+    log: Any,
+    tell: Tracker,
 ) -> Position:
     """Measure; keep the weights when they are the best so far (accuracy, then loss; else loss)."""
     total, n_correct = validation_loss(training, validation)

@@ -1,0 +1,165 @@
+"""Rows a person can read: what tuning fixed and what it broke, drawn without picking.
+
+In: predictions.parquet as values, a seed. Out: groups of examples, each saying how its rows were chosen. Its own file
+because the choice of examples is where reports flatter: here it is a rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunewright.report import numbers, words
+from tunewright.report.read import Record, RunFiles
+
+SHOWN = 5
+"""Examples of a group."""
+SHOWN_CHARACTERS = 700
+"""Of one text; the whole stands in predictions.parquet."""
+
+TUNED, BASE = "tuned", "base"
+_RIVALS = (BASE, "linear_probe", "tfidf", "majority")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    system: str
+    text: str
+    more: int
+    """Characters left out."""
+    kind: str
+    """Class of style.css: right, wrong or plain."""
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    row_id: str
+    text: str
+    more: int
+    reference: str
+    reference_more: int
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Examples of one kind, and how many there are in all."""
+
+    title: str
+    how: str
+    examples: tuple[Example, ...]
+
+
+Row = dict[str, Record]
+"""One test row: system -> line of predictions.parquet."""
+
+
+def examples_of(run: RunFiles) -> tuple[Group, ...]:
+    """Empty when there are no predictions or the task has none to show."""
+    rows: dict[str, Row] = {}
+    for line in run.answers:
+        rows.setdefault(str(line.get("row_id")), {})[str(line.get("system"))] = line
+    rival = next((s for s in _RIVALS if any(s in row for row in rows.values())), "")
+    tuned = [row for row in rows.values() if TUNED in row]
+    if not tuned:
+        return ()
+    if run.task == "classify":
+        return _classified(tuned, rival=rival, seed=run.seed)
+    return _generated(tuned, rival=rival, seed=run.seed) if run.task == "generate" else ()
+
+
+def drawn(rows: Sequence[Row], *, seed: int, n: int = SHOWN) -> list[Row]:
+    """The first n rows in the order of a seeded hash of their ids: anybody can draw the same ones again."""
+
+    def key(row: Row) -> bytes:
+        row_id = str(row[TUNED].get("row_id"))
+        return hashlib.blake2b(f"{seed}:{row_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+    return sorted(rows, key=key)[:n]
+
+
+def _classified(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ...]:
+    name = words.system_name(rival)
+    if not rival:
+        wrong = [row for row in rows if _is_right(row, TUNED) is False]
+        return (_group("Tuned model wrong", wrong, shown=(TUNED,), seed=seed),) if wrong else ()
+    fixed = [row for row in rows if _is_right(row, TUNED) is True and _is_right(row, rival) is False]
+    broken = [row for row in rows if _is_right(row, TUNED) is False and _is_right(row, rival) is True]
+    both = [row for row in rows if _is_right(row, TUNED) is False and _is_right(row, rival) is False]
+    groups = (
+        _group(f"Fixed: tuned right, “{name}” wrong", fixed, shown=(TUNED, rival), seed=seed),
+        _group(f"Broken: tuned wrong, “{name}” right", broken, shown=(TUNED, rival), seed=seed),
+        _group("Still wrong: both wrong", both, shown=(TUNED, rival), seed=seed),
+    )
+    return tuple(group for group in groups if group.examples) or groups[:1]
+
+
+def _generated(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ...]:
+    """Drawn rows, then the ends of the scale, so that the worst is shown like the best."""
+    written = [row for row in rows if row[TUNED].get("is_stopped") is not None or row[TUNED].get("answer")]
+    if not written:
+        return ()
+    shown = (TUNED, rival) if rival else (TUNED,)
+    groups = [_group("Drawn by chance", written, shown=shown, seed=seed, n=4)]
+    gains = [(gain, row) for row in written if math.isfinite(gain := _gain(row, rival))]
+    if len(gains) >= 4:
+        gains.sort(key=lambda pair: pair[0])
+        rule = f"By bits per byte of the reference, tuned against “{words.system_name(rival)}”, of {len(gains):,} rows."
+        worst, best = [row for _, row in gains[:2]], [row for _, row in gains[:-3:-1]]
+        groups.append(Group("Largest improvement", rule, tuple(_example(row, shown) for row in best)))
+        groups.append(Group("Largest worsening, or smallest improvement", rule, tuple(_example(row, shown) for row in worst)))
+    return tuple(groups)
+
+
+def _group(title: str, rows: Sequence[Row], *, shown: tuple[str, ...], seed: int, n: int = SHOWN) -> Group:
+    chosen = drawn(rows, seed=seed, n=n)
+    how = f"{len(chosen)} of {len(rows):,} rows, drawn by a seeded hash of the row id (seed {seed})."
+    return Group(title, how if rows else "No row is of this kind.", tuple(_example(row, shown) for row in chosen))
+
+
+def _example(row: Row, shown: tuple[str, ...]) -> Example:
+    line = row[TUNED]
+    text, more = clipped(line.get("text"))
+    reference, reference_more = clipped(line.get("reference"))
+    answers = tuple(_answer(row[system], system) for system in shown if system in row)
+    return Example(str(line.get("row_id")), text, more, reference, reference_more, answers)
+
+
+def _answer(line: Record, system: str) -> Answer:
+    text, more = clipped(line.get("answer"))
+    kind = {True: "right", False: "wrong"}.get(line.get("is_correct"), "plain")  # type: ignore[arg-type]
+    notes = []
+    if numbers.is_known(line.get("probability")):
+        notes.append(f"probability {numbers.percent_text(line['probability'])}")
+    bits = _bits(line)
+    if math.isfinite(bits):
+        notes.append(f"{bits:.3f} bits per byte of the reference")
+    if line.get("is_stopped") is False:
+        notes.append("cut at the length cap")
+    return Answer(words.system_name(system), text, more, kind, ", ".join(notes))
+
+
+def clipped(value: object) -> tuple[str, int]:
+    """The beginning of a text and how many characters were left out."""
+    text = "" if value is None else str(value)
+    return text[:SHOWN_CHARACTERS], max(0, len(text) - SHOWN_CHARACTERS)
+
+
+def _is_right(row: Row, system: str) -> bool | None:
+    value = row.get(system, {}).get("is_correct")
+    return value if isinstance(value, bool) else None
+
+
+def _gain(row: Row, rival: str) -> float:
+    """Bits per byte saved by tuning; nan when one of the two is unknown."""
+    return _bits(row.get(rival, {})) - _bits(row[TUNED])
+
+
+def _bits(line: Record) -> float:
+    nats, n_bytes = numbers.number(line.get("reference_nats")), numbers.number(line.get("reference_bytes"))
+    return nats / math.log(2) / n_bytes if n_bytes > 0 else math.nan
+
+

@@ -1,0 +1,130 @@
+"""What the page says about single classes: the confusion matrix, the most confused pairs, each class's scores.
+
+In: metrics.json as values. Out: a frozen view; None for tasks without classes. Its own file because a matrix of 12
+classes and one of 77 need different drawings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from tunewright.report import charts, numbers
+from tunewright.report.read import RunFiles, as_list, as_record
+
+READABLE_CLASSES = 30
+"""Largest matrix whose cells hold readable numbers on a desktop page."""
+SHOWN_PAIRS = 15
+"""Confused pairs that are listed."""
+_LEVELS = 5
+"""Steps of colour in the matrix."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    n: str
+    """Empty for 0."""
+    kind: str
+    """Class of style.css: right-3, wrong-1 ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatLine:
+    label: str
+    cells: tuple[HeatCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One kind of mistake."""
+
+    reference: str
+    answer: str
+    n: str
+    share: str
+    """Of the reference's rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLine:
+    label: str
+    n: str
+    precision: str
+    recall: str
+    f1: str
+    width: float
+    """F1 as per cent of a bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistakes:
+    """Finished text and drawings."""
+
+    n_classes: int
+    lines: tuple[HeatLine, ...]
+    """Empty when there are more classes than can be read."""
+    picture: Markup
+    """The small matrix, when lines are empty."""
+    pairs: tuple[Pair, ...]
+    n_pairs: int
+    classes: tuple[ClassLine, ...]
+    """The weakest first."""
+
+
+def mistakes_of(run: RunFiles) -> Mistakes | None:
+    """None when the task has no classes or evaluate did not run."""
+    found = as_record(run.metrics.get("confusion"))
+    labels = [str(label) for label in as_list(found.get("labels"))]
+    matrix = [[int(numbers.number(n)) if numbers.is_known(n) else 0 for n in as_list(line)] for line in as_list(found.get("matrix"))]
+    if not labels or len(matrix) != len(labels) or any(len(line) != len(labels) for line in matrix):
+        return None
+    pairs = _pairs(labels, matrix)
+    is_readable = len(labels) <= READABLE_CLASSES
+    return Mistakes(
+        n_classes=len(labels),
+        lines=tuple(_heat_line(i, label, matrix[i]) for i, label in enumerate(labels)) if is_readable else (),
+        picture=Markup("") if is_readable else _picture(matrix),
+        pairs=pairs[:SHOWN_PAIRS],
+        n_pairs=len(pairs),
+        classes=_classes(as_record(run.metrics.get("per_class"))),
+    )
+
+
+def _heat_line(index: int, label: str, line: list[int]) -> HeatLine:
+    total = sum(line) or 1
+    cells = (_heat_cell(n, total=total, is_right=j == index) for j, n in enumerate(line))
+    return HeatLine(label, tuple(cells))
+
+
+def _heat_cell(n: int, *, total: int, is_right: bool) -> HeatCell:
+    level = 0 if not n else max(1, min(_LEVELS, round(_LEVELS * n / total)))
+    return HeatCell(f"{n:,}" if n else "", f"{'right' if is_right else 'wrong'}-{level}")
+
+
+def _pairs(labels: list[str], matrix: list[list[int]]) -> tuple[Pair, ...]:
+    """Largest first; equal counts by share, then by name."""
+    found = []
+    for i, line in enumerate(matrix):
+        total = sum(line)
+        found += [(n, n / total, labels[i], labels[j]) for j, n in enumerate(line) if n and i != j]
+    found.sort(key=lambda pair: (-pair[0], -pair[1], pair[2], pair[3]))
+    return tuple(Pair(ref, answer, numbers.count_text(n), numbers.percent_text(share)) for n, share, ref, answer in found)
+
+
+def _picture(matrix: list[list[int]]) -> Markup:
+    rows, right = sum(map(sum, matrix)), sum(line[i] for i, line in enumerate(matrix))
+    text = f"{right:,} of {rows:,} rows are on the diagonal. Down: the right class; across: the answer; order as in the class table's names."
+    return charts.matrix_picture(matrix, title=f"Confusion matrix of {len(matrix)} classes", description=text)
+
+
+def _classes(per_class: dict[str, object]) -> tuple[ClassLine, ...]:
+    lines = []
+    for label, value in per_class.items():
+        found = as_record(value)
+        f1 = numbers.number(found.get("f1"))
+        texts = [numbers.metric_text(found.get(key), metric="f1_macro") for key in ("precision", "recall", "f1")]
+        order = f1 if numbers.is_known(f1) else -1.0
+        lines.append((order, ClassLine(label, numbers.count_text(found.get("n")), *texts, width=round(100 * max(0.0, order), 1))))
+    lines.sort(key=lambda pair: (pair[0], pair[1].label))
+    return tuple(line for _, line in lines)

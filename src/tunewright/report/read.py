@@ -1,0 +1,161 @@
+"""The run folder as values: what is there is read, what is missing is empty, what is out of date is left out.
+
+In: a run folder. Out: RunFiles, plain values as the stages wrote them. Its own file because everything else in this
+room is a pure function of RunFiles.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from tunewright.core.errors import RunError
+from tunewright.core.run import MANIFEST
+
+STAGES = ("prepare", "select", "train", "evaluate")
+"""In the order they run: a stage whose forerunner is not done belongs to an older try."""
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """Empty means: the file is not there, or belongs to an older try of the run."""
+
+    name: str
+    folder: Path
+    manifest: Record
+    decision: Record
+    """resolved.yaml: plan, choices, notes, predicted_peak_memory_bytes."""
+    candidates: tuple[Record, ...]
+    card: Record
+    ledger: Record
+    findings: Record
+    lengths: Record
+    facts: Record
+    steps: tuple[Record, ...]
+    """steps.jsonl, in order: StepEvents and ValidationEvents."""
+    summary: Record
+    metrics: Record
+    answers: tuple[Record, ...]
+    """predictions.parquet."""
+
+    @property
+    def task(self) -> str:
+        """classify, generate or text; empty when nothing says it."""
+        return str(self.metrics.get("task") or self.facts.get("task") or self.plan.get("task") or "")
+
+    @property
+    def plan(self) -> Record:
+        return as_record(self.decision.get("plan"))
+
+    @property
+    def seed(self) -> int:
+        return int(as_record(self.plan.get("run")).get("seed") or self.manifest.get("seed") or 0)
+
+    def status(self, stage: str) -> Record:
+        """run.json's record of a stage: status, seconds, why."""
+        return as_record(as_record(self.manifest.get("stages")).get(stage))
+
+
+def read_run(folder: Path) -> RunFiles:
+    """Everything a report needs.
+
+    Raises RunError when the folder does not exist or a file in it is damaged.
+    """
+    if not folder.is_dir():
+        raise RunError("there is no such run", where=str(folder), fix="tunewright runs")
+    manifest = _json(folder / MANIFEST)
+    prepare, select, train, evaluate = (_stage(folder, stage, manifest) for stage in STAGES)
+    return RunFiles(
+        name=str(manifest.get("name") or folder.resolve().name),
+        folder=folder,
+        manifest=manifest,
+        decision=_yaml(folder / "resolved.yaml"),
+        candidates=_candidates(select / "candidates.json"),
+        card=_json(select / "card.json"),
+        ledger=_json(prepare / "ledger.json"),
+        findings=_json(prepare / "findings.json"),
+        lengths=_json(prepare / "lengths.json"),
+        facts=_json(prepare / "facts.json"),
+        steps=_json_lines(train / "steps.jsonl"),
+        summary=_json(train / "summary.json"),
+        metrics=_json(evaluate / "metrics.json"),
+        answers=_parquet(evaluate / "predictions.parquet"),
+    )
+
+
+def as_record(value: object) -> Record:
+    """The value if it is a mapping, else an empty one: null and absent read the same."""
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _stage(folder: Path, stage: str, manifest: Record) -> Path:
+    """The stage's folder; a place where nothing is when an earlier stage is not done."""
+    records = as_record(manifest.get("stages"))
+    before = STAGES[: STAGES.index(stage)]
+    is_old = any(as_record(records[s]).get("status") != "done" for s in before if s in records)
+    return folder / ".out-of-date" / stage if is_old else folder / stage
+
+
+def _candidates(path: Path) -> tuple[Record, ...]:
+    found = _loaded(path)
+    items = found.get("candidates") if isinstance(found, dict) else found
+    return tuple(as_record(item) for item in as_list(items))
+
+
+def _json(path: Path) -> Record:
+    return as_record(_loaded(path))
+
+
+def _loaded(path: Path) -> object:
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path) from error
+
+
+def _json_lines(path: Path) -> tuple[Record, ...]:
+    if not path.is_file():
+        return ()
+    records = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            records.append(as_record(json.loads(line)))
+        except ValueError:
+            break  # the torn last line of a killed run
+    return tuple(records)
+
+
+def _yaml(path: Path) -> Record:
+    if not path.is_file():
+        return {}
+    try:
+        return as_record(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise _damaged(path) from error
+
+
+def _parquet(path: Path) -> tuple[Record, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(pq.read_table(path).to_pylist())
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> RunError:
+    return RunError(f"{path.name} is damaged", where=str(path), fix="run the same plan under another name: run.name=other")

@@ -1,0 +1,111 @@
+"""A run that is killed off the save step and started again ends with the very same weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+from tests.starters import starter_folder
+
+from tests.pipeline.data import write_labelled, write_pairs
+
+if sys.platform == "win32":
+    pytest.skip("kill -9 does not exist on Windows", allow_module_level=True)
+
+
+def command(folder: Path, runs: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "tunewright",
+        "run",
+        str(folder / "plan.yaml"),
+        "--quiet",
+        "--runs-dir",
+        str(folder / runs),
+    ]
+
+
+def write_plan(folder: Path, plan: dict[str, Any]) -> None:
+    (folder / "plan.yaml").write_text(json.dumps(plan), encoding="utf-8")
+
+
+def steps_done(log: Path) -> int:
+    return sum('"StepEvent"' in line for line in log.read_text(encoding="utf-8").splitlines()) if log.exists() else 0
+
+
+def run_killed(folder: Path, runs: str, *, at_step: int) -> None:
+    """Start the run and kill -9 it as soon as steps.jsonl holds `at_step` steps."""
+    log = folder / runs / "plan/train/steps.jsonl"
+    process = subprocess.Popen(command(folder, runs), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while steps_done(log) < at_step:
+        assert process.poll() is None, f"the run ended before step {at_step}"
+        assert time.monotonic() < deadline, "no such step within 200 s"
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def weights_of(folder: Path, runs: str) -> dict[str, bytes]:
+    """Raw bytes of every trained tensor, the head's too."""
+    out = {}
+    for path in sorted((folder / runs / "plan/train").glob("[am]*/*.safetensors")):
+        with safe_open(str(path), framework="np") as file:
+            out |= {f"{path.name}:{name}": file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+    assert out
+    return out
+
+
+def losses_of(folder: Path, runs: str) -> list[float]:
+    lines = (folder / runs / "plan/train/steps.jsonl").read_text(encoding="utf-8").splitlines()
+    return [record["loss_nats"] for record in map(json.loads, lines) if record["event"] == "StepEvent"]
+
+
+def assert_survives_kills(folder: Path, *, kills: list[int]) -> None:
+    subprocess.run(command(folder, "whole"), check=True, capture_output=True)
+    for step in kills:
+        run_killed(folder, "killed", at_step=step)
+    subprocess.run(command(folder, "killed"), check=True, capture_output=True)
+    assert losses_of(folder, "killed") == losses_of(folder, "whole")
+    assert weights_of(folder, "killed") == weights_of(folder, "whole")
+
+
+@pytest.mark.timeout(600)
+def test_killed_run_ends_with_the_same_weights_when_it_goes_on(tmp_path: Path, tiny_encoder: Path) -> None:
+    """Dropout 0.1 (BERT's default) and bfloat16 on: the generators' states must come back too."""
+    write_labelled(tmp_path / "rows.csv")
+    plan = {
+        "model": {"name": str(tiny_encoder), "dtype": "bfloat16"},
+        "data": str(tmp_path / "rows.csv"),
+        "train": {"epochs": 30, "batch_size": 4, "save_steps": 50, "learning_rate": 1e-3, "patience": None},
+    }
+    write_plan(tmp_path, plan)
+    assert_survives_kills(tmp_path, kills=[73, 231, 444])
+
+
+@pytest.mark.starter
+@pytest.mark.timeout(900)
+def test_killed_starter_run_ends_with_the_same_weights_when_it_goes_on(tmp_path: Path) -> None:
+    """The chat starter, adapters with dropout, bfloat16: killed at three random moments off the save step."""
+    starter_folder("smollm2-135m-instruct")
+    write_pairs(tmp_path / "rows.jsonl", n=60)
+    plan = {
+        "model": {"name": "starter:smollm2-135m-instruct", "dtype": "bfloat16"},
+        "data": str(tmp_path / "rows.jsonl"),
+        "train": {"max_steps": 16, "batch_size": 2, "save_steps": 4, "lora_dropout": 0.1, "eval_steps": 8},
+        "evaluate": {"max_new_tokens": 4, "limit": 2},
+    }
+    write_plan(tmp_path, plan)
+    moments = random.Random(time.time_ns())
+    steps = sorted(moments.sample([2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15], 3))
+    assert_survives_kills(tmp_path, kills=steps)
