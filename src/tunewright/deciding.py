@@ -58,7 +58,7 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     Raises ModelError (none fits, end token never trained), PlanError, DoesNotFit.
     """
     machine = this_machine()
-    plan, made = with_choices(loaded.plan, data.choices)
+    plan, _ = with_choices(loaded.plan, data.choices)
     ranked = candidates(
         plan,
         folder=loaded.folder,

@@ -6,6 +6,7 @@ events and knows nobody who listens; a tracker is a function that takes an event
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,11 +110,14 @@ def tee(*trackers: Tracker) -> Tracker:
 def jsonl_tracker(path: Path) -> Iterator[Tracker]:
     """Appends every event but progress as one line: {"time": seconds since 1970, "event": name, ...}.
 
-    Each line is flushed, so that a killed run keeps what it told; a torn last line is possible and readers skip it.
+    Each line is flushed, so that a killed run keeps what it told. A line that a kill has torn stays alone on its line:
+    readers skip it.
     Raises RunError when the file cannot be written.
     """
     try:
         file = path.open("a", encoding="utf-8")
+        if _is_torn(path):
+            file.write("\n")
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -131,3 +135,12 @@ def jsonl_tracker(path: Path) -> Iterator[Tracker]:
         yield write
     finally:
         file.close()
+
+
+def _is_torn(path: Path) -> bool:
+    """The file's last line has no end."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

@@ -13,7 +13,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ def write_atomically(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        remove(temporary)
+        with suppress(OSError):  # where nothing can be written nothing can be removed: it must not hide the first error
+            remove(temporary)
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
@@ -66,7 +67,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_text(value: Any, *, indent: int | None = 1) -> str:
-    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    """JSON that any reader takes: always UTF-8 encodable, a lone surrogate is written as its escape."""
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -78,6 +81,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):  # a set's own order differs from process to process
+        return sorted((_plain(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True, default=str))
     if isinstance(value, Path):
         return str(value)
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):  # numpy scalars, without importing numpy

@@ -45,7 +45,9 @@ def is_auto(value: object) -> bool:
 class Section(BaseModel):
     """A frozen group of fields; unknown keys are errors, the word auto means "choose for me"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -58,7 +60,8 @@ class Section(BaseModel):
     @classmethod
     def _no_bool_for_numbers(cls, value: Any, info: Any) -> Any:
         annotation = str(cls.model_fields[info.field_name].annotation)
-        if isinstance(value, bool) and "bool" not in annotation and annotation not in ("Any", "typing.Any"):
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if any(isinstance(item, bool) for item in items) and "bool" not in annotation:
             raise ValueError("a number or text is expected here, not yes/no (quote the word if you mean the text)")
         return value
 

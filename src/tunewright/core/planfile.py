@@ -6,23 +6,25 @@ from, and what was understood differently from how it was written. Its own file 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from tunewright.core.aliases import ALIASES, NO_COUNTERPART, VALUE_ALIASES, WARMUP_STEPS
+from tunewright.core.aliases import VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.errors import PlanError
 from tunewright.core.plan import SECTIONS, Plan, plan_dict
+from tunewright.core.spelling import canonical_name, field_help, fields_named, section_help
 
 SHORTHANDS = {"data": "train", "model": "name"}
 """Sections that may be written as one word: data: tickets.csv, model: Qwen/Qwen3-0.6B."""
 
 PLAN_SUFFIXES = (".yaml", ".yml")
+OVERRIDE = "command line"
+"""Where a mistake stands that is not in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,13 @@ def plan_from(
 
     lines: line of each dotted key, to say where a mistake stands.
     """
-    place = _Place(where, dict(lines or {}))
-    notes: list[str] = []
-    values = _canonical(raw, place=place, notes=notes)
+    reading = _Reading()
+    for key, value, place in _entries(raw, place=_Place(where, lines or {})):
+        _put(reading, key, value, where=place)
     for word in overrides:
-        _override(values, word, notes=notes)
-    plan = _checked(values, place=place)
-    return LoadedPlan(plan=plan, folder=folder, default_name=name, notes=tuple(notes))
+        _override(reading, word)
+    _convert_warmup_steps(reading)
+    return LoadedPlan(_checked(reading), folder=folder, default_name=name, notes=tuple(reading.notes))
 
 
 def plan_yaml(plan: Plan, *, with_auto: bool = False) -> str:
@@ -87,12 +89,23 @@ def plan_yaml(plan: Plan, *, with_auto: bool = False) -> str:
 @dataclass(frozen=True, slots=True)
 class _Place:
     where: str
-    lines: dict[str, int]
+    lines: Mapping[str, int]
 
     def of(self, key: str) -> str:
         """file:line, as exactly as it is known: of the key, else of its section."""
         line = self.lines.get(key) or self.lines.get(key.split(".")[0])
         return f"{self.where}:{line}" if line else self.where
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A plan while it is put together; its dicts and its list grow."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    """Nested, under canonical names only."""
+    places: dict[str, str] = field(default_factory=dict)
+    """Where each canonical field was given: file:line or command line."""
+    notes: list[str] = field(default_factory=list)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -115,10 +128,12 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        raw = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  a SafeLoader subclass
+        raw = yaml.load(text, Loader=_UniqueKeyLoader)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
-        raise PlanError("the plan is not UTF-8 text", where=str(path), why=str(error), fix="save it as UTF-8") from error
+        raise PlanError(
+            "the plan is not UTF-8 text", where=str(path), why=str(error), fix="save it as UTF-8"
+        ) from error
     except OSError as error:
         raise PlanError(f"the plan cannot be read: {error.strerror}", where=str(path)) from error
     except yaml.YAMLError as error:
@@ -140,145 +155,93 @@ def _key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:
     for key_node, value_node in node.value:
         key = f"{prefix}{key_node.value}"
         lines[key] = key_node.start_mark.line + 1
-        lines |= _key_lines(value_node, prefix=f"{key}.")
+        if not prefix:  # section.field is as deep as mistakes are told; an alias inside itself would never end
+            lines |= _key_lines(value_node, prefix=f"{key}.")
     return lines
 
 
-def _canonical(raw: Mapping[str, Any], *, place: _Place, notes: list[str]) -> dict[str, Any]:
-    """Nested values under canonical names only."""
-    values: dict[str, Any] = {}
+def _entries(raw: Mapping[Any, Any], *, place: _Place) -> Iterator[tuple[str, Any, str]]:
+    """(field as it is spelled, value, where it stands) of nested values; sections and shorthands are opened."""
     for key, value in raw.items():
         if not isinstance(key, str):
             raise PlanError(f"{key!r} is not the name of a field", where=place.of(str(key)))
-        if key == "task":
-            values["task"] = value
-        elif key in SECTIONS and (isinstance(value, Mapping) or value is None):
+        if key in SECTIONS and (isinstance(value, Mapping) or value is None):
             for name, inner in (value or {}).items():
-                _put(values, f"{key}.{name}", inner, place=place, notes=notes)
+                yield f"{key}.{name}", inner, place.of(f"{key}.{name}")
         elif key in SHORTHANDS:
-            _put(values, f"{key}.{SHORTHANDS[key]}", value, place=place, notes=notes)
+            yield f"{key}.{SHORTHANDS[key]}", value, place.of(key)
         elif key in SECTIONS:
-            raise PlanError(f"{key} is a section, it cannot be {value!r}", where=place.of(key), fix=_section_help(key))
+            fix = "; ".join([*(f"write {home}" for home in fields_named(key)), section_help(key)])
+            raise PlanError(f"{key} is a section, it cannot be {value!r}", where=place.of(key), fix=fix)
         else:
-            _put(values, key, value, place=place, notes=notes)
-    return values
+            yield key, value, place.of(key)
 
 
-def _put(values: dict[str, Any], key: str, value: Any, *, place: _Place, notes: list[str]) -> None:
+def _put(reading: _Reading, key: str, value: Any, *, where: str) -> None:
     """Set one field by any known spelling."""
-    if key.rpartition(".")[2] == WARMUP_STEPS:
-        _put_warmup_steps(values, value, where=place.of(key), notes=notes)
-        return
-    canonical = _canonical_name(key, where=place.of(key))
-    if canonical != key:
-        notes.append(f"{key} is read as {canonical}")
+    canonical = canonical_name(key, where=where)
+    if canonical not in (key, f"train.{WARMUP_STEPS}"):  # which says aloud what became of it
+        reading.notes.append(f"{key} is read as {canonical}")
     if isinstance(value, str) and value in VALUE_ALIASES.get(canonical, {}):
         value = VALUE_ALIASES[canonical][value]
-    if canonical == "task":
-        values["task"] = value
-        return
+    if canonical in reading.places:
+        raise PlanError(f"{canonical} is given twice", where=where, fix="keep one of them")
+    reading.places[canonical] = where
     section, _, name = canonical.partition(".")
-    inner = values.setdefault(section, {})
-    if name in inner:
-        raise PlanError(f"{canonical} is given twice", where=place.of(key), fix="keep one of them")
-    inner[name] = value
+    if name:
+        reading.values.setdefault(section, {})[name] = value
+    else:
+        reading.values[section] = value
 
 
-def _canonical_name(key: str, *, where: str) -> str:
-    known = _known_fields()
-    if key in known or key == "task":
-        return key
-    section, _, name = key.rpartition(".")
-    alias = ALIASES.get(name, "")
-    if alias and section in ("", alias.split(".")[0]):
-        return alias
-    if not section:
-        homes = [field for field in known if field.split(".")[1] == name]
-        if len(homes) == 1:
-            return homes[0]
-    if name in NO_COUNTERPART:
-        raise PlanError(f"{name} has no counterpart in a plan", where=where, fix=NO_COUNTERPART[name])
-    elsewhere = alias or next((field for field in known if field.split(".")[1] == name), "")
-    if elsewhere:
-        raise PlanError(f"unknown field {key}", where=where, fix=f"write {elsewhere}")
-    if section and section not in SECTIONS:
-        near = difflib.get_close_matches(section, SECTIONS, n=1)
-        raise PlanError(
-            f"unknown section {section}",
-            where=where,
-            why=f"did you mean {near[0]}?" if near else "",
-            fix=f"the sections are {', '.join(SECTIONS)}",
-        )
-    raise PlanError(f"unknown field {key}", where=where, why=_did_you_mean(key), fix=_section_help(section))
+def _override(reading: _Reading, word: str) -> None:
+    """A word of the command line replaces what was given before."""
+    key, equals, text = word.partition("=")
+    if not equals or not key:
+        raise PlanError(f"{word!r} is not an override", where=OVERRIDE, fix="write section.field=value: train.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PlanError(f"the value of {key} cannot be read", where=OVERRIDE, why=str(error)) from error
+    fresh = _Reading(notes=reading.notes)
+    for spelled, inner, where in _entries({key: value}, place=_Place(OVERRIDE, {})):
+        _put(fresh, spelled, inner, where=where)
+    for canonical in fresh.places:
+        rival = _RIVALS.get(canonical, "")
+        if reading.places.pop(rival, None):
+            del reading.values["train"][rival.partition(".")[2]]
+    for section, inner in fresh.values.items():
+        reading.values[section] = {**reading.values.get(section, {}), **inner} if section in SECTIONS else inner
+    reading.places.update(fresh.places)
 
 
-def _did_you_mean(key: str) -> str:
-    section, _, name = key.rpartition(".")
-    inside = {field.split(".")[1]: field for field in _known_fields() if not section or field.startswith(f"{section}.")}
-    inside |= {alias: field for alias, field in ALIASES.items() if not section or field.startswith(f"{section}.")}
-    inside |= {} if section else {name: name for name in (*SECTIONS, "task")}
-    near = difflib.get_close_matches(name, inside, n=1)
-    if not near:
-        near = difflib.get_close_matches(name, [field.split(".")[1] for field in _known_fields()], n=1)
-        inside = {field.split(".")[1]: field for field in _known_fields()}
-    return f"did you mean {inside[near[0]]}?" if near else ""
+_RIVALS = {f"train.{WARMUP_STEPS}": "train.warmup_ratio", "train.warmup_ratio": f"train.{WARMUP_STEPS}"}
+"""Two ways to say one thing: on the command line the later one wins."""
 
 
-def _section_help(section: str) -> str:
-    if section not in SECTIONS:
-        return f"the sections are {', '.join(SECTIONS)}"
-    names = type(getattr(Plan(), section)).model_fields
-    return f"{section} has the fields {', '.join(names)}"
-
-
-def _known_fields() -> dict[str, None]:
-    return {f"{s}.{name}": None for s in SECTIONS for name in type(getattr(Plan(), s)).model_fields}
-
-
-def _put_warmup_steps(values: dict[str, Any], value: Any, *, where: str, notes: list[str]) -> None:
-    steps = values.get("train", {}).get("max_steps")
-    if not isinstance(steps, int) or not isinstance(value, int) or steps <= 0:
+def _convert_warmup_steps(reading: _Reading) -> None:
+    """Steps become the share of all steps, once every field is known."""
+    key, train = f"train.{WARMUP_STEPS}", reading.values.get("train", {})
+    if key not in reading.places:
+        return
+    steps, total, where = train.pop(WARMUP_STEPS), train.get("max_steps"), reading.places[key]
+    if "warmup_ratio" in train:
+        raise PlanError("train.warmup_ratio and warmup_steps are both given", where=where, fix="keep one of them")
+    is_known = type(steps) is int and type(total) is int and 0 <= steps < total
+    if not is_known and steps != 0:
         raise PlanError(
             "warmup_steps counts steps; a plan states the share of all steps",
             where=where,
             fix="write train.warmup_ratio (0.1 is a tenth), or give train.max_steps above warmup_steps",
         )
-    ratio = value / steps
-    notes.append(f"warmup_steps {value} of {steps} steps is read as train.warmup_ratio {ratio:g}")
-    values["train"]["warmup_ratio"] = ratio
+    train["warmup_ratio"] = steps / total if steps else 0.0
+    said = f"{steps} of {total} steps" if steps else "0"
+    reading.notes.append(f"warmup_steps {said} is read as train.warmup_ratio {train['warmup_ratio']:g}")
 
 
-def _override(values: dict[str, Any], word: str, *, notes: list[str]) -> None:
-    key, equals, text = word.partition("=")
-    if not equals or not key:
-        raise PlanError(
-            f"{word!r} is not an override", where="command line", fix="write section.field=value: train.epochs=3"
-        )
+def _checked(reading: _Reading) -> Plan:
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise PlanError(f"the value of {key} cannot be read", where="command line", why=str(error)) from error
-    if key in SHORTHANDS and not isinstance(value, Mapping):
-        key = f"{key}.{SHORTHANDS[key]}"
-    place = _Place("command line", {})
-    fresh: dict[str, Any] = {"train": {"max_steps": values.get("train", {}).get("max_steps")}}
-    if key.rpartition(".")[2] == WARMUP_STEPS:
-        _put_warmup_steps(fresh, value, where="command line", notes=notes)
-        values.setdefault("train", {})["warmup_ratio"] = fresh["train"]["warmup_ratio"]
-        return
-    canonical = _canonical_name(key, where="command line")
-    fresh = {}
-    _put(fresh, key, value, place=place, notes=notes)
-    if canonical == "task":
-        values["task"] = fresh["task"]
-        return
-    section, _, name = canonical.partition(".")
-    values.setdefault(section, {})[name] = fresh[section][name]
-
-
-def _checked(values: dict[str, Any], *, place: _Place) -> Plan:
-    try:
-        return Plan.model_validate({key: value for key, value in values.items() if value != "auto"})
+        return Plan.model_validate({key: value for key, value in reading.values.items() if value != "auto"})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = [str(part) for part in first["loc"] if not str(part).startswith(("literal", "tuple", "str", "function"))]
@@ -286,15 +249,7 @@ def _checked(values: dict[str, Any], *, place: _Place) -> Plan:
         given = first.get("input")
         raise PlanError(
             f"{key} cannot be {given!r}",
-            where=place.of(key),
+            where=reading.places.get(key, ""),
             why=first["msg"].removeprefix("Value error, "),
-            fix=_field_help(key),
+            fix=field_help(key),
         ) from error
-
-
-def _field_help(key: str) -> str:
-    section, _, name = key.partition(".")
-    if section not in SECTIONS:
-        return str(Plan.model_fields[section].description or "") if section in Plan.model_fields else ""
-    fields = type(getattr(Plan(), section)).model_fields
-    return f"{key}: {fields[name].description}" if name in fields and fields[name].description else _section_help(section)

@@ -49,10 +49,9 @@ class Run:
         if not path.exists():
             return {}
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
             raise RunError("run.json cannot be read", where=str(path), fix=f"remove {path} to start over") from error
-        return dict(manifest)
 
 
 def create_run(runs_dir: Path, *, name: str) -> Run:
@@ -132,9 +131,7 @@ def versions() -> dict[str, str]:
 def is_done(run: Run, stage: str, *, fingerprint: str) -> bool:
     """The stage is finished with these very inputs and its folder is there."""
     record = run.manifest().get("stages", {}).get(stage, {})
-    return (
-        record.get("status") == "done" and record.get("fingerprint") == fingerprint and run.stage(stage).is_dir()
-    )
+    return record.get("status") == "done" and record.get("fingerprint") == fingerprint and run.stage(stage).is_dir()
 
 
 @contextmanager

@@ -22,15 +22,18 @@ from tunewright.model.find import model_folder
 from tunewright.model.starter import PREFIX, STARTERS
 
 ENCODER_TYPES = frozenset(
-    "albert bert big_bird camembert convbert deberta deberta-v2 distilbert electra ernie esm eurobert flaubert "
-    "funnel ibert layoutlm longformer luke megatron-bert mobilebert modernbert mpnet nezha nomic_bert nystromformer "
-    "rembert roberta roberta-prelayernorm roformer squeezebert xlm xlm-roberta xlm-roberta-xl xmod yoso".split()
+    {
+        *("albert", "bert", "big_bird", "camembert", "convbert", "deberta", "deberta-v2", "distilbert", "electra"),
+        *("ernie", "esm", "eurobert", "flaubert", "funnel", "ibert", "layoutlm", "longformer", "luke", "megatron-bert"),
+        *("mobilebert", "modernbert", "mpnet", "nezha", "nomic_bert", "nystromformer", "rembert", "roberta"),
+        *("roberta-prelayernorm", "roformer", "squeezebert", "xlm", "xlm-roberta", "xlm-roberta-xl", "xmod", "yoso"),
+    }
 )
 """model_type of models that read in both directions. Source: transformers, MODEL_FOR_MASKED_LM_MAPPING_NAMES."""
 OFFSET_POSITIONS = frozenset(
     {"camembert", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xmod"}
 )
-"""Their first positions are taken: 514 positions read 512 tokens. Source: transformers, create_position_ids_from_input_ids."""
+"""Their first positions are taken, so 514 positions read 512 tokens. Source: transformers, modeling_roberta.py."""
 HEAD_PREFIXES = (
     "cls.",
     "lm_head.",

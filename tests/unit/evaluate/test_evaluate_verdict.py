@@ -1,0 +1,119 @@
+"""The verdict's sentence is plain and true in every case a person can meet."""
+
+from __future__ import annotations
+
+import math
+
+from tunewright.core.values import Comparison, Metric, Verdict
+from tunewright.evaluate.verdict import VerdictText, verdict
+
+SCORES = {"tuned": 0.9, "base": 0.4, "tfidf": 0.897, "majority": 0.1}
+
+
+def test_verdict_is_better_when_every_rival_is_beaten() -> None:
+    found = said(base="better", majority="better")
+    assert found.status == "better"
+    assert found.sentence == (
+        "The tuned model answers 90.0 % of 200 test rows correctly: better than the same model before tuning (40.0 %) "
+        "and always giving the most common answer (10.0 %)."
+    )
+
+
+def test_verdict_says_plainly_that_the_keyword_model_is_not_beaten() -> None:
+    found = said(base="better", tfidf="not distinguishable")
+    assert found.status == "not distinguishable"
+    assert found.sentence.endswith(
+        "better than the same model before tuning (40.0 %), but not proven better than the keyword model (89.7 %)."
+    )
+    assert any("Against the keyword model" in line and "four times in five" in line for line in found.details)
+
+
+def test_verdict_is_worse_when_one_rival_is_better() -> None:
+    found = said(base="better", majority="not distinguishable", tfidf="worse")
+    assert found.status == "worse"
+    assert found.sentence.endswith(
+        "better than the same model before tuning (40.0 %), but worse than the keyword model (89.7 %) "
+        "and not proven better than always giving the most common answer (10.0 %)."
+    )
+
+
+def test_verdict_claims_nothing_when_no_difference_is_clear() -> None:
+    found = said(base="not distinguishable")
+    assert found.status == "not distinguishable"
+    assert found.sentence.endswith("correctly: not proven better than the same model before tuning (40.0 %).")
+
+
+def test_verdict_names_the_base_when_it_did_not_run() -> None:
+    found = said(tfidf="better", not_run={"base": "it has no chat template"})
+    assert found.status == "better"
+    assert found.sentence.endswith("the keyword model (89.7 %); not compared with the same model before tuning.")
+    assert "Against the same model before tuning: not run (it has no chat template)." in found.details
+
+
+def test_verdict_proves_nothing_when_there_is_no_rival() -> None:
+    found = said()
+    assert found.status == "not distinguishable"
+    assert found.sentence.endswith("correctly: it was compared with nothing, so nothing is proven.")
+
+
+def test_verdict_names_a_rival_when_no_row_is_common() -> None:
+    found = said(base="better", tfidf="not distinguishable", differences={"tfidf": math.nan})
+    assert found.status == "better"
+    assert found.sentence.endswith("; not compared with the keyword model.")
+
+
+def test_verdict_says_so_when_the_test_set_is_small() -> None:
+    found = said(base="better", rows=12)
+    assert "of 12 test rows" in found.sentence
+    assert found.sentence.endswith("; the test set is small (12 rows), so only large differences can show.")
+    assert "small" not in said(base="better", rows=30).sentence
+
+
+def test_verdict_warns_when_the_test_set_was_used_before() -> None:
+    assert any("has been scored 3 times" in line for line in said(base="better", test_set_uses=3).details)
+    assert not any("has been scored" in line for line in said(base="better", test_set_uses=1).details)
+
+
+def test_verdict_says_which_direction_is_better_when_the_task_is_generate() -> None:
+    systems = {
+        name: {"bits_per_byte": Metric(value, 180, "bits/byte", "s", is_higher_better=False)}
+        for name, value in (("tuned", 0.812), ("base", 1.204))
+    }
+    comparison = Comparison("tuned", "base", "bits_per_byte", -0.392, (-0.41, -0.37), 0.0002, "permutation", "better")
+    found = verdict(
+        [comparison], primary_metric="bits_per_byte", metrics_by_system=systems, not_run={}, rows=200, test_set_uses=1
+    )
+    assert found.sentence == (
+        "The tuned model needs 0.812 bits a byte (fewer is better) to predict the reference text of 180 of 200 test "
+        "rows: better than the same model before tuning (1.204 bits a byte)."
+    )
+    assert found.details[0].startswith("Against the same model before tuning: difference -0.3920 bits/byte, 95 % inter")
+
+
+def test_verdict_gives_the_reason_when_the_tuned_model_could_not_be_measured() -> None:
+    systems = {"tuned": {"accuracy": Metric(math.nan, 0, "share", "s", reason="no row has a reference label")}}
+    found = verdict([], primary_metric="accuracy", metrics_by_system=systems, not_run={}, rows=5, test_set_uses=1)
+    assert found.sentence == "The tuned model could not be measured by accuracy: no row has a reference label."
+
+
+def said(
+    *,
+    rows: int = 200,
+    test_set_uses: int = 1,
+    not_run: dict[str, str] | None = None,
+    differences: dict[str, float] | None = None,
+    **verdicts: Verdict,
+) -> VerdictText:
+    comparisons = [
+        Comparison("tuned", b, "accuracy", (differences or {}).get(b, SCORES["tuned"] - SCORES[b]), (-0.1, 0.5), 0.04, "t", v)
+        for b, v in verdicts.items()
+    ]
+    systems = {name: {"accuracy": Metric(SCORES[name], rows, "share", "s")} for name in ("tuned", *verdicts)}
+    return verdict(
+        comparisons,
+        primary_metric="accuracy",
+        metrics_by_system=systems,
+        not_run=not_run or {},
+        rows=rows,
+        test_set_uses=test_set_uses,
+    )
