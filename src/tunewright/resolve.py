@@ -11,8 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tunewright.core.errors import DoesNotFit, PlanError
-from tunewright.core.machine import size_bytes
+from tunewright.contradictions import (
+    memory_limit_bytes,
+    named_lora_fields,
+    refuse_contradictions,
+    refuse_misfits,
+    refuse_too_large,
+)
+from tunewright.contradictions import refuse_unsupported as refuse_unsupported
 from tunewright.core.plan import Plan, is_auto, open_fields
 from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
 from tunewright.model.memory import MemoryPlan, lora_parameters, memory_plan
@@ -25,8 +31,6 @@ RARE_SHARE = 1 / 5
 """A class rarer than this share of the average class makes macro F1 the primary metric. Source: DESIGN 2."""
 GENERATED_ROWS = 200
 """Rows that answers are written for; likelihood uses all rows. Source: DESIGN 5."""
-MEMORY_SHARE = 0.9
-"""Share of the machine's memory that a run may plan to use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,15 @@ def resolve(asked: Plan, context: Context, *, given: tuple[Choice, ...] = ()) ->
     """
     refuse_unsupported(asked)
     plan, choices = with_choices(asked, given)
-    _refuse_contradictions(asked, plan)
+    refuse_contradictions(asked, plan)
+    refuse_misfits(plan, card=context.card, machine=context.machine)
     for rule in RULES:
         plan, made = with_choices(plan, tuple(rule(plan, context)))
         choices += made
     left = open_fields(plan)
     assert not left, f"no rule decides {left}"
     memory = planned_memory(plan, context)
-    _refuse_too_large(plan, context, memory)
+    refuse_too_large(plan, machine=context.machine, memory=memory)
     return Resolved(plan, choices, memory)
 
 
@@ -93,22 +98,6 @@ def with_choices(plan: Plan, choices: tuple[Choice, ...]) -> tuple[Plan, tuple[C
         change = choice.value if not name else getattr(plan, section).with_(**{name: choice.value})
         plan = plan.with_(**{section: change})
     return plan, made
-
-
-def refuse_unsupported(plan: Plan) -> None:
-    """What the plan may say and this version cannot do is an error, never silently left out."""
-    asked = {
-        "select.race": plan.select.race is True,
-        "prepare.review": plan.prepare.review is not None,
-        "train.packing": plan.train.packing is True,
-        "evaluate.seeds": plan.evaluate.seeds > 1,
-        "evaluate.require": plan.evaluate.require is not None,
-        "explain.methods": bool(plan.explain.methods),
-        "export.targets": bool(plan.export.targets),
-    }
-    for field, is_asked in asked.items():
-        if is_asked:
-            raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
 
 
 def planned_memory(plan: Plan, context: Context) -> MemoryPlan:
@@ -139,18 +128,22 @@ def length_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     lengths, limit = context.lengths, context.card.context_tokens
     wanted = max(64, math.ceil(lengths.p995 / 64) * 64)
     value = min(wanted, limit)
-    yield Choice(
-        "prepare.max_length",
-        value,
-        f"keeps 99.5 % of {lengths.n_rows} rows whole (their 99.5th percentile is {lengths.p995} tokens, the longest "
-        f"{lengths.longest}); the model reads up to {limit}",
-    )
+    about = f"their 99.5th percentile is {lengths.p995} tokens, the longest {lengths.longest}"
+    reason = f"keeps 99.5 % of {lengths.n_rows} rows whole ({about}); the model reads up to {limit}"
+    if lengths.p995 > limit:
+        reason = f"{limit} is all that the model reads: of {lengths.n_rows} rows the longer ones are cut ({about})"
+    yield Choice("prepare.max_length", value, reason)
 
 
 def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     card, n_rows = context.card, context.facts.n_rows.get("train", 0)
     size = f"{card.n_parameters / 1e6:.1f} M parameters"
-    if plan.task == "classify" and n_rows < HEAD_ROWS:
+    named = named_lora_fields(plan.train)
+    if named:
+        yield Choice(
+            "train.method", "lora", f"the plan names train.{named[0]}, which only lora has; full is for {size}"
+        )
+    elif plan.task == "classify" and n_rows < HEAD_ROWS:
         yield Choice("train.method", "head", f"{n_rows} train rows are under {HEAD_ROWS}: more weights would overfit")
     elif card.architecture == "encoder" and card.n_parameters <= SMALL_ENCODER_PARAMETERS:
         yield Choice("train.method", "full", f"an encoder of {size} fits whole; lora would save memory we do not need")
@@ -159,8 +152,10 @@ def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     yield Choice("train.layers", "all", f"all {card.n_layers} blocks; fewer only when asked in this version")
     yield Choice("train.lora_r", 16, "usual range 8 to 64; 16 is the size our references were measured with")
     alpha = 2.0 * (16 if is_auto(plan.train.lora_r) else plan.train.lora_r)
-    yield Choice("train.lora_alpha", alpha, "twice the rank, as in most published runs")
-    yield Choice("train.lora_dropout", 0.0, "one to five epochs on this many weights need none")
+    yield Choice("train.lora_alpha", alpha, f"twice the rank of {alpha / 2:g}, as in most published runs")
+    yield Choice(
+        "train.lora_dropout", 0.0, "1 to 5 epochs on this few new weights need none; 0.05 to 0.1 is usual for long runs"
+    )
     yield Choice("train.target_modules", "all-linear", "attention alone learns less (LoRA Without Regret, 2025)")
     yield Choice("train.packing", False, "rows are batched by length in this version")
 
@@ -169,7 +164,11 @@ def rate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     card, method = context.card, plan.train.method
     width = card.hidden_size
     if method == "head":
-        yield Choice("train.learning_rate", 2e-3, "only a fresh linear head learns")
+        yield Choice(
+            "train.learning_rate",
+            1e-2,
+            "only a fresh linear head learns, on frozen vectors; 2e-4 is for whole encoders",
+        )
     elif card.architecture == "encoder":
         rate = _rounded(2e-4 * (384 / width) ** 2 * (5 if method == "lora" else 1))
         reason = "2e-4 measured best at width 384 on banking77, falling to BERT-base's 5e-5 at 768"
@@ -179,9 +178,11 @@ def rate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         reason = "5e-5 x 10 x (2000/width)^0.781 (tinker-cookbook's fit for Llama), at most 1e-3"
         yield Choice("train.learning_rate", rate, f"{reason}{'' if method == 'lora' else ', a tenth for full tuning'}")
     epochs = {"full": 5.0 if card.architecture == "encoder" else 3.0, "lora": 3.0, "head": 20.0}[method]
-    yield Choice("train.epochs", epochs, "the best checkpoint by validation is kept, so more epochs cost time only")
-    yield Choice("train.warmup_ratio", 0.1, "a tenth of the steps; usual range 0.03 to 0.1")
-    yield Choice("train.weight_decay", 0.01, "BERT's and most recipes' value; biases and norms never decay")
+    usual = f"{epochs:g} is enough for {method} of a {card.architecture}"
+    reason = f"{usual}; the best checkpoint by validation is kept, so more epochs cost time only"
+    yield Choice("train.epochs", epochs, reason)
+    yield Choice("train.warmup_ratio", 0.1, "a tenth (0.1) of the steps; usual range 0.03 to 0.1")
+    yield Choice("train.weight_decay", 0.01, "0.01 is BERT's and most recipes' value; biases and norms never decay")
 
 
 def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:
@@ -206,7 +207,7 @@ def step_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     yield Choice("train.save_steps", save, f"about 20 times in {n_steps} steps: a kill loses a twentieth at most")
     validate = max(1, min(per_epoch, n_steps))
     yield Choice("train.eval_steps", validate, f"once an epoch ({per_epoch} steps)")
-    yield Choice("train.patience", 3, "three validations without a better one end the run")
+    yield Choice("train.patience", 3, "3 validations without a better one end the run; waiting longer costs epochs")
 
 
 def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
@@ -263,14 +264,6 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def memory_limit_bytes(plan: Plan, machine: Machine) -> int:
-    """What the run may use: the plan's limit, else nine tenths of what the device has."""
-    if plan.run.memory_limit:
-        return size_bytes(plan.run.memory_limit)
-    is_gpu = not is_auto(plan.run.device) and plan.run.device == "cuda"
-    return int(MEMORY_SHARE * (machine.accelerator_memory_bytes if is_gpu else machine.memory_bytes))
-
-
 def _primary_metric(plan: Plan, facts: DataFacts) -> Choice:
     field = "evaluate.primary_metric"
     if plan.task != "classify":
@@ -302,41 +295,6 @@ def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
         length=length,
         logit_rows=batch_size if is_classify else batch_size * answer,
         n_classes=len(context.facts.labels) if is_classify else 0,
-    )
-
-
-def _refuse_contradictions(asked: Plan, plan: Plan) -> None:
-    train = asked.train
-    if not is_auto(train.method) and train.method != "lora":
-        given = [name for name in ("lora_r", "lora_alpha", "lora_dropout") if not is_auto(getattr(train, name))]
-        given += [name for name in ("use_rslora", "use_dora") if getattr(train, name)]
-        if given or train.adapter:
-            name = given[0] if given else "adapter"
-            raise PlanError(
-                f"train.{name} says lora, train.method says {train.method}",
-                where=f"train.{name}",
-                fix=f"train.method=lora, or leave train.{name} out",
-            )
-    if plan.task != "classify" and not is_auto(train.method) and train.method == "head":
-        raise PlanError(
-            f"train.method head needs classes, and the task is {plan.task}",
-            where="train.method",
-            fix="train.method=lora",
-        )
-
-
-def _refuse_too_large(plan: Plan, context: Context, memory: MemoryPlan) -> None:
-    limit = memory_limit_bytes(plan, context.machine)
-    if memory.total <= limit:
-        return
-    changes = ["train.batch_size=1", "prepare.max_length=" + str(max(64, plan.prepare.max_length // 2))]
-    changes += ["train.method=lora"] if plan.train.method == "full" else ["model=starter:minilm-l6"]
-    raise DoesNotFit(
-        f"this training does not fit by {(memory.total - limit) / 1e9:.1f} GB; the largest term is "
-        f"{memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",
-        need_bytes=memory.total,
-        have_bytes=limit,
-        fix=" or ".join(changes),
     )
 
 

@@ -66,7 +66,7 @@ class Section(BaseModel):
         return value
 
     def with_(self, **changes: Any) -> Self:
-        """A checked copy with these fields changed."""
+        """A checked copy with these fields, or of a whole plan these sections, changed."""
         return type(self).model_validate({**{n: getattr(self, n) for n in type(self).model_fields}, **changes})
 
 
@@ -210,10 +210,8 @@ class RunPlan(Section):
         return value
 
 
-class Plan(BaseModel):
+class Plan(Section):
     """What to do, from data to evidence. Every section and every value may be left out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
     task: Task = AUTO
     """classify (text to label), generate (prompt or messages to answer), text (raw domain text)."""
@@ -226,10 +224,6 @@ class Plan(BaseModel):
     explain: ExplainPlan = ExplainPlan()
     export: ExportPlan = ExportPlan()
     run: RunPlan = RunPlan()
-
-    def with_(self, **changes: Any) -> Self:
-        """A checked copy with these sections changed."""
-        return type(self).model_validate({**{n: getattr(self, n) for n in type(self).model_fields}, **changes})
 
 
 SECTIONS: tuple[str, ...] = tuple(name for name in Plan.model_fields if name != "task")

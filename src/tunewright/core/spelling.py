@@ -14,6 +14,11 @@ from tunewright.core.plan import SECTIONS, Plan
 
 
 def canonical_name(key: str, *, where: str) -> str:
+    """The field's own name; of a bare name the only field called so.
+
+    where: place of the word, for the error.
+    Raises PlanError with what to write instead.
+    """
     known = _known_fields()
     if key in known or key == "task":
         return key
@@ -43,6 +48,28 @@ def canonical_name(key: str, *, where: str) -> str:
     raise PlanError(f"unknown field {key}", where=where, why=_did_you_mean(key), fix=section_help(section))
 
 
+def section_help(section: str) -> str:
+    """What may stand in a section, or which sections there are."""
+    if section not in SECTIONS:
+        return f"the sections are {', '.join(SECTIONS)}"
+    names = type(getattr(Plan(), section)).model_fields
+    return f"{section} has the fields {', '.join(names)}"
+
+
+def fields_named(name: str) -> list[str]:
+    """Every field of this name: limit is one of data and of evaluate."""
+    return [known for known in _known_fields() if known.split(".")[1] == name]
+
+
+def field_help(key: str) -> str:
+    """What a field is about; its section's fields when it says nothing itself."""
+    section, _, name = key.partition(".")
+    if section not in SECTIONS:
+        return str(Plan.model_fields[section].description or "") if section in Plan.model_fields else ""
+    about = type(getattr(Plan(), section)).model_fields.get(name)
+    return f"{key}: {about.description}" if about and about.description else section_help(section)
+
+
 def _did_you_mean(key: str) -> str:
     section, _, name = key.rpartition(".")
     inside = {field.split(".")[1]: field for field in _known_fields() if not section or field.startswith(f"{section}.")}
@@ -55,27 +82,5 @@ def _did_you_mean(key: str) -> str:
     return f"did you mean {inside[near[0]]}?" if near else ""
 
 
-def section_help(section: str) -> str:
-    if section not in SECTIONS:
-        return f"the sections are {', '.join(SECTIONS)}"
-    names = type(getattr(Plan(), section)).model_fields
-    return f"{section} has the fields {', '.join(names)}"
-
-
 def _known_fields() -> dict[str, None]:
     return {f"{s}.{name}": None for s in SECTIONS for name in type(getattr(Plan(), s)).model_fields}
-
-
-def fields_named(name: str) -> list[str]:
-    """Every field of this name: limit is one of data and of evaluate."""
-    return [known for known in _known_fields() if known.split(".")[1] == name]
-
-
-def field_help(key: str) -> str:
-    section, _, name = key.partition(".")
-    if section not in SECTIONS:
-        return str(Plan.model_fields[section].description or "") if section in Plan.model_fields else ""
-    fields = type(getattr(Plan(), section)).model_fields
-    return (
-        f"{key}: {fields[name].description}" if name in fields and fields[name].description else section_help(section)
-    )

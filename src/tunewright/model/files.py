@@ -119,7 +119,12 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
             fix="take a revision with safetensors, or convert on a machine you can lose: "
             "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors",
         )
-    raise ModelError(f"this model folder has no weights ({WEIGHTS})", where=str(folder), fix="fetch the model again")
+    raise ModelError(
+        f"this model folder has no weights ({WEIGHTS})",
+        where=str(folder),
+        why="only safetensors files are read and fetched; other formats can run code when they are opened",
+        fix="use a model or revision that has safetensors files",
+    )
 
 
 def tensor_headers(path: Path) -> Mapping[str, TensorHeader]:
@@ -137,7 +142,16 @@ def tensor_headers(path: Path) -> Mapping[str, TensorHeader]:
             if name != "__metadata__"
         }
         ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        struct.error,
+    ) as error:
         raise ModelError(
             f"{path.name} is not a whole safetensors file", where=str(path), why=str(error), fix="fetch the model again"
         ) from error
@@ -161,7 +175,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = str(error) or type(error).__name__
         raise ModelError(
             f"{path.name} cannot be read", where=str(path), why=why, fix="fetch the model again"

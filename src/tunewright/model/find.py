@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from tunewright.core.errors import ModelError
-from tunewright.model.files import CONFIG, INDEX, WEIGHTS
+from tunewright.model.files import CONFIG, TOKENIZER_FILES, weight_files
 from tunewright.model.starter import PREFIX, STARTERS, starter_path
 
 FETCHED = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "README.md", "LICENSE*")
@@ -43,7 +43,7 @@ def model_folder(name: str, *, folder: Path, revision: str, trust_remote_code: b
         raise ModelError(
             "there is no such model folder",
             where=str(local),
-            fix="paths start from the plan's own folder; a starter model needs none: " + _starters(name),
+            fix="paths start from the plan's own folder; or " + _starters(name),
         )
     if name in STARTERS:
         raise ModelError(f"{name} is a starter model", where="model.name", fix=f"model.name={PREFIX}{name}")
@@ -95,7 +95,7 @@ def _from_hub(name: str, *, revision: str, trust_remote_code: bool) -> Path:
 
 
 def _in_cache(name: str, *, revision: str) -> Path | None:
-    """The snapshot in the local Hugging Face cache. A config alone, left by another tool, is not a model.
+    """The whole snapshot in the local Hugging Face cache; a part of one, left by another tool, is no model.
 
     Raises HFValidationError for what cannot be an id.
     """
@@ -103,8 +103,17 @@ def _in_cache(name: str, *, revision: str) -> Path | None:
         path = Path(snapshot_download(name, revision=revision, local_files_only=True))
     except OSError:  # LocalEntryNotFoundError is one
         return None
-    has_weights = (path / WEIGHTS).is_file() or (path / INDEX).is_file()
-    return path if (path / CONFIG).is_file() and has_weights else None
+    return path if _is_whole(path) else None
+
+
+def _is_whole(path: Path) -> bool:
+    if not ((path / CONFIG).is_file() and any((path / name).is_file() for name in TOKENIZER_FILES)):
+        return False
+    try:
+        weight_files(path)
+    except ModelError:
+        return False
+    return True
 
 
 def _not_fetched(name: str, *, revision: str, error: Exception) -> ModelError:
@@ -129,6 +138,6 @@ def _not_fetched(name: str, *, revision: str, error: Exception) -> ModelError:
 
 def _starters(name: str) -> str:
     """The starter model nearest to the name first."""
-    near = difflib.get_close_matches(name.rpartition("/")[2].lower(), STARTERS, n=1, cutoff=0.3)
+    near = difflib.get_close_matches(name.rpartition("/")[2].lower(), STARTERS, n=1, cutoff=0.5)
     ordered = [*near, *(known for known in STARTERS if known not in near)]
     return "use a starter model: " + " or ".join(f"model.name={PREFIX}{known}" for known in ordered)

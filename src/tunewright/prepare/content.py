@@ -56,7 +56,12 @@ def file_bytes(path: Path) -> bytes:
     if data.startswith(_GZIP):
         data = _unpacked(path, data)
     if not data.strip(b"\x00\t\n\r "):
-        raise DataError("the file is empty", where=str(path), why=f"it has {len(data)} bytes and no text", fix="name a file with rows")
+        raise DataError(
+            "the file is empty",
+            where=str(path),
+            why=f"it has {len(data)} bytes and no text",
+            fix="name a file with rows",
+        )
     _refuse_other_kinds(path, data)
     return data
 
@@ -106,7 +111,9 @@ def _is_folder(path: Path) -> DataError:
         "this is a folder, not a file",
         where=str(path),
         why=f"data files in it: {', '.join(inside)}" if inside else "it holds no data file",
-        fix=f"name a file: data.train={path / inside[0]}" if inside else "name a file: csv, json, jsonl, parquet or txt",
+        fix=f"name a file: data.train={path / inside[0]}"
+        if inside
+        else "name a file: csv, json, jsonl, parquet or txt",
     )
 
 

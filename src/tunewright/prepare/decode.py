@@ -7,6 +7,7 @@ UTF-8 is tried first and strictly, every guess is checked by decoding all of it.
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ _WESTERN = ("cp1252", "cp1250", "cp850", "mac_roman", "cp1254", "cp1257", "latin
 """Alphabets that are mostly ASCII, the most frequent first: on a tie the first wins."""
 _ASIAN = ("gb18030", "big5hkscs", "cp932", "cp949", "euc_jp")
 _HIGH_RUNS = re.compile(rb"[\x80-\xff]+")
-_BETWEEN_SMALL = re.compile(r"(?<=[a-z])([^\x00-\x7f])(?=[a-z])")
+_BETWEEN_SMALL = re.compile(r"(?<=[a-zß-öø-ÿ])([^\x00-\x7f])(?=[a-zß-öø-ÿ])|([¹³])(?=[a-zß-öø-ÿ])")
 _GUESS_BYTES = 100_000
 """Of the lines that are not ASCII: enough for charset-normalizer, and below 0.1 s."""
 _LONE_RUN_BYTES = 1.6
@@ -97,6 +98,8 @@ def _guessed(data: bytes) -> Decoded:
     if sum(map(len, runs)) < _LONE_RUN_BYTES * len(runs):
         return _western(data, sample)
     best = charset_normalizer.from_bytes(sample).best()
+    if best is not None and _is_latin(str(best)):
+        return _western(data, sample)
     if best is not None and (text := _strictly(data, best.encoding)) is not None:
         return Decoded(text, best.encoding)
     nearest = min((_replacing(data, encoding) for encoding in _ASIAN), key=lambda d: d.n_mended)
@@ -105,12 +108,20 @@ def _guessed(data: bytes) -> Decoded:
 
 
 def _western(data: bytes, sample: bytes) -> Decoded:
-    ranked = sorted(_readable(_WESTERN, sample), key=lambda encoding: _n_odd(sample.decode(encoding)))
+    n_odd = {encoding: _n_odd(sample.decode(encoding)) for encoding in _readable(_WESTERN, sample)}
+    # Another alphabet must halve the odd places before it beats a more frequent one: damaged files have some in all.
+    ranked = sorted(n_odd, key=lambda encoding: math.ceil(math.log2(n_odd[encoding] + 1)))
     for encoding in ranked:
         text = _strictly(data, encoding)
         if text is not None:
             return Decoded(text, encoding)
     return Decoded(data.decode("latin-1"), "latin-1")
+
+
+def _is_latin(text: str) -> bool:
+    """Its letters beyond ASCII are accented Latin ones, or there are none: the alphabets that are told apart here."""
+    letters = [c for c in text if c > "\x7f" and c.isalpha()]
+    return sum(1 for c in letters if c < "\u0250") * 2 >= len(letters)
 
 
 def _readable(encodings: Iterable[str], sample: bytes) -> list[str]:
@@ -119,7 +130,8 @@ def _readable(encodings: Iterable[str], sample: bytes) -> list[str]:
 
 def _n_odd(text: str) -> int:
     """Signs and capitals between two small letters: what a Latin text read in the wrong Latin encoding is full of."""
-    return sum(1 for c in _BETWEEN_SMALL.findall(text) if not (c.islower() or c in "’‘´·–—­"))
+    found = (match.group() for match in _BETWEEN_SMALL.finditer(text))
+    return sum(1 for c in found if not (c.islower() or c in "’‘´·–—\u00ad"))
 
 
 def _strictly(data: bytes, encoding: str) -> str | None:

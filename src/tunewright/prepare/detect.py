@@ -6,14 +6,23 @@ Its own file because a wrong guess here spoils everything after: each guess is n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from tunewright.core.plan import Plan
+from tunewright.core.errors import DataError
+from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import Choice, Task
+from tunewright.prepare.columns import Column, columns_of, turns_of
+from tunewright.prepare.guess import Asked, Guess, guessed
+from tunewright.prepare.names import GROUP, INPUT, plain
 from tunewright.prepare.table import Table
 
 Kind = Literal["labelled", "unlabelled", "prompt_completion", "alpaca", "messages", "sharegpt", "text"]
+"""unlabelled: classify without a label column, which the plan must say (`label_column: null`)."""
+
+ROLES = ("text", "label", "prompt", "completion", "messages", "group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +46,122 @@ class Shape:
 
 
 def shape(table: Table, *, plan: Plan) -> Shape:
-    raise NotImplementedError
+    """What the table's columns are for: what the plan names, the rest detected.
+
+    Raises DataError: a named column is not there, or no column fits the task.
+    """
+    asked = _asked(plan)
+    for role, name in asked.named.items():
+        if name is not None and name not in table.columns:
+            raise _no_column(name, role=role, table=table)
+    columns = columns_of(table)
+    guess = guessed(columns, asked=asked)
+    if guess is None:
+        raise _nothing_fits(asked.task, columns, table=table)
+    found = {role: guess.columns.get(role) for role in ROLES}
+    found |= {role: name for role, name in asked.named.items() if role == "group" or role in guess.columns}
+    taken = [name for role, name in found.items() if name and role != "group"]
+    group, why_group = _group(columns, taken=taken)
+    if "group" not in asked.named:
+        found["group"] = group
+    input_column = _input_column(columns, prompt=found["prompt"], taken=[*taken, found["group"]])
+    made = Shape(
+        task=guess.task,
+        kind=_kind(guess.task, found, input_column, table=table),
+        input_column=input_column,
+        mapping=_mapping(found, input_column),
+        **{f"{role}_column": found[role] for role in ROLES},  # type: ignore[arg-type]
+    )
+    return replace(made, choices=_choices(plan, made, guess=guess, why_group=why_group, table=table))
+
+
+def _asked(plan: Plan) -> Asked:
+    given = {role: getattr(plan.data, f"{role}_column") for role in ROLES}
+    named = {role: name for role, name in given.items() if not is_auto(name)}
+    return Asked(None if is_auto(plan.task) else plan.task, named)
+
+
+def _group(columns: Sequence[Column], *, taken: Sequence[str]) -> tuple[str | None, str]:
+    """A column called like a person or conversation whose values repeat."""
+    named = [c for c in columns if plain(c.name) in GROUP and c.name not in taken and not c.is_turns and c.n_filled]
+    if not named:
+        return None, "no column is called like patient_id, customer_id or conversation_id"
+    good = [c for c in named if 1 < c.n_distinct < c.n_filled]
+    if not good:
+        values = "all values are different" if named[0].n_distinct > 1 else "it has only one value"
+        return None, f"{named[0].name} was rejected: {values}, so it holds no rows together"
+    chosen = min(good, key=lambda c: GROUP.index(plain(c.name)))
+    return chosen.name, f"{chosen.n_filled:,} rows share {chosen.n_distinct:,} values; rows of one stay in one split"
+
+
+def _input_column(columns: Sequence[Column], *, prompt: str | None, taken: Sequence[str | None]) -> str | None:
+    """What stands below an instruction (Alpaca's input, Dolly's context) or a question (its context)."""
+    wanted = {"instruction": INPUT, "question": ("context",)}.get(plain(prompt or ""), ())
+    found = [
+        c.name for c in columns if plain(c.name) in wanted and c.name not in taken and c.n_filled and not c.is_turns
+    ]
+    return found[0] if found else None
+
+
+def _kind(task: Task, found: dict[str, str | None], input_column: str | None, *, table: Table) -> Kind:
+    if task == "text":
+        return "text"
+    if task == "classify":
+        return "labelled" if found["label"] else "unlabelled"
+    if found["messages"] is None:
+        return "alpaca" if input_column else "prompt_completion"
+    cells = (record.values.get(found["messages"]) for record in table.records)
+    turns = next((turns for turns in map(turns_of, cells) if turns), [])
+    return "sharegpt" if any("from" in turn for turn in turns) else "messages"
+
+
+def _mapping(found: dict[str, str | None], input_column: str | None) -> str:
+    parts = {role: name for role, name in found.items() if name}
+    if input_column and "prompt" in parts:
+        parts["prompt"] = f"{parts['prompt']} + {input_column}"
+    return ", ".join(f"{role} <- {name}" for role, name in parts.items())
+
+
+def _choices(plan: Plan, made: Shape, *, guess: Guess, why_group: str, table: Table) -> tuple[Choice, ...]:
+    """A choice for each field that the user left open."""
+    choices = [Choice("task", made.task, guess.why_task)] if is_auto(plan.task) else []
+    if is_auto(plan.data.format):
+        choices.append(Choice("data.format", table.format, f"from the file's name and content ({table.how})"))
+    for role in ROLES:
+        field = f"{role}_column"
+        if not is_auto(getattr(plan.data, field)):
+            continue
+        value: Any = getattr(made, field)
+        unused = f"{made.task} rows of this kind ({made.kind}) do not use it"
+        choices.append(Choice(f"data.{field}", value, why_group if role == "group" else guess.why.get(role, unused)))
+    return tuple(choices)
+
+
+def _no_column(name: str, *, role: str, table: Table) -> DataError:
+    near = difflib.get_close_matches(name.lower(), [c.lower() for c in table.columns], n=1, cutoff=0.5)
+    meant = next((c for c in table.columns if near and c.lower() == near[0]), None)
+    return DataError(
+        f"there is no column {name!r}{f', did you mean {meant!r}?' if meant else ''}",
+        where=f"{table.path} (data.{role}_column)",
+        why=f"its columns are {', '.join(table.columns)}",
+        fix=f"data.{role}_column={meant or table.columns[0]}",
+    )
+
+
+def _nothing_fits(task: Task | None, columns: Sequence[Column], *, table: Table) -> DataError:
+    """What was looked for, and what each column holds."""
+    wanted = {
+        "classify": "a column of text beside a column of labels",
+        "generate": "a prompt and an answer, or a column of messages",
+    }.get(task or "", "a column of text")
+    facts = "; ".join(f"{c.name}: {c.n_filled:,} filled, {c.n_distinct:,} different" for c in columns[:12])
+    fixes = {
+        "classify": "data.text_column=NAME data.label_column=NAME",
+        "generate": "data.prompt_column=NAME data.completion_column=NAME, or data.messages_column=NAME",
+    }
+    return DataError(
+        f"no {wanted.removeprefix('a ')} was found",
+        where=str(table.path),
+        why=f"its columns: {facts}",
+        fix=f"name the columns: {fixes.get(task or '', 'data.text_column=NAME')}",
+    )

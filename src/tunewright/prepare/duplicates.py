@@ -31,9 +31,11 @@ def deduplicated(train: Sequence[Keyed], *, duplicates: Action, conflicts: Actio
     """Train rows with one row for each text (each conversation).
 
     duplicates: drop leaves the first row of each; report leaves all.
-    conflicts, for a text with different labels: fix leaves the first row with its most common label, report one row
-    for each label, drop none.
+    conflicts, for a text with different labels: fix leaves the first row with its most common label (when repeated
+    rows may go), report one row for each label, drop none.
     """
+    if conflicts == "fix" and duplicates != "drop":
+        conflicts = "report"
     texts = _by_text(train)
     clashes = [text for text in texts if len({k.row.label for k in text}) > 1]
     gone: dict[str, Dropped] = {}
@@ -89,16 +91,22 @@ def _found_repeats(split: Split, texts: Sequence[Sequence[Keyed]], *, action: Ac
     if not again:
         return ()
     n_exact = sum(len(text) - len({k.whole_exact for k in text}) for text in texts)
+    how = "word for word"
+    if n_exact < len(again):
+        how = f"up to case and punctuation ({n_exact:,} of them word for word)"
     done = "the first one stays" if action == "drop" else "all stay"
-    change = "prepare.actions.duplicates=report keeps them"
+    change = "keep them: prepare.actions.duplicates=report"
     if action != "drop":
-        change = "prepare.actions.duplicates=drop keeps one of each" if split == "train" else "look at the rows"
+        change = (
+            "keep one of each: prepare.actions.duplicates=drop"
+            if split == "train"
+            else f"mend data.{split} if it matters"
+        )
     return (
         Finding(
             DUPLICATES,
             "info",
-            f"{rows(len(again), split)} repeat an earlier one ({n_exact} exactly, the others up to case and "
-            f"punctuation); {done}",
+            f"{rows(len(again), split)} {'repeats' if len(again) == 1 else 'repeat'} an earlier one {how}; {done}",
             tuple(again),
             change,
             action,
@@ -115,7 +123,7 @@ def _found_conflicts(clashes: Sequence[Sequence[Keyed]], action: Action) -> tupl
     done = {
         "fix": "the most common label of each stays (of equals, the first)",
         "drop": "all of them are dropped",
-        "report": "each label stays",
+        "report": "every label stays",
     }[action]
     return (
         Finding(
@@ -124,7 +132,7 @@ def _found_conflicts(clashes: Sequence[Sequence[Keyed]], action: Action) -> tupl
             f"{len(clashes)} {'text has' if len(clashes) == 1 else 'texts have'} different labels "
             f"({rows(len(ids), 'train')}), as {first[0].row.text[:60]!r}: {labels}; {done}",
             ids,
-            "correct the labels in the file, or prepare.actions.conflicting_labels=drop",
+            "correct the labels in the file, or leave all out: prepare.actions.conflicting_labels=drop",
             action,
         ),
     )

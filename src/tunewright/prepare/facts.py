@@ -19,8 +19,8 @@ SAMPLE_ROWS = 200
 """Texts that stand for all of train. Source: DESIGN 5."""
 LANGUAGE_CHARACTERS = 400
 """Of each sampled text; more does not change the answer and costs time."""
-LEAST_CHARACTERS = 20
-"""A shorter text is no evidence of a language: `ok lar` is found to be many."""
+LEAST_BYTES = 20
+"""A shorter text is no evidence of a language: `ok lar` could be many. Bytes, because Korean says more in a letter."""
 LANGUAGE_SHARE = 0.6
 """Share of the sampled texts that must agree. Ours: mixed data has no language, and is not given one."""
 
@@ -50,7 +50,7 @@ def language_of(texts: Sequence[str]) -> str:
     >>> language_of(["The parcel has not arrived at my house yet.", "Please send the money back to my account."])
     'en'
     """
-    pieces = [text[:LANGUAGE_CHARACTERS] for text in texts if len(text) >= LEAST_CHARACTERS]
+    pieces = [text[:LANGUAGE_CHARACTERS] for text in texts if len(text.encode("utf-8", "replace")) >= LEAST_BYTES]
     if not pieces:
         return ""
     votes = Counter(str(py3langid.classify(piece)[0]) for piece in pieces)

@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunewright.core.values import Message, Row
+from tunewright.core.values import Row
 from tunewright.text.clean import normalised
 from tunewright.text.render import prompt_of
 
 FIXED_PROMPT_SHARE = 0.1
 FIXED_PROMPT_ROWS = 5
 """A prompt that more than a tenth of the rows (and at least five) share is an instruction, not a question: rows that
-only share it are not the same. Ours: a question of a real set repeats a few times, an instruction stands in most rows."""
+only share it are not the same. Ours: questions of real data repeat a few times, an instruction stands in most rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def keyed(rows: Sequence[Row], *, fixed: frozenset[str] = frozenset()) -> tuple[
 
 def fixed_prompts(rows: Sequence[Row]) -> frozenset[str]:
     """Normalised prompts shared by so many rows that they ask nothing of their own."""
-    counts = Counter(_turns(prompt_of(row.messages), is_normalised=True) for row in rows if row.messages)
+    prompts = (prompt_of(row.messages) for row in rows if row.messages)
+    counts = Counter(_TURN.join(_turn(m.role, comparable(m.content)) for m in prompt) for prompt in prompts)
     least = max(FIXED_PROMPT_ROWS, math.floor(FIXED_PROMPT_SHARE * len(rows)) + 1)
     return frozenset(prompt for prompt, n in counts.items() if n >= least)
 
@@ -71,15 +72,19 @@ def _keyed_text(row: Row) -> Keyed:
 
 
 def _keyed_conversation(row: Row, fixed: frozenset[str]) -> Keyed:
-    whole_exact = _turns(row.messages, is_normalised=False)
-    whole = _turns(row.messages, is_normalised=True)
     prompt = prompt_of(row.messages)
-    asked = _turns(prompt, is_normalised=True)
+    exact = [_turn(message.role, message.content) for message in row.messages]
+    turns = [_turn(message.role, comparable(message.content)) for message in row.messages]
+    whole_exact, whole = _TURN.join(exact), _TURN.join(turns)
+    asked = _TURN.join(turns[: len(prompt)])
     if asked in fixed or not any(message.content for message in prompt):
         return Keyed(row, whole_exact, whole, whole_exact, whole)
-    return Keyed(row, whole_exact, whole, _turns(prompt, is_normalised=False), asked)
+    return Keyed(row, whole_exact, whole, _TURN.join(exact[: len(prompt)]), asked)
 
 
-def _turns(messages: Sequence[Message], *, is_normalised: bool) -> str:
-    """One string, unambiguous: no role or normalised text holds the separators."""
-    return "\x1e".join(f"{m.role}\x1f{comparable(m.content) if is_normalised else m.content}" for m in messages)
+_TURN = "\x1e"
+"""Between turns; cleaned text holds no control characters, so that a key can be read in one way only."""
+
+
+def _turn(role: str, content: str) -> str:
+    return f"{role}\x1f{content}"

@@ -1,7 +1,7 @@
 """Rows that stand on both sides of a split: a score on them would reward memory.
 
-In: the keyed rows of each given file, before any is dropped. Out: Leaks for each pair of splits, their findings, and the
-rows that must go or the reason to refuse. Its own file because it can stop a run.
+In: the keyed rows of each given file, before any is dropped. Out: a Leak for each pair of splits, their findings, and
+the rows that must go or the reason to refuse. Its own file because it can stop a run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tunewright.core.values import SPLITS, Action, Dropped, Finding, Severity, Split
+from tunewright.core.values import SPLITS, Action, Dropped, Finding, Split
 from tunewright.prepare.keys import Keyed
 from tunewright.prepare.words import few, percent, rows
 
@@ -45,7 +45,7 @@ def leak_findings(found: Sequence[Leak], *, action: Action) -> tuple[Finding, ..
     for leak in found:
         if leak.exact[1]:
             findings.append(_finding(leak, leak.exact, "word for word", action))
-        if len(leak.normalised[1]) > len(leak.exact[1]):
+        if leak.normalised != leak.exact:
             how = f"up to case and punctuation ({len(leak.exact[1])} of them word for word)"
             findings.append(_finding(leak, leak.normalised, how, action))
     return tuple(findings)
@@ -53,15 +53,13 @@ def leak_findings(found: Sequence[Leak], *, action: Action) -> tuple[Finding, ..
 
 def refusal(found: Sequence[Leak], *, action: Action) -> str | None:
     """Why the run must not go on; None when it may."""
-    if action != "refuse":
-        return None
     for leak in found:
-        n = len(leak.normalised[1])
-        if (leak.left, leak.right) == ("train", "test") and n > REFUSED_SHARE * leak.n_right:
+        if _done(leak, action) == "refuse":
+            n = len(leak.normalised[1])
             share = percent(n, leak.n_right)
             return (
                 f"{n:,} of {rows(leak.n_right, 'test')} ({share}) stand in train too, as {few(leak.normalised[1])}; "
-                f"more than {REFUSED_SHARE:.0%} would make the score a test of memory"
+                f"more than {percent(1, round(1 / REFUSED_SHARE))} would make the score a test of memory"
             )
     return None
 
@@ -110,14 +108,19 @@ def _shared(
 
 
 def _finding(leak: Leak, ids: tuple[tuple[str, ...], tuple[str, ...]], how: str, action: Action) -> Finding:
-    severity: Severity = "error" if len(ids[1]) > REFUSED_SHARE * leak.n_right and leak.right == "test" else "warning"
+    done = _done(leak, action)
     share = percent(len(ids[1]), leak.n_right)
-    done = f"; they are taken out of {leak.left}" if action == "drop" else ""
-    return Finding(
-        LEAKAGE,
-        severity,
-        f"{rows(len(ids[1]), leak.right)} ({share}) stand in {leak.left} too, {how}{done}",
-        ids[0] + ids[1],
-        "prepare.actions.leakage=report keeps them" if action == "drop" else "prepare.actions.leakage=drop",
-        action,
-    )
+    text = f"{rows(len(ids[1]), leak.right)} ({share}) also in {leak.left}, {how}"
+    change = f"take them out of {leak.left}: prepare.actions.leakage=drop"
+    if done == "drop":
+        text += f"; they are taken out of {leak.left}"
+        change = f"keep them in {leak.left}: prepare.actions.leakage=report"
+    return Finding(LEAKAGE, "error" if done == "refuse" else "warning", text, ids[0] + ids[1], change, done)
+
+
+def _done(leak: Leak, action: Action) -> Action:
+    """What is done about one leak: refused only past the share of test rows in train, else reported."""
+    if action != "refuse":
+        return action
+    is_over = len(leak.normalised[1]) > REFUSED_SHARE * leak.n_right
+    return "refuse" if (leak.left, leak.right) == ("train", "test") and is_over else "report"

@@ -62,9 +62,7 @@ def plain(name: str) -> str:
     return spelled.rsplit(".", 1)[-1]
 
 
-KNOWN = frozenset(
-    {*TEXT, *LABEL, *GROUP, *MESSAGES, *INPUT, *OTHER, *(name for pair in PAIRS for name in pair)}
-)
+KNOWN = frozenset({*TEXT, *LABEL, *GROUP, *MESSAGES, *INPUT, *OTHER, *(name for pair in PAIRS for name in pair)})
 
 
 def is_known(name: str) -> bool:

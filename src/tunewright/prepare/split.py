@@ -31,9 +31,7 @@ class Share:
         return min(wanted, self.at_most or wanted)
 
 
-def split_of(
-    rows: Sequence[Keyed], *, test: Share | None, validation: Share | None, seed: int
-) -> tuple[Split, ...]:
+def split_of(rows: Sequence[Keyed], *, test: Share | None, validation: Share | None, seed: int) -> tuple[Split, ...]:
     """The split of each row; None holds nothing out.
 
     Labels keep their shares (stratified). Rows that share a group or ask the same stay together. A label never leaves
@@ -56,6 +54,20 @@ def split_of(
     return tuple(out)
 
 
+def limited(labels: Sequence[str | None], n_wanted: int, *, seed: int) -> tuple[int, ...]:
+    """Positions of at most n_wanted rows, by seed, in order: one row of every label first, the others by chance.
+
+    >>> [i for i in limited(["a"] * 98 + ["b", "c"], 3, seed=0) if i >= 98]
+    [98, 99]
+    """
+    order = generator(seed, "limit").permutation(len(labels)).tolist()
+    first: dict[str | None, int] = {}
+    for i in order:
+        first.setdefault(labels[i], i)
+    firsts = set(first.values())
+    return tuple(sorted([*first.values(), *(i for i in order if i not in firsts)][:n_wanted]))
+
+
 def drawn(n_rows: int, n_wanted: int, *, seed: int, name: str) -> tuple[int, ...]:
     """Positions of at most n_wanted of n_rows, by seed, in order."""
     if n_rows <= n_wanted:
@@ -69,7 +81,7 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 
 def _units(rows: Sequence[Keyed]) -> list[list[int]]:
-    """Positions that must stay together, by first appearance: linked by a group or by asking the same, in chains too."""
+    """Positions that must stay together, by first appearance: a group or a question links them, in chains too."""
     parent = list(range(len(rows)))
 
     def root(i: int) -> int:

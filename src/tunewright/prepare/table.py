@@ -1,15 +1,21 @@
 """A file as records: columns and cells, before anybody knows what they mean.
 
-In: nothing. Out: Record and Table. Its own file because every format is read into it and everything after reads it.
+In: nothing. Out: Record, Table, and a cell's text. Its own file because every format is read into it and everything
+after reads it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunewright.core.values import Dropped, Finding
+
+MAX_EXACT = 2.0**53
+"""Above it a float is no longer a whole number for sure. Source: IEEE 754 double, 53 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +38,33 @@ class Table:
     dropped: tuple[Dropped, ...]
     """Rows that could not be read; their ids follow the same rule as the others'."""
     findings: tuple[Finding, ...]
+    repaired: dict[str, int]
+    """What was mended in the file's form, by reason: ragged, nul_bytes, stray_quotes."""
     n_read: int
     how: str
     """One sentence to print: `tickets.csv: csv, comma, utf-8, 5,574 rows`."""
-    repaired: dict[str, int] = field(default_factory=dict)
-    """Rows whose form was mended, by reason: ragged, nul_bytes ..."""
+
+
+def cell_text(value: Any) -> str:
+    """A cell as text; empty when there is none.
+
+    Whole floats lose their point (Parquet makes 1 into 1.0 beside a missing cell), lists of texts are joined.
+
+    >>> cell_text(1.0), cell_text(["One.", "Two."]), cell_text(None)
+    ('1', 'One. Two.', '')
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < MAX_EXACT else repr(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return " ".join(value)
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

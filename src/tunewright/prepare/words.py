@@ -22,7 +22,7 @@ def few(names: Sequence[str], most: int = 3) -> str:
     >>> few(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
@@ -31,4 +31,4 @@ def percent(part: int, whole: int) -> str:
     >>> percent(25, 3080)
     '0.81 %'
     """
-    return f"{100 * part / whole:.3g} %" if whole else "0 %"
+    return f"{100 * part / whole:.2f}".rstrip("0").rstrip(".") + " %" if whole else "0 %"

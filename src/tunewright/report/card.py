@@ -23,11 +23,22 @@ from tunewright.report.training import Training, training_of
 _PIPELINES = {"classify": "text-classification", "generate": "text-generation", "text": "text-generation"}
 """Source: Hugging Face Hub, pipeline_tag values."""
 _HUB_METRICS = {
-    **{"accuracy": "accuracy", "f1_macro": "f1", "f1_weighted": "f1", "exact_match": "exact_match"},
-    **{"rouge1": "rouge", "rouge2": "rouge", "rougeL": "rouge", "chrf": "chrf"},
+    "accuracy": "accuracy",
+    "f1_macro": "f1",
+    "f1_weighted": "f1",
+    "exact_match": "exact_match",
+    "rouge1": "rouge",
+    "rouge2": "rouge",
+    "rougeL": "rouge",
+    "chrf": "chrf",
 }
 """Ours to the Hub's names; the others have none there."""
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+_STARTERS_ON_HUB = {
+    "starter:minilm-l6": "sentence-transformers/all-MiniLM-L6-v2",
+    "starter:smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
+}
+"""Where the starter models' weights were published first; base_model is read by the Hub."""
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 """Characters that Markdown or HTML inside it would act on."""
 
 
@@ -103,7 +114,7 @@ def _kind(run: RunFiles) -> tuple[str, str]:
 def _front_matter(run: RunFiles, *, kind: str) -> dict[str, Any]:
     language = str(run.facts.get("language") or "")
     primary = str(run.metrics.get("primary_metric") or "")
-    base = model_name(run).removeprefix("starter:")
+    base = _STARTERS_ON_HUB.get(model_name(run), model_name(run).removeprefix("starter:"))
     found: dict[str, Any] = {
         "license": _licence(str(run.card.get("licence") or "")),
         "base_model": base,

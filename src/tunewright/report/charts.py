@@ -16,6 +16,12 @@ from markupsafe import Markup
 MAX_POINTS = 160
 """Points of a line: more than a phone has room for; noisy losses are averaged in equal groups of steps."""
 
+NEAR_ZERO = 0.4
+"""Lines whose lowest point is under this share of the highest start at 0; others use the height for their shape."""
+
+ALIKE = 1e-6
+"""Values this close, as a share of their size, are one value to the eye."""
+
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 """Distances of ticks that people read easily, times a power of ten."""
 
@@ -45,7 +51,7 @@ class Series:
     kind: str
     """Class of style.css: ours or other."""
     label: str
-    """Written at its last point."""
+    """Written above its last point; empty for a single line that the caption names."""
     has_dots: bool = False
 
 
@@ -57,12 +63,12 @@ def axis(values: Sequence[float], *, n_ticks: int = 4, floor: float = -math.inf,
     """
     known = [value for value in values if math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    if low >= high:
-        spread = abs(low) / 10 or 0.5
+    if high - low <= ALIKE * max(abs(low), abs(high), ALIKE):
+        spread = abs(low) / 10 if abs(low) > ALIKE else 0.5
         low, high = max(floor, low - spread), min(top, high + spread)
     step = _step((high - low) / n_ticks)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = tuple(round(i * step, 12) for i in range(first, last + 1))
+    ticks = tuple(float(f"{i * step:.10g}") for i in range(first, last + 1))
     ticks = tuple(tick for tick in ticks if floor - 1e-9 <= tick <= top + 1e-9)
     return Axis(ticks[0], ticks[-1], ticks) if len(ticks) > 1 else Axis(low, high, (low, high))
 
@@ -72,10 +78,11 @@ def dot_and_whisker(
 ) -> Markup:
     """One value with its interval on a shared axis; draws no whisker when the interval is unknown.
 
-    zero: a firm line at 0, for differences.
+    zero: a firm line at 0 instead of the grid, for differences.
     """
-    parts = [Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="34"/>').format(_r(on.percent(t))) for t in on.ticks]
-    if zero and on.low <= 0 <= on.high:
+    grid = Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="34"/>')
+    parts = [] if zero else [grid.format(_r(on.percent(tick))) for tick in on.ticks]
+    if zero:
         parts.append(Markup('<line class="zero" x1="{0}%" x2="{0}%" y1="0" y2="34"/>').format(_r(on.percent(0.0))))
     if all(math.isfinite(end) for end in interval):
         low, high = (_r(on.percent(end)) for end in interval)
@@ -95,15 +102,13 @@ def tick_line(on: Axis, *, labels: Sequence[str]) -> Markup:
     return _svg(parts, title="", kind="ticks", height=20)
 
 
-def line_chart(
-    series: Sequence[Series], *, title: str, description: str, x_label: str, height: int = 240, from_zero: bool = False
-) -> Markup:
+def line_chart(series: Sequence[Series], *, title: str, description: str, x_label: str, height: int = 240) -> Markup:
     """Lines over a shared axis, each named at its end; nan leaves a gap. Empty when there is no point."""
     shown = [s for s in series if any(math.isfinite(y) for _, y in s.points)]
     if not shown:
         return Markup("")
-    ys = [y for s in shown for _, y in s.points] + ([0.0] if from_zero else [])
-    up = axis(ys, n_ticks=4)
+    ys = [y for s in shown for _, y in s.points if math.isfinite(y)]
+    up = axis([*ys, 0.0] if 0 <= min(ys) < NEAR_ZERO * max(ys) else ys, n_ticks=4)
     last = max(x for s in shown for x, _ in s.points)
     plot = height - 34
     parts = [_upright_axis(tick, on=up, plot=plot) for tick in up.ticks]
@@ -115,13 +120,16 @@ def line_chart(
         parts.append(_text(f"{left}%", plot + 24, _plain(tick), kind="tick", anchor=anchor))
     lines = [_path(s, across=across, up=up, plot=plot) for s in shown]
     parts.append(
-        Markup('<svg x="{}%" y="8" width="{}%" height="{}" viewBox="0 0 1000 {}" preserveAspectRatio="none" overflow="visible">{}</svg>').format(
-            _LEFT, _PLOT, plot, plot, Markup("").join(lines)
-        )
+        Markup(
+            '<svg x="{}%" y="8" width="{}%" height="{}" viewBox="0 0 1000 {}" preserveAspectRatio="none" '
+            'overflow="visible">{}</svg>'
+        ).format(_LEFT, _PLOT, plot, plot, Markup("").join(lines))
     )
     for s in shown:
-        parts += [_dot(x, y, s, across=across, up=up, plot=plot) for x, y in s.points if s.has_dots and math.isfinite(y)]
-    parts += _end_labels(shown, across=across, up=up, plot=plot)
+        parts += [
+            _dot(x, y, s, across=across, up=up, plot=plot) for x, y in s.points if s.has_dots and math.isfinite(y)
+        ]
+    parts += _end_labels(shown, up=up, plot=plot)
     text = f"{description} Across: {x_label}."
     return _svg(parts, title=title, description=text, kind="lines", height=height)
 
@@ -226,22 +234,23 @@ def _path(series: Series, *, across: Axis, up: Axis, plot: int) -> Markup:
 
 def _dot(x: float, y: float, series: Series, *, across: Axis, up: Axis, plot: int) -> Markup:
     left = _r(_LEFT + _PLOT * across.percent(x) / 100)
-    return Markup('<circle class="point {}" cx="{}%" cy="{}" r="3.5"/>').format(series.kind, left, _y(y, on=up, plot=plot))
+    return Markup('<circle class="point {}" cx="{}%" cy="{}" r="3.5"/>').format(
+        series.kind, left, _y(y, on=up, plot=plot)
+    )
 
 
-def _end_labels(shown: Sequence[Series], *, across: Axis, up: Axis, plot: int) -> list[Markup]:
-    """Each line's name above its last point; names that would touch are moved apart."""
-    ends = []
-    for s in shown:
-        y = next(y for _, y in reversed(s.points) if math.isfinite(y))
-        ends.append((_y(y, on=up, plot=plot) - 10, s))
-    ends.sort(key=lambda end: end[0], reverse=True)
-    marks, below = [], math.inf
-    for y, s in ends:
-        at = max(14.0, min(y, below - 17))
-        marks.append(_text("99.5%", _r(at), s.label, kind=f"name {s.kind}", anchor="end"))
-        below = at
-    return marks
+def _end_labels(shown: Sequence[Series], *, up: Axis, plot: int) -> list[Markup]:
+    """The lines' names at the right, stacked above the highest end, where falling curves leave room."""
+    ends = sorted((s for s in shown if s.label), key=lambda s: _last_y(s))
+    lowest = min(_y(_last_y(s), on=up, plot=plot) for s in shown) - 14
+    lowest = max(lowest, 14.0 + 18 * (len(shown) - 1))
+    return [
+        _text("99.5%", _r(lowest - 18 * i), s.label, kind=f"name {s.kind}", anchor="end") for i, s in enumerate(ends)
+    ]
+
+
+def _last_y(series: Series) -> float:
+    return next(y for _, y in reversed(series.points) if math.isfinite(y))
 
 
 def _y(value: float, *, on: Axis, plot: int) -> float:
@@ -264,7 +273,11 @@ def _svg(parts: Sequence[Markup], *, title: str, kind: str, height: int, descrip
 
 
 def _plain(value: float) -> str:
-    return f"{value:,.10g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.1e}".replace("e-0", "e-")
+    """10,000; 0.25; 2e-4."""
+    if value == 0 or abs(value) >= 1e-3:
+        return f"{value:,.10g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def _r(value: float) -> float:

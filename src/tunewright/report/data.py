@@ -101,7 +101,8 @@ def _balance(read: float, *, kept: float, dropped: float) -> str:
         return ""
     if read == kept + dropped:
         return f"{read:,.0f} read = {kept:,.0f} kept + {dropped:,.0f} dropped: every row is accounted for."
-    return f"{read:,.0f} read, but {kept:,.0f} kept + {dropped:,.0f} dropped: {read - kept - dropped:+,.0f} rows are unexplained."
+    missing = read - kept - dropped
+    return f"{read:,.0f} read, but {kept:,.0f} kept + {dropped:,.0f} dropped: {missing:+,.0f} rows are unexplained."
 
 
 def _tokens(tokens: Record) -> tuple[tuple[str, str, str, str, str], ...]:
@@ -109,7 +110,9 @@ def _tokens(tokens: Record) -> tuple[tuple[str, str, str, str, str], ...]:
     for split in SPLITS:
         found = as_record(tokens.get(split))
         if found:
-            total, trained, cut, rows = (numbers.count_text(found.get(k)) for k in ("total", "trained_on", "cut", "rows_cut"))
+            total, trained, cut, rows = (
+                numbers.count_text(found.get(k)) for k in ("total", "trained_on", "cut", "rows_cut")
+            )
             lines.append((split, total, trained, cut, rows))
     return tuple(lines)
 

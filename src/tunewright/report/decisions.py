@@ -95,7 +95,9 @@ def _candidates(run: RunFiles) -> tuple[Candidate, ...]:
             context=numbers.count_text(c.get("context_tokens")),
             licence=str(c.get("licence") or "unknown"),
             memory=numbers.bytes_text(c.get("need_bytes")),
-            fits={True: "fits", False: "does not fit"}.get(bool(c.get("fits")), "") if c.get("fits") is not None else "unknown",
+            fits={True: "fits", False: "does not fit"}.get(bool(c.get("fits")), "")
+            if c.get("fits") is not None
+            else "unknown",
             tokens_per_byte=numbers.significant_text(c.get("tokens_per_byte")),
             task_fit=_value(c.get("task_fit")) if c.get("task_fit") is not None else "",
             reason=str(c.get("reason") or ""),

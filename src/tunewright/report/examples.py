@@ -53,6 +53,8 @@ class Group:
     examples: tuple[Example, ...]
 
 
+_RIGHT_OR_WRONG: dict[bool | None, str] = {True: "right", False: "wrong"}
+
 Row = dict[str, Record]
 """One test row: system -> line of predictions.parquet."""
 
@@ -110,7 +112,9 @@ def _generated(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ..
         rule = f"By bits per byte of the reference, tuned against “{words.system_name(rival)}”, of {len(gains):,} rows."
         worst, best = [row for _, row in gains[:2]], [row for _, row in gains[:-3:-1]]
         groups.append(Group("Largest improvement", rule, tuple(_example(row, shown) for row in best)))
-        groups.append(Group("Largest worsening, or smallest improvement", rule, tuple(_example(row, shown) for row in worst)))
+        groups.append(
+            Group("Largest worsening, or smallest improvement", rule, tuple(_example(row, shown) for row in worst))
+        )
     return tuple(groups)
 
 
@@ -130,8 +134,11 @@ def _example(row: Row, shown: tuple[str, ...]) -> Example:
 
 def _answer(line: Record, system: str) -> Answer:
     text, more = clipped(line.get("answer"))
-    kind = {True: "right", False: "wrong"}.get(line.get("is_correct"), "plain")  # type: ignore[arg-type]
-    notes = []
+    is_written = (
+        numbers.number(line.get("reference_bytes")) > 0
+    )  # an answer in words is seldom the reference to the letter
+    kind = "plain" if is_written else _RIGHT_OR_WRONG.get(_is_right({system: line}, system), "plain")
+    notes = ["equals the reference"] if is_written and line.get("is_correct") is True else []
     if numbers.is_known(line.get("probability")):
         notes.append(f"probability {numbers.percent_text(line['probability'])}")
     bits = _bits(line)
@@ -161,5 +168,3 @@ def _gain(row: Row, rival: str) -> float:
 def _bits(line: Record) -> float:
     nats, n_bytes = numbers.number(line.get("reference_nats")), numbers.number(line.get("reference_bytes"))
     return nats / math.log(2) / n_bytes if n_bytes > 0 else math.nan
-
-

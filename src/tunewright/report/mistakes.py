@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tunewright.report import charts, numbers
-from tunewright.report.read import RunFiles, as_list, as_record
+from tunewright.report.read import Record, RunFiles, as_list, as_record
 
 READABLE_CLASSES = 30
 """Largest matrix whose cells hold readable numbers on a desktop page."""
-SHOWN_PAIRS = 15
-"""Confused pairs that are listed."""
+SHOWN_PAIRS, SHOWN_PAIRS_BESIDE_MATRIX = 15, 6
+"""Confused pairs that are listed: more where the matrix cannot be read."""
 _LEVELS = 5
 """Steps of colour in the matrix."""
 
@@ -76,7 +76,10 @@ def mistakes_of(run: RunFiles) -> Mistakes | None:
     """None when the task has no classes or evaluate did not run."""
     found = as_record(run.metrics.get("confusion"))
     labels = [str(label) for label in as_list(found.get("labels"))]
-    matrix = [[int(numbers.number(n)) if numbers.is_known(n) else 0 for n in as_list(line)] for line in as_list(found.get("matrix"))]
+    matrix = [
+        [int(numbers.number(n)) if numbers.is_known(n) else 0 for n in as_list(line)]
+        for line in as_list(found.get("matrix"))
+    ]
     if not labels or len(matrix) != len(labels) or any(len(line) != len(labels) for line in matrix):
         return None
     pairs = _pairs(labels, matrix)
@@ -85,7 +88,7 @@ def mistakes_of(run: RunFiles) -> Mistakes | None:
         n_classes=len(labels),
         lines=tuple(_heat_line(i, label, matrix[i]) for i, label in enumerate(labels)) if is_readable else (),
         picture=Markup("") if is_readable else _picture(matrix),
-        pairs=pairs[:SHOWN_PAIRS],
+        pairs=pairs[: SHOWN_PAIRS_BESIDE_MATRIX if is_readable else SHOWN_PAIRS],
         n_pairs=len(pairs),
         classes=_classes(as_record(run.metrics.get("per_class"))),
     )
@@ -109,22 +112,33 @@ def _pairs(labels: list[str], matrix: list[list[int]]) -> tuple[Pair, ...]:
         total = sum(line)
         found += [(n, n / total, labels[i], labels[j]) for j, n in enumerate(line) if n and i != j]
     found.sort(key=lambda pair: (-pair[0], -pair[1], pair[2], pair[3]))
-    return tuple(Pair(ref, answer, numbers.count_text(n), numbers.percent_text(share)) for n, share, ref, answer in found)
+    return tuple(
+        Pair(ref, answer, numbers.count_text(n), numbers.percent_text(share)) for n, share, ref, answer in found
+    )
 
 
 def _picture(matrix: list[list[int]]) -> Markup:
     rows, right = sum(map(sum, matrix)), sum(line[i] for i, line in enumerate(matrix))
-    text = f"{right:,} of {rows:,} rows are on the diagonal. Down: the right class; across: the answer; order as in the class table's names."
+    text = f"{right:,} of {rows:,} rows are on the diagonal. Down: the right class; across: the answer; in label order."
     return charts.matrix_picture(matrix, title=f"Confusion matrix of {len(matrix)} classes", description=text)
 
 
 def _classes(per_class: dict[str, object]) -> tuple[ClassLine, ...]:
-    lines = []
-    for label, value in per_class.items():
-        found = as_record(value)
-        f1 = numbers.number(found.get("f1"))
-        texts = [numbers.metric_text(found.get(key), metric="f1_macro") for key in ("precision", "recall", "f1")]
-        order = f1 if numbers.is_known(f1) else -1.0
-        lines.append((order, ClassLine(label, numbers.count_text(found.get("n")), *texts, width=round(100 * max(0.0, order), 1))))
-    lines.sort(key=lambda pair: (pair[0], pair[1].label))
-    return tuple(line for _, line in lines)
+    lines = sorted((_class_line(label, as_record(value)) for label, value in per_class.items()), key=_weakness)
+    return tuple(lines)
+
+
+def _weakness(line: ClassLine) -> tuple[float, str]:
+    return line.width, line.label
+
+
+def _class_line(label: str, found: Record) -> ClassLine:
+    f1 = numbers.number(found.get("f1"))
+    return ClassLine(
+        label=label,
+        n=numbers.count_text(found.get("n")),
+        precision=numbers.metric_text(found.get("precision"), metric="precision_macro"),
+        recall=numbers.metric_text(found.get("recall"), metric="recall_macro"),
+        f1=numbers.metric_text(f1, metric="f1_macro"),
+        width=round(100 * f1, 1) if numbers.is_known(f1) else 0.0,
+    )

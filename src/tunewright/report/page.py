@@ -26,7 +26,7 @@ from tunewright.report.training import Training, memory_words, minutes_of, train
 
 _VISIBLE = {
     **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
-    **{code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)},
+    **dict.fromkeys((*range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}"),
 }
 """Control characters and lone surrogates, which HTML forbids, as something a person can see.
 Source: HTML Living Standard, 13.2.3.5 "Preprocessing the input stream"."""
@@ -87,7 +87,9 @@ def page_of(run: RunFiles) -> Page:
         glossary=words.glossary(_terms(run)),
         commands=_commands(run),
         made_by=f"tunewright {as_record(run.manifest.get('versions')).get('tunewright') or versions()['tunewright']}",
-        style=Markup((files("tunewright.report") / "templates" / "style.css").read_text(encoding="utf-8")),  # ours, not data
+        style=Markup(
+            (files("tunewright.report") / "templates" / "style.css").read_text(encoding="utf-8")
+        ),  # ours, not data
     )
 
 
@@ -103,6 +105,7 @@ def environment(*, is_html: bool) -> Environment:
         finalize=visible,
     )
     found.filters["thousands"] = numbers.count_text
+    found.filters["tied"] = _tied
     return found
 
 
@@ -115,6 +118,11 @@ def visible(value: Any) -> Any:
     if isinstance(value, Markup):
         return Markup(value.translate(_VISIBLE))
     return value.translate(_VISIBLE) if isinstance(value, str) else value
+
+
+def _tied(text: str) -> str:
+    """A number and its sign stay on one line, and so do the ends of an interval."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace(" – ", "\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}")
 
 
 def _keys(run: RunFiles, decisions: Decisions) -> tuple[Key, ...]:
@@ -137,7 +145,11 @@ def _keys(run: RunFiles, decisions: Decisions) -> tuple[Key, ...]:
             numbers.count_text(test_rows) if test_rows is not None else "not run",
             f"{numbers.count_text(n_rows['train'])} to train on" if "train" in n_rows else "",
         ),
-        Key("Model", decisions.model.split("/")[-1].removeprefix("starter:") or "not chosen", f"{parameters} parameters" if parameters else ""),
+        Key(
+            "Model",
+            decisions.model.split("/")[-1].removeprefix("starter:") or "not chosen",
+            f"{parameters} parameters" if parameters else "",
+        ),
         Key("Time", all_time, f"{training_time} of it training steps" if run.summary else "training not run"),
         Key("Peak memory", numbers.bytes_text(memory) if run.summary else "not run", memory_words(run.summary)),
     )
@@ -179,7 +191,7 @@ def _commands(run: RunFiles) -> tuple[tuple[str, str], ...]:
     name = shlex.quote(run.name)
     return (
         (f"tunewright report {name}", "make this page again"),
-        (f"tunewright run {shlex.quote(run.name + '/plan.yaml')}", "run the same plan; finished stages are skipped"),
-        (f"tunewright show {shlex.quote(run.name + '/plan.yaml')}", "print every decision and its reason"),
+        ("tunewright run PLAN", "run the plan again: finished stages are skipped, changed ones are done anew"),
+        ("tunewright show PLAN", "print every decision and its reason before anything runs"),
         ("tunewright runs", "list all runs"),
     )

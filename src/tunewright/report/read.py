@@ -158,4 +158,6 @@ def _parquet(path: Path) -> tuple[Record, ...]:
 
 
 def _damaged(path: Path) -> RunError:
-    return RunError(f"{path.name} is damaged", where=str(path), fix="run the same plan under another name: run.name=other")
+    return RunError(
+        f"{path.name} is damaged", where=str(path), fix="run the same plan under another name: run.name=other"
+    )

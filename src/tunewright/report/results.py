@@ -112,7 +112,9 @@ def verdict_of(run: RunFiles) -> Verdict:
         record = run.status(stage)
         if record.get("status") not in (None, "done"):
             why = (f"{record['why']}",) if record.get("why") else ()
-            return Verdict("missing", "No verdict yet", f"The stage {stage} is {record['status']}, so nothing is proven.", why)
+            return Verdict(
+                "missing", "No verdict yet", f"The stage {stage} is {record['status']}, so nothing is proven.", why
+            )
     return Verdict("missing", "No verdict yet", "The evaluation was not run, so nothing is proven.", ())
 
 
@@ -124,7 +126,8 @@ def results_of(run: RunFiles) -> Results | None:
     primary = str(run.metrics.get("primary_metric") or next(iter(next(iter(measured.values()))), ""))
     ranked = _ranked(measured, primary)
     on = _axis([as_record(measured[s].get(primary)) for s in ranked])
-    labels = [numbers.metric_text(tick, metric=primary).replace(".0 %", " %") for tick in on.ticks]
+    is_percent = primary in numbers.PERCENT_METRICS
+    labels = [f"{100 * tick:.6g} %" if is_percent else f"{tick:.6g}" for tick in on.ticks]
     metric_names = list(dict.fromkeys(name for found in measured.values() for name in found))
     metric_names.sort(key=lambda name: name != primary)
     costs = as_record(run.metrics.get("cost"))

@@ -24,6 +24,7 @@ class Training:
     """(what, value, a few words on it)."""
     loss: Markup
     rate: Markup
+    peak_rate: str
     caption: str
     validations: tuple[tuple[str, str, str, bool], ...]
     """(step, loss, score, is the kept one)."""
@@ -46,7 +47,8 @@ def training_of(run: RunFiles) -> Training | None:
         method=words.METHODS.get(method, method),
         facts=_facts(run.summary),
         loss=_loss_chart(losses, held),
-        rate=_rate_chart(steps),
+        rate=_rate_chart(steps, peak=_peak_rate(steps)),
+        peak_rate=_peak_rate(steps),
         caption=f"{averages}. Loss in nats for each target; lower is better.",
         validations=tuple(_validation(v, run.summary) for v in validations),
         is_unfinished=not run.summary,
@@ -65,13 +67,18 @@ def memory_words(summary: Record) -> str:
     peak, predicted = (numbers.number(summary.get(k)) for k in ("peak_memory_bytes", "predicted_peak_memory_bytes"))
     if not (math.isfinite(peak) and math.isfinite(predicted) and predicted > 0):
         return ""
-    return f"predicted {numbers.bytes_text(predicted)} ({100 * (peak - predicted) / predicted:+.0f} %)".replace("-", "−")
+    return f"predicted {numbers.bytes_text(predicted)} ({100 * (peak - predicted) / predicted:+.0f} %)".replace(
+        "-", "−"
+    )
 
 
 def _facts(summary: Record) -> tuple[tuple[str, str, str], ...]:
     if not summary:
         return ()
-    trained, total = numbers.number(summary.get("trainable_parameters")), numbers.number(summary.get("total_parameters"))
+    trained, total = (
+        numbers.number(summary.get("trainable_parameters")),
+        numbers.number(summary.get("total_parameters")),
+    )
     share = f"of {numbers.rounded_count_text(total)} ({100 * trained / total:.3g} %)" if total > 0 else ""
     planned, steps = summary.get("n_steps_planned"), summary.get("steps")
     early = f"stopped early, {numbers.count_text(planned)} were planned" if summary.get("stopped_early") else ""
@@ -103,20 +110,23 @@ def _loss_chart(losses: tuple[tuple[float, float], ...], held: tuple[tuple[float
     description = f"Training loss from {_short(known[0])} to {_short(known[-1])} nats." if known else ""
     if held:
         description += f" Validation loss ends at {_last(held)} nats."
-    return charts.line_chart(
-        series, title="Loss while training", description=description, x_label="optimizer step", from_zero=True
-    )
+    return charts.line_chart(series, title="Loss while training", description=description, x_label="optimizer step")
 
 
-def _rate_chart(steps: list[Record]) -> Markup:
+def _rate_chart(steps: list[Record], *, peak: str) -> Markup:
     rates = charts.averaged(_points(steps, "learning_rate"))
-    known = [y for _, y in rates if math.isfinite(y)]
-    peak = numbers.significant_text(max(known)) if known else ""
-    series = [charts.Series("learning rate", rates, "ours", f"ends at {numbers.significant_text(known[-1])}")] if known else []
-    description = f"The learning rate peaks at {peak}." if known else ""
     return charts.line_chart(
-        series, title="Learning rate", description=description, x_label="optimizer step", height=170, from_zero=True
+        [charts.Series("learning rate", rates, "ours", "")],
+        title="Learning rate",
+        description=f"The learning rate peaks at {peak}.",
+        x_label="optimizer step",
+        height=170,
     )
+
+
+def _peak_rate(steps: list[Record]) -> str:
+    known = [y for _, y in _points(steps, "learning_rate") if math.isfinite(y)]
+    return numbers.significant_text(max(known)) if known else ""
 
 
 def _validation(event: Record, summary: Record) -> tuple[str, str, str, bool]:

@@ -58,7 +58,7 @@ TASKS: dict[str, str] = {
 
 GLOSSARY: dict[str, str] = {
     "accuracy": "The share of test rows whose label the model gets right.",
-    "adapter": "A small set of new weights beside the frozen model; the files are small and need the base model to run.",
+    "adapter": "A small set of new weights beside the frozen model; it needs the base model to run.",
     "balanced_accuracy": "The mean over classes of the share found, so that rare classes count like common ones.",
     "base": "The same model before tuning. A decoder picks the label name it finds most likely; an encoder the label "
     "name whose vector is nearest to the text's.",
@@ -66,7 +66,7 @@ GLOSSARY: dict[str, str] = {
     "models with different tokenizers can be compared.",
     "checkpoint": "The whole state of training at one step, kept so that a stopped run goes on where it stopped.",
     "chrf": "Overlap of character sequences between answer and reference, 0 to 100.",
-    "confusion": "A table of what was right against what was answered: the diagonal is right, everything else a mistake.",
+    "confusion": "What was right against what was answered: the diagonal is right, everything else a mistake.",
     "context": "The most tokens a model can read at once.",
     "end_argmax": "The share of rows where, at the reference's true end, the model's first choice is to stop.",
     "epoch": "One pass over all training rows.",
@@ -132,4 +132,6 @@ def term(word: str) -> str:
 
 def glossary(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """(term, meaning) of the words that have one, by the alphabet."""
-    return tuple(sorted(((term(w), GLOSSARY[w]) for w in set(words) if w in GLOSSARY), key=lambda pair: pair[0].lower()))
+    return tuple(
+        sorted(((term(w), GLOSSARY[w]) for w in set(words) if w in GLOSSARY), key=lambda pair: pair[0].lower())
+    )

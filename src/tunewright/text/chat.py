@@ -7,7 +7,7 @@ Its own file because the template is the model's; everything that must know its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunewright.core.errors import ModelError
@@ -18,6 +18,9 @@ Tokenizer = Any
 
 THINKING_SWITCH = "enable_thinking"
 """Variable of templates that can think first. Source: Qwen3's and SmolLM3's chat templates."""
+
+_MARK = "\ue000tunewright\ue000"
+"""Stands for a message's text while we look where the template puts it; private-use characters, in no one's data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +68,25 @@ def prompt_text(messages: Sequence[Message], *, tokenizer: Tokenizer) -> str:
     return _apply(messages, tokenizer=tokenizer, asks=True)
 
 
-def untrained_content(messages: Sequence[Message], *, rendered: Rendered) -> Span:
-    """The longest stretch of a message that is not trained: where a row that is too long is cut first.
+def untrained_content(messages: Sequence[Message], *, tokenizer: Tokenizer, asks: bool) -> Span:
+    """The longest message that is not trained: where a row that is too long is cut first.
 
-    An empty span when the template changes every message's text so that it cannot be found.
+    asks: the text is a prompt, as prompt_text makes it, not a whole conversation.
+    Found by rendering with another word in its place, so that a message `user` is not taken for the template's own
+    word. An empty span when there is no such message or the template changes its text.
     """
-    longest, position = Span(0, 0), 0
-    for message in messages:
-        content = message.content.strip()
-        start = rendered.text.find(content, position) if content else -1
-        if start < 0:
-            continue
-        position = start + len(content)
-        if not message.is_trained and len(content) > longest.end - longest.start:
-            longest = Span(start, position)
-    return longest
+    untrained = [i for i, message in enumerate(messages) if not message.is_trained and message.content.strip()]
+    if not untrained:
+        return Span(0, 0)
+    longest = max(untrained, key=lambda i: len(messages[i].content.strip()))
+    content = messages[longest].content.strip()
+    marked = replace(messages[longest], content=_MARK)
+    text = _apply(messages, tokenizer=tokenizer, asks=asks)
+    other = _apply([*messages[:longest], marked, *messages[longest + 1 :]], tokenizer=tokenizer, asks=asks)
+    before, _, after = other.partition(_MARK)
+    start = text.find(content, len(before))
+    is_same = start >= 0 and text.startswith(before) and not text[len(before) : start].strip() and _MARK not in after
+    return Span(start, start + len(content)) if is_same else Span(0, 0)
 
 
 def end_token_ids(tokenizer: Tokenizer) -> tuple[int, ...]:

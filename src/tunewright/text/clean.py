@@ -12,10 +12,11 @@ from functools import lru_cache
 
 import ftfy
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
-"""Characters that no reader sees: C0 and C1 controls but tab and newlines, the byte order mark, lone surrogates."""
-_BLANKS = re.compile(r"[^\S\n]+")
-_EDGES = re.compile(r" ?\n ?")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
+"""What no reader sees: control characters that are no blanks, the byte order mark, lone surrogates."""
+_BLANKS = re.compile(r"(?<=[^\n\t ])[^\S\n]+|[^\S\n \t]+")
+"""Runs of blanks after something, and every odd blank; spaces and tabs that open a line are indentation (code, lists)."""
+_LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
 _GAPS = re.compile(r"\n{3,}")
 
 _MOJIBAKE_ONLY = ftfy.TextFixerConfig(
@@ -43,9 +44,8 @@ def clean_text(text: str) -> str:
     if not text.isascii():
         text = ftfy.fix_text(text, _MOJIBAKE_ONLY)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _CONTROLS.sub("", text)
-    text = _GAPS.sub("\n\n", _EDGES.sub("\n", _BLANKS.sub(" ", text)))
-    return unicodedata.normalize("NFC", text).strip()
+    text = _BLANKS.sub(" ", _CONTROLS.sub("", unicodedata.normalize("NFC", text)))
+    return _GAPS.sub("\n\n", _LINE_ENDS.sub("", text)).strip()
 
 
 def clean_label(label: str) -> str:
@@ -65,19 +65,18 @@ def normalised(text: str) -> str:
     >>> normalised(" Hello,  WORLD! ") == normalised("hello world")
     True
     """
+    # Twice: lower case can leave a letter and a mark that NFC joins (İ), and joined capitals that lower case knows.
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
-    return " ".join(_separators(text).sub(" ", text).split())
+    return " ".join((_ASCII_WORDS if text.isascii() else _words()).findall(text))
 
 
-def _separators(text: str) -> re.Pattern[str]:
-    return _ASCII_SEPARATORS if text.isascii() else _unicode_separators()
-
-
-_ASCII_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_ASCII_WORDS = re.compile("[a-z0-9]+")
+_LAST_MARK = 0x1F000
+"""Combining marks stand below it in Unicode 16; above are only variation selectors, which say how a sign is drawn."""
 
 
 @lru_cache(maxsize=1)
-def _unicode_separators() -> re.Pattern[str]:
-    r"""Runs of anything but letters, digits and marks; `\w` alone would split words at combining marks."""
-    marks = "".join(c for c in map(chr, range(0x110000)) if unicodedata.category(c) in ("Mn", "Mc", "Me"))
-    return re.compile(rf"(?:[^\w{re.escape(marks)}]|_)+")
+def _words() -> re.Pattern[str]:
+    r"""Letters and digits, each with its marks; `\w` alone would split words at them."""
+    marks = "".join(c for c in map(chr, range(0x300, _LAST_MARK)) if unicodedata.category(c)[0] == "M")
+    return re.compile(rf"(?:[^\W_][{re.escape(marks)}]*)+")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tunewright.core.values import Encoded, Example, Message, Task
-from tunewright.text.chat import Rendered, Span, Tokenizer, conversation, prompt_text, special_ids, untrained_content
+from tunewright.text.chat import Span, Tokenizer, conversation, prompt_text, special_ids, untrained_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,9 @@ def encode_prompt(messages: Sequence[Message], *, tokenizer: Tokenizer, max_leng
     text = prompt_text(messages, tokenizer=tokenizer)
     ids, offsets = _tokenise([text], tokenizer=tokenizer, with_special=False)[0]
     whole = Encoded("", ids, (False,) * len(ids))
-    content = untrained_content(messages, rendered=Rendered(text, (), 0))
+    if max_length is None or len(whole) <= max_length:
+        return whole
+    content = untrained_content(messages, tokenizer=tokenizer, asks=True)
     return _shortened(whole, offsets=offsets, content=content, max_length=max_length)
 
 
@@ -70,9 +72,7 @@ def _tokenise(
     return [(tuple(ids), offsets) for ids, offsets in zip(out["input_ids"], out["offset_mapping"], strict=True)]
 
 
-def _encode_texts(
-    examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None
-) -> tuple[Encoded, ...]:
+def _encode_texts(examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None) -> tuple[Encoded, ...]:
     texts = [example.text for example in examples]
     encoded = [
         Encoded(example.row_id, ids, (False,) * len(ids), label_index=example.label_index)
@@ -90,7 +90,7 @@ def _encode_texts(
 def _encode_documents(
     examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None
 ) -> tuple[Encoded, ...]:
-    """Every token is a target but the first of each piece, which has nothing before it; an end token closes a document."""
+    """Every token is a target but a piece's first, which has nothing before it; an end token closes a document."""
     end = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
     pieces: list[Encoded] = []
     rows = _tokenise([example.text for example in examples], tokenizer=tokenizer, with_special=False)
@@ -112,8 +112,10 @@ def _encode_conversations(
     out = []
     for example, turns, (ids, offsets) in zip(examples, rendered, rows, strict=True):
         whole = Encoded(example.row_id, ids, _trained_mask(ids, offsets, spans=turns.trained, special=special))
-        content = untrained_content(example.messages, rendered=turns)
-        out.append(_shortened(whole, offsets=offsets, content=content, max_length=max_length))
+        if max_length is not None and len(whole) > max_length:
+            content = untrained_content(example.messages, tokenizer=tokenizer, asks=False)
+            whole = _shortened(whole, offsets=offsets, content=content, max_length=max_length)
+        out.append(whole)
     return tuple(out)
 
 
@@ -127,7 +129,9 @@ def _trained_mask(
     """
     mask = [False] * len(ids)
     for span in spans:
-        inside = [i for i, (start, end) in enumerate(offsets) if start >= span.start and end <= span.end and end > start]
+        inside = [
+            i for i, (start, end) in enumerate(offsets) if start >= span.start and end <= span.end and end > start
+        ]
         ends = [i for i in inside if ids[i] in special]
         last = ends[-1] if ends else (inside[-1] if inside else -1)
         for i in inside:
@@ -135,24 +139,24 @@ def _trained_mask(
     return tuple(mask)
 
 
-def _shortened(
-    whole: Encoded, *, offsets: Sequence[tuple[int, int]], content: Span, max_length: int | None
-) -> Encoded:
-    """At most max_length tokens: first the end of the untrained content goes, then the middle of what is left."""
-    excess = len(whole) - (max_length or len(whole))
-    if excess <= 0:
-        return whole
+def _shortened(whole: Encoded, *, offsets: Sequence[tuple[int, int]], content: Span, max_length: int) -> Encoded:
+    """max_length tokens: the end of the untrained content goes first, then the middle of the answers.
+
+    The last token of every answer stays. When even that is not enough, the row keeps its first token and its end.
+    """
+    excess = len(whole) - max_length
     inside = [i for i, (start, end) in enumerate(offsets) if start >= content.start and end <= content.end]
     inside = [i for i in inside if not whole.trained[i]] if content.end > content.start else []
-    gone = set(inside[len(inside) - min(excess, len(inside)) :])
-    kept = [i for i in range(len(whole)) if i not in gone]
-    still = len(kept) - (max_length or 0)
-    if still > 0:
-        trained = [i for i in kept if whole.trained[i]]
-        middle = max(0, (len(trained) - still) // 2) if len(trained) > still + 1 else 0
-        pool = trained[middle:-1] if len(trained) > still + 1 else kept[1:-1]
-        gone |= set(pool[:still])
+    gone = set(inside[max(0, len(inside) - excess) :])
+    still = excess - len(gone)
+    answers = [i for i, is_trained in enumerate(whole.trained) if is_trained and any(whole.trained[i + 1 : i + 2])]
+    if 0 < still < len(answers):
+        middle = (len(answers) - still) // 2
+        gone |= set(answers[middle : middle + still])
+    elif still > 0:
         kept = [i for i in range(len(whole)) if i not in gone]
+        gone |= set(kept[1 : 1 + still])
+    kept = [i for i in range(len(whole)) if i not in gone]
     return replace(
         whole,
         ids=tuple(whole.ids[i] for i in kept),

@@ -57,9 +57,7 @@ def test_confusion_and_per_class_equal_sklearn_when_labels_are_unseen(pairs: lis
 
 def test_log_loss_equals_sklearn_when_every_label_is_known() -> None:
     p = [(0.7, 0.2, 0.1), (0.1, 0.1, 0.8), (0.3, 0.4, 0.3)]
-    rows = [
-        Prediction(f"test:{i}", "tuned", answer="a", reference=r, probabilities=p[i]) for i, r in enumerate("acb")
-    ]
+    rows = [Prediction(f"test:{i}", "tuned", answer="a", reference=r, probabilities=p[i]) for i, r in enumerate("acb")]
     found = metrics(rows, task="classify", labels=LABELS, wanted=("log_loss",))["log_loss"]
     assert found.value == pytest.approx(oracle.log_loss(list("acb"), p, labels=list(LABELS)))
 

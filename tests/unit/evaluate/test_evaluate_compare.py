@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, permutation_test
+from sklearn.metrics import f1_score
 from statsmodels.stats.contingency_tables import mcnemar
 
 from tunewright.core.errors import EvalError
@@ -77,6 +78,27 @@ def test_permutation_p_agrees_with_scipy_when_lengths_are_equal() -> None:
     assert found.p_value == pytest.approx(expected.pvalue, abs=0.015)  # two Monte Carlo errors, added
 
 
+def test_permutation_p_over_classes_agrees_with_swapping_rows_one_by_one() -> None:
+    """Oracle: swap each row's two answers by coin, ask scikit-learn for macro F1, count."""
+    random = np.random.default_rng(2)
+    references, first, second = random.integers(0, 3, size=(3, 14))
+    first[:8] = references[:8]
+
+    def difference(is_swapped: np.ndarray) -> float:
+        a, b = np.where(is_swapped, second, first), np.where(is_swapped, first, second)
+        return float(f1_score(references, a, average="macro") - f1_score(references, b, average="macro"))
+
+    observed = abs(difference(np.zeros(14, dtype=bool)))
+    expected = np.mean([abs(difference(random.random(14) < 0.5)) >= observed - 1e-12 for _ in range(400)])
+    sides = [
+        labelled(name, list(map(str, side)), list(map(str, references)))
+        for name, side in (("tuned", first), ("base", second))
+    ]
+    found = compare(*sides, metric="f1_macro", task="classify")
+    assert 0.01 < expected < 0.9
+    assert found.p_value == pytest.approx(expected, abs=0.08)  # three Monte Carlo errors of 400 coins
+
+
 def test_permutation_p_is_exact_when_one_row_decides() -> None:
     """One row differs: swapping it or not gives the same size of difference, so p = 1."""
     one = labelled("tuned", ["a", "b", "b"], ["a", "b", "b"])
@@ -84,9 +106,9 @@ def test_permutation_p_is_exact_when_one_row_decides() -> None:
     assert compare(one, two, metric="f1_macro", task="classify").p_value == 1.0
 
 
-@pytest.mark.parametrize(("metric", "n_trials"), [("accuracy", 4000), ("f1_macro", 150)])
+@pytest.mark.parametrize(("metric", "n_trials"), [("accuracy", 4000), ("f1_macro", 100)])
 def test_verdict_is_rarely_better_or_worse_when_both_systems_are_alike(metric: str, n_trials: int) -> None:
-    """Law: at most 5.5 % false alarms of either kind; 150 slow trials get three standard errors on top."""
+    """Law: at most 5.5 % false alarms of either kind; 100 slow trials get three standard errors on top."""
     n_false = sum(_null_verdict(seed, metric=metric) != "not distinguishable" for seed in range(n_trials))
     allowed = 0.055 + (0.0 if n_trials > 1000 else 3 * math.sqrt(0.05 * 0.95 / n_trials))
     assert n_false / n_trials <= allowed
@@ -95,8 +117,20 @@ def test_verdict_is_rarely_better_or_worse_when_both_systems_are_alike(metric: s
 def test_verdict_is_better_when_a_real_difference_is_there() -> None:
     found = _compared(n=300, right_a=0.9, right_b=0.7, seed=0, metric="accuracy")
     assert (found.verdict, found.difference > 0, found.p_value < 0.001) == ("better", True, True)
+    assert _compared(n=300, right_a=0.7, right_b=0.9, seed=0, metric="f1_macro").verdict == "worse"
     found = compare(likely("tuned", [9.0] * 40), likely("base", [10.0] * 40), metric="bits_per_byte", task="text")
     assert (found.verdict, found.difference) == ("better", pytest.approx(-0.1 / math.log(2)))
+
+
+def test_verdict_needs_the_p_value_too_when_the_interval_leaves_out_zero() -> None:
+    """3 rows only a right, 10 only b, 7 neither: Newcombe's interval ends at -.004, mid-p is .057."""
+    references = ["a"] * 20
+    one = labelled("tuned", ["a"] * 3 + ["b"] * 17, references)
+    two = labelled("base", ["b"] * 3 + ["a"] * 10 + ["b"] * 7, references)
+    found = compare(one, two, metric="accuracy", task="classify")
+    assert found.ci95[1] < 0
+    assert found.p_value == pytest.approx(0.0574, abs=1e-4)
+    assert found.verdict == "not distinguishable"
 
 
 def test_compare_leaves_out_rows_that_only_one_system_has() -> None:

@@ -31,13 +31,13 @@ TRAIN = tuple(
             ("cash from the machine", "cash"),
             ("no cash came out", "cash"),
             ("what is the fee", "fee"),
-            ("why this fee", "fee"),
+            ("why this fee fee fee, not the card", "fee"),
         ]
     )
 )
 TEST = (
     Row("test:1", text="where is my card", label="card"),
-    Row("test:2", text="a fee again", label="fee"),
+    Row("test:2", text="a fee fee fee fee again, card", label="fee"),
     Row("test:3", text="cash cash", label="cash"),
     Row("test:4", text="my card and my loan", label="loan"),
 )
@@ -50,7 +50,7 @@ def test_tfidf_equals_a_plain_pipeline_of_the_same_options() -> None:
     pipeline = make_pipeline(words, model).fit([r.text for r in TRAIN], [r.label for r in TRAIN])
     found = tfidf_predictions(TRAIN, TEST, labels=LABELS, seed=0)
     expected = pipeline.predict_proba([r.text for r in TEST])
-    np.testing.assert_allclose([p.probabilities for p in found], expected, atol=0.01)  # the solver's own tolerance
+    np.testing.assert_allclose([p.probabilities for p in found], expected, atol=0.005)  # the solver's own tolerance
     assert [p.answer for p in found] == list(pipeline.predict([r.text for r in TEST]))
 
 
@@ -61,7 +61,10 @@ def test_tfidf_probabilities_sum_to_one_and_repeat_with_the_same_seed() -> None:
 
 
 def test_a_label_unseen_in_train_is_scored_wrong_for_every_rival() -> None:
-    for found in (tfidf_predictions(TRAIN, TEST, labels=LABELS, seed=0), majority_predictions(TRAIN, TEST, labels=LABELS)):
+    for found in (
+        tfidf_predictions(TRAIN, TEST, labels=LABELS, seed=0),
+        majority_predictions(TRAIN, TEST, labels=LABELS),
+    ):
         assert found[3].reference == "loan"
         assert found[3].answer in LABELS
         measured = metrics(found, task="classify", labels=LABELS)
@@ -83,7 +86,9 @@ def test_tfidf_falls_back_on_shares_when_there_is_nothing_to_tell_apart() -> Non
 
 
 def test_tfidf_reads_characters_when_the_script_has_no_spaces() -> None:
-    train = tuple(Row(f"train:{i}", text=t, label=c) for i, (t, c) in enumerate([("我的卡丢了", "card"), ("为什么收费", "fee")]))
+    train = tuple(
+        Row(f"train:{i}", text=t, label=c) for i, (t, c) in enumerate([("我的卡丢了", "card"), ("为什么收费", "fee")])
+    )
     found = tfidf_predictions(train, (Row("test:1", text="新的卡", label="card"),), labels=("card", "fee"), seed=0)
     assert found[0].answer == "card"
 
@@ -96,7 +101,7 @@ def test_rivals_say_so_when_no_train_row_has_a_label() -> None:
 
 def test_cosine_answers_the_nearest_name_whatever_the_vectors_lengths() -> None:
     names = np.array([[1, 0], [0, 5], [-3, 0]], dtype=np.float32)
-    vectors = np.array([[9, 1], [0.1, 0.2], [-1, 0.5], [0, 0]], dtype=np.float32)
+    vectors = np.array([[2, 1], [0.1, 0.2], [-1, 0.5], [0, 0]], dtype=np.float32)
     found = cosine_predictions(TEST, vectors_NH=vectors, names_CH=names, labels=LABELS)
     assert [p.answer for p in found[:3]] == ["card", "cash", "fee"]
     assert found[3].probabilities == ()
@@ -134,4 +139,6 @@ def test_tfidf_reaches_its_known_accuracy_on_banking77_in_seconds() -> None:
 
 def _banking(path: Path) -> tuple[Row, ...]:
     with path.open(encoding="utf-8", newline="") as file:
-        return tuple(Row(f"{path.stem}:{i}", text=r["text"], label=r["category"]) for i, r in enumerate(csv.DictReader(file)))
+        return tuple(
+            Row(f"{path.stem}:{i}", text=r["text"], label=r["category"]) for i, r in enumerate(csv.DictReader(file))
+        )

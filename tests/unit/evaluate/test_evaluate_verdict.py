@@ -105,7 +105,9 @@ def said(
     **verdicts: Verdict,
 ) -> VerdictText:
     comparisons = [
-        Comparison("tuned", b, "accuracy", (differences or {}).get(b, SCORES["tuned"] - SCORES[b]), (-0.1, 0.5), 0.04, "t", v)
+        Comparison(
+            "tuned", b, "accuracy", (differences or {}).get(b, SCORES["tuned"] - SCORES[b]), (-0.1, 0.5), 0.04, "t", v
+        )
         for b, v in verdicts.items()
     ]
     systems = {name: {"accuracy": Metric(SCORES[name], rows, "share", "s")} for name in ("tuned", *verdicts)}

@@ -1,0 +1,156 @@
+"""The command line's entry: the first word says which verb, and only that verb's file is loaded.
+
+In: the words typed. Out: the exit code; every failure a person can mend is said, everything else passes through.
+Its own file because --help must answer at once. typer parses a verb's words (18 ms, measured with -X importtime) but
+does not dispatch: its own sub-commands would load every verb, and its error boxes speak another voice than ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import logging
+import os
+import shlex
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from tunewright import __version__
+from tunewright.cli.console import forget_stdout, json_line, make_streams_safe, print_to, show_error
+from tunewright.cli.verbs import VERBS, help_text, unknown_verb
+from tunewright.core.errors import EXIT_INTERRUPTED, PlanError, TunewrightError
+
+EXIT_BROKEN_PIPE = 141
+"""Nobody reads stdout any more. Source: shells' 128 + SIGPIPE."""
+
+QUIET_LIBRARIES = {
+    "TOKENIZERS_PARALLELISM": "true",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
+    "DATASETS_VERBOSITY": "error",
+}
+"""Other libraries' talk does not reach people; a variable that the user has set wins. tokenizers: said aloud, it
+stays parallel without warning at every subprocess (ours all exec at once)."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the words say and return the exit code.
+
+    words: without the program's name; left out: those typed.
+    """
+    typed = list(sys.argv[1:] if words is None else words)
+    make_streams_safe()
+    try:
+        return _do(verb_first(typed))
+    except TunewrightError as error:
+        show_error(error)
+        return _told(error.facts(), typed)
+    except KeyboardInterrupt:
+        command = typed_again(typed)
+        print_to(sys.stderr, f"\nstopped; the same command goes on where it stopped:\n  {command}", may_fail=True)
+        what = "stopped; the same command goes on where it stopped"
+        return _told({"error": "Interrupted", "exit_code": EXIT_INTERRUPTED, "what": what, "fix": command}, typed)
+    except BrokenPipeError:
+        forget_stdout()
+        return EXIT_BROKEN_PIPE
+
+
+def verb_first(words: Sequence[str]) -> list[str]:
+    """The options that every verb takes may stand before it; here they come after.
+
+    >>> verb_first(["--json", "--runs-dir", "old", "runs"])
+    ['runs', '--json', '--runs-dir', 'old']
+    """
+    i = 0
+    while i < len(words) and (words[i] in ("--json", "--quiet", "-q") or words[i].startswith("--runs-dir")):
+        i += 2 if words[i] == "--runs-dir" else 1
+    return [*words[i : i + 1], *words[:i], *words[i + 1 :]]
+
+
+def typed_again(words: Sequence[str]) -> str:
+    """The command as it can be copied into the user's shell."""
+    command = ["tunewright", *words]
+    return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
+
+
+def quieten_libraries() -> None:
+    """Before anything heavy is loaded: no library's warnings, logs or bars. -W brings the warnings back."""
+    for name, value in QUIET_LIBRARIES.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())  # else Python prints what nobody handles
+
+
+def _do(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print_to(sys.stdout, help_text())
+        return 0
+    if words[0] in ("--version", "-V"):
+        print_to(sys.stdout, f"tunewright {__version__}")
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in VERBS:
+        raise unknown_verb(name, rest)
+    quieten_libraries()
+    return _do_verb(name, rest)
+
+
+def _do_verb(name: str, words: list[str]) -> int:
+    import typer  # help and version do without
+
+    usage_error: Any = typer.BadParameter.__mro__[2]  # ClickException, wherever this version of typer keeps it
+    command: Any = _command(name)
+    try:
+        with command.make_context(f"tunewright {name}", words) as context:
+            return int(command.invoke(context) or 0)
+    except typer.Exit as end:
+        return int(end.exit_code)
+    except usage_error as error:
+        raise _plan_error(error, name=name, command=command) from error
+
+
+def _command(name: str) -> Any:
+    import typer
+
+    verb = VERBS[name]
+    function = vars(importlib.import_module(f"tunewright.cli.{verb.module}"))[name]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    settings = {"help_option_names": ["--help", "-h"], "max_content_width": 110}
+    app.command(name, context_settings=settings, epilog=f"Example: {verb.example}")(function)
+    return typer.main.get_command(app)
+
+
+def _plan_error(error: Any, *, name: str, command: Any) -> PlanError:
+    """typer's complaint about the words, in our voice."""
+    options = sorted(option for parameter in command.params for option in parameter.opts if option.startswith("--"))
+    wrong = vars(error).get("option_name")
+    if wrong and wrong not in options:
+        near = difflib.get_close_matches(wrong, options, n=1)
+        why = f"did you mean {near[0]}?" if near else f"its options are {', '.join(options)}"
+        return PlanError(
+            f"{name} has no option {wrong}", where="command line", why=why, fix=f"tunewright {name} --help"
+        )
+    text = str(error.format_message()).rstrip(".")
+    what = text[:1].lower() + text[1:]
+    return PlanError(
+        what, where="command line", why=f"{name} takes {VERBS[name].usage or 'options only'}", fix=VERBS[name].example
+    )
+
+
+def _told(facts: dict[str, Any], words: Sequence[str]) -> int:
+    """The facts of the failure on stdout for programs that asked for JSON; its exit code."""
+    if "--json" in words:
+        try:
+            print_to(sys.stdout, json_line(facts, encoding=sys.stdout.encoding))
+        except (BrokenPipeError, TunewrightError):
+            forget_stdout()
+    return int(facts["exit_code"])

@@ -1,0 +1,115 @@
+"""What a run came to, in words: the table of systems, the verdict, where the page is, what to type next.
+
+In: an Outcome, or metrics.json as values. Out: text. Its own file because run, demo, evaluate and report end alike.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunewright.cli.console import Console
+from tunewright.cli.words import duration, interval, number, table
+from tunewright.pipeline import Outcome
+from tunewright.report.words import metric_name, system_name
+
+VERDICT_STYLES = {"better": "bold green", "worse": "bold red"}
+
+
+def show_outcome(console: Console, outcome: Outcome, *, seconds: float) -> None:
+    """The end of a run, for people and for programs."""
+    folder, metrics = outcome.run.folder, outcome.metrics
+    if outcome.was_finished:
+        console.result(f"nothing to do: {outcome.run.name} is finished")
+    else:
+        console.result("\n" + systems_table(metrics))
+    console.result("")
+    show_verdict(console, outcome.verdict)
+    report = folder / "report.html"
+    console.result(f"\nreport  {shown_path(report)}")
+    console.result(f"next    {next_command(folder, metrics)}")
+    if not outcome.was_finished:
+        console.note(f"done in {duration(seconds)}")
+    console.answer(
+        {
+            "run": str(folder),
+            "verdict": outcome.verdict,
+            "metrics": metrics,
+            "report": str(report),
+            "was_finished": outcome.was_finished,
+            "seconds": round(seconds, 3),
+        }
+    )
+
+
+def show_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
+    """The sentence, then what limits it."""
+    console.result(verdict.get("sentence", ""), style=VERDICT_STYLES.get(str(verdict.get("status")), "bold"))
+    for detail in verdict.get("details", ()):
+        if not detail.startswith("Against "):  # those stand in the table
+            console.result(f"  {detail}")
+
+
+def systems_table(metrics: Mapping[str, Any]) -> str:
+    """Systems by primary metric, the tuned model first, then the best; each with its interval and the comparison."""
+    name = metrics["primary_metric"]
+    found = {system: of[name] for system, of in metrics["systems"].items() if name in of}
+    against = {c["b"]: c for c in metrics["comparisons"] if c["a"] == "tuned" and c["metric"] == name}
+    rows = [("", metric_name(name), "95 % interval", "the tuned model is")]
+    for system in ranked(found):
+        metric = found[system]
+        compared = _comparison_words(against[system]) if system in against else ""
+        rows.append((system_name(system), number(metric["value"]), interval(metric["ci95"]), compared))
+    rows += [(system_name(system), "not run", "", why) for system, why in metrics.get("not_run", {}).items()]
+    return table(rows)
+
+
+def ranked(found: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
+    """tuned, then the others from good to bad; what has no value comes last."""
+
+    def place(system: str) -> tuple[bool, bool, float]:
+        value = found[system]["value"]
+        sign = -1.0 if found[system]["is_higher_better"] else 1.0
+        return system != "tuned", value is None or value != value, sign * (value or 0.0)
+
+    return sorted(found, key=place)
+
+
+def next_command(folder: Path, metrics: Mapping[str, Any]) -> str:
+    """The most useful thing to type now."""
+    script = folder / "train" / "model" / "predict.py"
+    if script.is_file() and metrics.get("task") == "classify":
+        return f'python {shlex.quote(shown_path(script))} "a text of yours"'
+    return f"tunewright trace {shlex.quote(folder.name)} {_a_test_row(folder)}"
+
+
+def shown_path(path: Path) -> str:
+    """Relative to where the user stands, when it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _comparison_words(comparison: Mapping[str, Any]) -> str:
+    difference = comparison["difference"]
+    if difference is None or difference != difference:
+        return f"not compared: {comparison['test']}"
+    parts = [
+        comparison["verdict"],
+        f"by {number(abs(difference))}" if comparison["verdict"] != "not distinguishable" else "",
+    ]
+    p_value = comparison["p_value"]
+    if p_value is not None and p_value == p_value:
+        parts.append("(p < .001)" if p_value < 0.001 else f"(p {number(p_value)})")
+    return " ".join(part for part in parts if part)
+
+
+def _a_test_row(folder: Path) -> str:
+    path = folder / "evaluate" / "predictions.parquet"
+    if not path.is_file():
+        return "ROW_ID"
+    import pyarrow.parquet as pq  # a tenth of a second that labels need not pay
+
+    ids = pq.read_table(path, columns=["row_id"]).column("row_id").slice(0, 1).to_pylist()
+    return str(ids[0]) if ids else "ROW_ID"

@@ -1,0 +1,135 @@
+"""`tunewright prepare|select|train|evaluate`: one stage, and what it needs.
+
+In: a plan or data file and overrides. Out: what the stage found, in a few lines. Its own file because the four differ
+only in the stage and its words.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunewright.cli.console import Console, open_console
+from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanPath, Quiet, RunsDir
+from tunewright.cli.outcome import show_verdict, shown_path, systems_table
+from tunewright.cli.run import run_aloud
+from tunewright.cli.words import duration, number, size
+from tunewright.core.planfile import load_plan
+from tunewright.core.run import Run
+
+RESULTS = {
+    "prepare": ("prepare", "ledger.json"),
+    "select": ("select", "candidates.json"),
+    "train": ("train", "summary.json"),
+    "evaluate": ("evaluate", "metrics.json"),
+}
+"""Where each stage's result stands."""
+AFTER = {"prepare": "train", "select": "train", "train": "evaluate", "evaluate": "run"}
+"""What is typed next."""
+
+
+def prepare(
+    plan: PlanPath, overrides: Overrides = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR
+) -> int:
+    """Read, clean and split the data, and count every row and token. The model is chosen too: it counts the tokens."""
+    with open_console(wants_json=json, is_quiet=quiet) as console:
+        return _stage("prepare", plan, overrides or [], console=console, runs_dir=runs_dir)
+
+
+def select(
+    plan: PlanPath, overrides: Overrides = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR
+) -> int:
+    """Choose the pre-trained model that suits the data and this machine."""
+    with open_console(wants_json=json, is_quiet=quiet) as console:
+        return _stage("select", plan, overrides or [], console=console, runs_dir=runs_dir)
+
+
+def train(
+    plan: PlanPath, overrides: Overrides = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR
+) -> int:
+    """Train, after preparing and selecting where that is not done yet. A stopped training goes on."""
+    with open_console(wants_json=json, is_quiet=quiet) as console:
+        return _stage("train", plan, overrides or [], console=console, runs_dir=runs_dir)
+
+
+def evaluate(
+    plan: PlanPath, overrides: Overrides = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR
+) -> int:
+    """Measure the tuned model beside its rivals, after the stages before where they are not done yet."""
+    with open_console(wants_json=json, is_quiet=quiet) as console:
+        return _stage("evaluate", plan, overrides or [], console=console, runs_dir=runs_dir)
+
+
+def _stage(stage: str, plan: Path, overrides: list[str], *, console: Console, runs_dir: Path) -> int:
+    started = time.monotonic()
+    outcome = run_aloud(load_plan(plan, overrides=overrides), console=console, runs_dir=runs_dir, until=stage)
+    folder, name = RESULTS[stage]
+    found = json_module.loads((outcome.run.stage(folder) / name).read_text(encoding="utf-8"))
+    if outcome.was_finished:
+        console.result(f"nothing to do: {stage} of {outcome.run.name} is finished")
+    _show(stage, found, run=outcome.run, console=console)
+    console.result(f"\nfolder  {shown_path(outcome.run.stage(folder))}")
+    console.result(f"next    {shlex.join(['tunewright', AFTER[stage], str(plan), *overrides])}")
+    console.answer(
+        {
+            "run": str(outcome.run.folder),
+            "stage": stage,
+            "result": found,
+            "was_finished": outcome.was_finished,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
+    return 0
+
+
+def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -> None:
+    if stage == "prepare":
+        for line in prepared_lines(found, findings=_findings(run)):
+            console.result(line)
+    elif stage == "select":
+        for candidate in found["candidates"]:
+            console.result(f"{candidate['rank']}  {candidate['name']}: {candidate['reason']}")
+    elif stage == "train":
+        for line in trained_lines(found):
+            console.result(line)
+    else:
+        console.result(systems_table(found) + "\n")
+        show_verdict(console, found["verdict"])
+
+
+def prepared_lines(ledger: Mapping[str, Any], *, findings: list[Mapping[str, Any]]) -> list[str]:
+    """Rows, tokens, and every finding with what to do about it."""
+    kept = ", ".join(f"{n:,} {split}" for split, n in ledger["rows_kept"].items())
+    dropped = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in ledger["dropped"].items()) or "none"
+    lines = [f"{ledger['rows_read']:,} rows read: {kept}; dropped: {dropped}"]
+    if tokens := ledger["tokens"].get("train"):
+        trained = f", {tokens['trained_on']:,} of them trained on" if tokens["trained_on"] else ""
+        lines.append(
+            f"{tokens['total']:,} tokens in train{trained}; {tokens['cut']:,} cut in {tokens['rows_cut']:,} rows"
+        )
+    for finding in findings:
+        lines.append(f"{finding['severity']}: {finding['message']}")
+        lines += [f"  try: {finding['suggestion']}"] if finding["suggestion"] else []
+    return lines
+
+
+def trained_lines(summary: Mapping[str, Any]) -> list[str]:
+    """What changed, how long it took, how well it went."""
+    score = summary.get("validation_score")
+    trained, total = summary["trainable_parameters"], summary["total_parameters"]
+    return [
+        f"{summary['method']}: {trained:,} of {total:,} weights ({trained / total:.1%})",
+        f"{summary['steps']} steps in {duration(summary['seconds'])}, "
+        f"{summary['tokens_per_second'] or 0:,.0f} tokens/s, peak memory {size(summary['peak_memory_bytes'])}",
+        f"best validation at step {summary['best_step']}: loss {number(summary['validation_loss_nats'])}"
+        + (f", accuracy {number(score)}" if score is not None else ""),
+    ]
+
+
+def _findings(run: Run) -> list[Mapping[str, Any]]:
+    path = run.stage("prepare") / "findings.json"
+    return list(json_module.loads(path.read_text(encoding="utf-8"))["findings"]) if path.is_file() else []

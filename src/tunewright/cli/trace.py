@@ -1,0 +1,121 @@
+"""`tunewright trace`: one row, from the user's file to its scores.
+
+In: a run and a row id. Out: its stops, one below the other. Its own file because one file a verb.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from tunewright.cli.console import open_console
+from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
+from tunewright.cli.words import number, one_line, table
+from tunewright.core.errors import PlanError
+from tunewright.core.run import find_run
+from tunewright.core.values import Row
+from tunewright.report.words import system_name
+from tunewright.trace import Answer, Piece, RowTrace, Tokens
+from tunewright.trace import trace as row_trace
+
+Words = Annotated[
+    list[str],
+    typer.Argument(metavar="[RUN] ROW_ID", help="The run (left out: the newest) and the row, as in train:17."),
+]
+SHOWN_LABELS = 12
+"""Above this the names of all classes are not listed."""
+
+
+def trace(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
+    """Show one row's whole way: your file, the row, its tokens and which are trained, every answer and score."""
+    with open_console(wants_json=json, is_quiet=quiet) as console:
+        if len(words) > 2:
+            raise PlanError(
+                f"trace takes a run and a row id, not {len(words)} words",
+                where="command line",
+                fix="tunewright trace demo train:17",
+            )
+        found = row_trace(find_run(words[0] if len(words) == 2 else None, runs_dir=runs_dir), words[-1])
+        if not json:
+            for line in trace_lines(found):
+                console.result(line, style="" if line.startswith(" ") else "bold")
+        console.answer(found)
+    return 0
+
+
+def trace_lines(found: RowTrace) -> Iterator[str]:
+    """Every stop; headings stand at the left edge."""
+    yield f"{found.row_id} of run {found.run}"
+    yield f"in your file {found.source.path}"
+    yield from (f"  {column}: {one_line(str(value))}" for column, value in found.source.values.items())
+    if found.source.why_not:
+        yield f"  not shown: {found.source.why_not}"
+    for finding in found.findings:
+        yield f"  {finding.severity}: {finding.check}: {one_line(finding.message, width=140)}"
+    if found.dropped:
+        yield "dropped"
+        yield f"  why: {found.dropped.reason}{f' ({one_line(found.dropped.detail)})' if found.dropped.detail else ''}"
+        return
+    assert found.row is not None, "a row is kept or dropped"
+    yield f"kept, in {found.split}"
+    yield from _row_lines(found.row)
+    yield f"as tokens of {found.model}"
+    for tokens in found.tokens:
+        yield from _token_lines(tokens, found)
+    yield from _answer_lines(found)
+
+
+def _row_lines(row: Row) -> Iterator[str]:
+    if row.text:
+        yield f"  text: {one_line(row.text)}"
+    if row.label is not None:
+        yield f"  label: {row.label}"
+    for message in row.messages:
+        yield f"  {message.role}{' (trained)' if message.is_trained else ''}: {one_line(message.content)}"
+    if row.group is not None:
+        yield f"  group: {row.group}"
+
+
+def _token_lines(tokens: Tokens, found: RowTrace) -> Iterator[str]:
+    n_trained = sum(piece.is_trained for piece in tokens.pieces)
+    word = "trained on" if found.split == "train" else "scored"
+    what = f"the label is {word}: {_label_words(tokens, found)}" if found.task == "classify" else f"{n_trained} {word}"
+    yield f"  {len(tokens.pieces)} tokens, {tokens.n_cut} cut; {what}"
+    start = 0
+    for is_trained, group in groupby(tokens.pieces, key=lambda piece: piece.is_trained):
+        pieces = tuple(group)
+        yield f"  {start:>5} {'*' if is_trained else ' '} {_joined(pieces)}"
+        start += len(pieces)
+    if n_trained:
+        yield f"        (* = {word}; | stands between tokens)"
+
+
+def _label_words(tokens: Tokens, found: RowTrace) -> str:
+    if tokens.label_index is None:
+        return "none that train has"
+    return f"{found.labels[tokens.label_index]}, class {tokens.label_index + 1} of {len(found.labels)}"
+
+
+def _joined(pieces: tuple[Piece, ...]) -> str:
+    return "|".join(piece.text.replace("\n", "\\n") for piece in pieces)
+
+
+def _answer_lines(found: RowTrace) -> Iterator[str]:
+    if not found.answers:
+        yield "answers"
+        yield "  none: only test rows are asked" if found.split != "test" else "  none yet: tunewright evaluate PLAN"
+        return
+    yield f"answers (right: {one_line(found.answers[0].prediction.reference)})"
+    rows = [("", "answer", "probability", "scores")]
+    rows += [(system_name(a.prediction.system), *_answer_words(a)) for a in found.answers]
+    yield table(rows, indent="  ")
+
+
+def _answer_words(answer: Answer) -> tuple[str, str, str]:
+    scores = ", ".join(f"{s.metric} {number(s.value)}" for s in answer.scores if math.isfinite(s.value))
+    probability = number(answer.probability) if answer.probability is not None else ""
+    return one_line(answer.prediction.answer, width=60), probability, scores

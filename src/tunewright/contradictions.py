@@ -1,0 +1,115 @@
+"""Plans that cannot be carried out, told before any work starts.
+
+In: the Plan, as asked and as far as it is decided, the ModelCard, the Machine. Out: nothing, or an error.
+Its own file because what must be refused grows with every field, and resolve only decides what is left open.
+"""
+
+from __future__ import annotations
+
+from tunewright.core.errors import DoesNotFit, PlanError
+from tunewright.core.machine import size_bytes
+from tunewright.core.plan import Plan, TrainPlan, is_auto
+from tunewright.core.values import Machine, ModelCard
+from tunewright.model.memory import MemoryPlan
+
+MEMORY_SHARE = 0.9
+"""Share of the machine's memory that a run may plan to use."""
+
+
+def refuse_unsupported(plan: Plan) -> None:
+    """What the plan may say and this version cannot do is an error, never silently left out.
+
+    Raises PlanError.
+    """
+    asked = {
+        "select.race": plan.select.race is True,
+        "prepare.review": plan.prepare.review is not None,
+        "train.packing": plan.train.packing is True,
+        "evaluate.seeds": plan.evaluate.seeds > 1,
+        "evaluate.require": plan.evaluate.require is not None,
+        "explain.methods": bool(plan.explain.methods),
+        "export.targets": bool(plan.export.targets),
+    }
+    for field, is_asked in asked.items():
+        if is_asked:
+            raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
+
+
+def refuse_contradictions(asked: Plan, plan: Plan) -> None:
+    """Fields of the plan that exclude each other.
+
+    asked: as the person gave it. plan: the same with what the data decided.
+    Raises PlanError.
+    """
+    train = asked.train
+    named = named_lora_fields(train)
+    if named and not is_auto(train.method) and train.method != "lora":
+        raise PlanError(
+            f"train.{named[0]} says lora, train.method says {train.method}",
+            where=f"train.{named[0]}",
+            fix=f"train.method=lora, or leave train.{named[0]} out",
+        )
+    if plan.task != "classify" and not is_auto(train.method) and train.method == "head":
+        raise PlanError(
+            f"train.method head needs classes, and the task is {plan.task}",
+            where="train.method",
+            fix="train.method=lora",
+        )
+
+
+def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:
+    """What the plan asks of this model and this machine, and they cannot do.
+
+    Raises PlanError.
+    """
+    length, device = plan.prepare.max_length, plan.run.device
+    if plan.task != "classify" and card.architecture == "encoder":
+        raise PlanError(
+            f"{card.name} is an encoder: it reads, it cannot write, and the task is {plan.task}",
+            where="model.name",
+            fix="name a decoder (a chat model), or leave model.name out",
+        )
+    if not is_auto(length) and length > card.context_tokens:
+        raise PlanError(
+            f"prepare.max_length is {length}, and {card.name} reads at most {card.context_tokens} tokens",
+            where="prepare.max_length",
+            fix=f"prepare.max_length={card.context_tokens}, or a model with a longer context",
+        )
+    is_blind = device == "cuda" and not machine.accelerator and not plan.run.memory_limit
+    if not is_auto(device) and is_blind:  # nvidia-smi does not know every GPU: who states its memory may use it
+        raise PlanError(
+            "run.device is cuda, and no GPU is found here",
+            where="run.device",
+            fix="run.device=cpu, or state run.memory_limit for a GPU that nvidia-smi does not list",
+        )
+
+
+def refuse_too_large(plan: Plan, *, machine: Machine, memory: MemoryPlan) -> None:
+    """Raises DoesNotFit, with the largest term, when the predicted peak is over the limit."""
+    limit = memory_limit_bytes(plan, machine)
+    if memory.total <= limit:
+        return
+    changes = ["train.batch_size=1", "prepare.max_length=" + str(max(64, plan.prepare.max_length // 2))]
+    changes += ["train.method=lora"] if plan.train.method == "full" else ["model=starter:minilm-l6"]
+    raise DoesNotFit(
+        f"this training does not fit by {(memory.total - limit) / 1e9:.1f} GB; the largest term is "
+        f"{memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",
+        need_bytes=memory.total,
+        have_bytes=limit,
+        fix=" or ".join(changes),
+    )
+
+
+def memory_limit_bytes(plan: Plan, machine: Machine) -> int:
+    """What the run may use: the plan's limit, else nine tenths of what the device has."""
+    if plan.run.memory_limit:
+        return size_bytes(plan.run.memory_limit)
+    is_gpu = not is_auto(plan.run.device) and plan.run.device == "cuda"
+    return int(MEMORY_SHARE * (machine.accelerator_memory_bytes if is_gpu else machine.memory_bytes))
+
+
+def named_lora_fields(train: TrainPlan) -> tuple[str, ...]:
+    """Fields that the plan gives and only lora reads."""
+    open_ones = ("lora_r", "lora_alpha", "lora_dropout", "target_modules")
+    given = tuple(name for name in open_ones if not is_auto(getattr(train, name)))
+    return given + tuple(name for name in ("use_rslora", "use_dora", "adapter") if getattr(train, name))

@@ -1,0 +1,139 @@
+"""The files that the plan names, as rows of the splits they were given for.
+
+In: the plan's data section and its folder. Out: Given: rows by split, what could not be used, how each file was read.
+Its own file because from here on nobody opens a file of the user.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunewright.core.errors import DataError
+from tunewright.core.events import NoteEvent, Tracker
+from tunewright.core.plan import Plan, is_auto
+from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
+from tunewright.prepare.convert import Converted, converted
+from tunewright.prepare.detect import Shape, shape
+from tunewright.prepare.read import read_table
+from tunewright.prepare.table import Table
+from tunewright.prepare.words import few
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Every row of every named file. n_read = rows + dropped, always."""
+
+    rows: dict[Split, tuple[Row, ...]]
+    """Only of the splits the plan names files for; in the order of the files."""
+    dropped: tuple[Dropped, ...]
+    findings: tuple[Finding, ...]
+    repaired: dict[str, int]
+    n_read: int
+    shape: Shape
+    format: str
+    """Of the first train file."""
+    mapping: tuple[str, ...]
+    """Lines to print: what the columns mean."""
+
+
+def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
+    """Read, understand and convert every file.
+
+    Raises DataError for a file that cannot be read, holds no row, or lacks a column that the train file has.
+    """
+    tables = {split: _tables(plan, split, folder=folder, tell=tell) for split in SPLITS if named_files(plan, split)}
+    first = tables["train"][0]
+    if not first.records:
+        raise DataError(
+            "there is no row to train on", where=str(first.path), why=first.how, fix="name another data.train"
+        )
+    found = shape(first, plan=plan)
+    if found.mapping:
+        tell(NoteEvent(found.mapping))
+    parts: dict[Split, list[Converted]] = {split: [] for split in tables}
+    for split, some in tables.items():
+        for table in some:
+            _refuse_missing_columns(table, found, first=first)
+            parts[split].append(converted(table, shape=found, system=plan.data.system))
+    return _collected(tables, parts, found)
+
+
+def named_files(plan: Plan, split: Split) -> tuple[str, ...]:
+    """Files that the plan names for a split; none when it is left open or null."""
+    names = getattr(plan.data, split)
+    if is_auto(names) or names is None:
+        return ()
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> tuple[Table, ...]:
+    names = named_files(plan, split)
+    tables = []
+    for name, tag in zip(names, _tags(names), strict=True):
+        asked = None if is_auto(plan.data.format) else plan.data.format
+        table = read_table(folder / name, role=split, format=asked, tag=tag)
+        assert table.n_read == len(table.records) + len(table.dropped), (name, table.n_read)
+        tell(NoteEvent(table.how))
+        tables.append(table)
+    return tuple(tables)
+
+
+def _tags(names: Sequence[str]) -> tuple[str, ...]:
+    """What tells rows of several files apart: the file's name, its path where names repeat, its position as well where
+    one path stands twice."""
+    if len(names) == 1:
+        return ("",)
+    short = [Path(name).name for name in names]
+    if len(set(short)) == len(names):
+        return tuple(short)
+    return tuple(f"{name}@{i}" if names.count(name) > 1 else name for i, name in enumerate(names, start=1))
+
+
+def _refuse_missing_columns(table: Table, found: Shape, *, first: Table) -> None:
+    if not table.records:
+        return
+    used = (found.text_column, found.label_column, found.prompt_column, found.completion_column, found.messages_column)
+    missing = [column for column in used if column and column not in table.columns]
+    if missing:
+        raise DataError(
+            f"there is no column {' and no column '.join(missing)}",
+            where=str(table.path),
+            why=f"{first.path.name} has it; this file has {few(table.columns, most=12)}",
+            fix="give every file the same columns, or name the columns they share: data.text_column=COLUMN",
+        )
+
+
+def _collected(
+    tables: Mapping[Split, Sequence[Table]], parts: Mapping[Split, Sequence[Converted]], found: Shape
+) -> Given:
+    all_tables = [table for some in tables.values() for table in some]
+    all_parts = [part for some in parts.values() for part in some]
+    rows = {split: tuple(row for part in some for row in part.rows) for split, some in parts.items()}
+    unlabelled = {r.row_id for some in rows.values() for r in some if found.task == "classify" and r.label is None}
+    repaired: Counter[str] = Counter()
+    for counts in (*(table.repaired for table in all_tables), *(part.repaired for part in all_parts)):
+        repaired.update(counts)
+    made = Given(
+        rows={split: tuple(row for row in some if row.row_id not in unlabelled) for split, some in rows.items()},
+        dropped=(
+            *(d for table in all_tables for d in table.dropped),
+            *(d for part in all_parts for d in part.dropped),
+            *(Dropped(row.row_id, "no_label") for some in rows.values() for row in some if row.row_id in unlabelled),
+        ),
+        findings=(
+            *(f for table in all_tables for f in table.findings),
+            *(f for part in all_parts for f in part.findings),
+        ),
+        repaired=dict(repaired),
+        n_read=sum(table.n_read for table in all_tables),
+        shape=found,
+        format=all_tables[0].format,
+        mapping=(found.mapping,) if found.mapping else (),
+    )
+    ids = [row.row_id for some in made.rows.values() for row in some] + [d.row_id for d in made.dropped]
+    assert len(ids) == made.n_read, (len(ids), made.n_read)
+    assert len(set(ids)) == len(ids), f"row ids repeat: {few([i for i, n in Counter(ids).items() if n > 1])}"
+    return made

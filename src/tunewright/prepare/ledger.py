@@ -1,0 +1,33 @@
+"""The account of rows and tokens: what was read, kept, dropped and mended.
+
+In: a draft's rows and the token account. Out: the content of ledger.json. Its own file because it is a public contract
+and an identity: rows_read = rows_kept + rows_dropped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunewright.core.values import SPLITS, Dropped, Row, Split
+
+
+def ledger(
+    *,
+    rows_read: int,
+    splits: Mapping[Split, Sequence[Row]],
+    dropped: Sequence[Dropped],
+    repaired: Mapping[str, int],
+    tokens: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """{rows_read, rows_kept, dropped, repaired, tokens}; tokens are empty when none was counted (a refused run)."""
+    kept = {split: len(splits[split]) for split in SPLITS}
+    assert rows_read == sum(kept.values()) + len(dropped), (rows_read, kept, len(dropped))
+    return {
+        "rows_read": rows_read,
+        "rows_kept": kept,
+        "dropped": dict(sorted(Counter(d.reason for d in dropped).items())),
+        "repaired": dict(sorted(repaired.items())),
+        "tokens": dict(tokens or {}),
+    }

@@ -1,0 +1,244 @@
+"""JSON, JSON lines, Parquet and plain text as records.
+
+In: a file's text or path. Out: Read: numbered rows of values, and the lines that could not be read.
+Its own file because JSON comes in many shapes (a list, {"data": [...]}, columns, records by id) and all are welcome.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tunewright.core.errors import DataError
+from tunewright.prepare.names import is_known
+
+_LIST_KEYS = ("data", "rows", "examples", "train", "records", "items", "instances", "dataset", "samples")
+_MIN_GOOD_SHARE = 0.5
+"""Below it a file is not JSON lines but damaged JSON."""
+_JSON_ERRORS = (ValueError, RecursionError)
+"""json.loads: a syntax error, a number of more than 4,300 digits; nesting beyond the interpreter's stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """One row and where it stands: record number, or physical line in JSON lines and text; both from 1."""
+
+    number: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    rows: tuple[Numbered, ...]
+    bad: tuple[BadLine, ...] = ()
+    format: str = "json"
+    shape: str = ""
+    """How the rows were found, for people: `the list under "data"`."""
+
+
+def json_records(text: str, *, path: Path) -> Read:
+    """Rows of a JSON or JSON lines file, whichever it is.
+
+    Raises DataError when it is neither.
+    """
+    lines = _json_lines(text)
+    if lines is not None:
+        return lines
+    try:
+        value = json.loads(text)
+    except _JSON_ERRORS as error:
+        several = _concatenated(text)
+        if several is not None:
+            return several
+        raise _broken(error, path=path) from error
+    return _from_value(value, path=path)
+
+
+def text_records(text: str) -> Read:
+    """One row a line; blank lines are no rows."""
+    lines = enumerate(io.StringIO(text, newline=None), 1)
+    return Read(tuple(Numbered(i, {"text": line.rstrip("\n")}) for i, line in lines if line.strip()), format="txt")
+
+
+def parquet_records(data: bytes, *, path: Path) -> Read:
+    """Rows of a Parquet file.
+
+    Raises DataError when Arrow cannot read it.
+    """
+    try:
+        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise DataError(
+            "the Parquet file cannot be read",
+            where=str(path),
+            why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            fix="copy or write it again: pandas.DataFrame(...).to_parquet('data.parquet')",
+        ) from error
+    return Read(tuple(Numbered(i, _flat(row)) for i, row in enumerate(rows, 1)), format="parquet")
+
+
+def looks_like_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def _json_lines(text: str) -> Read | None:
+    """Rows when most lines are values of their own; None when this is one JSON document."""
+    rows: list[Numbered] = []
+    bad: list[BadLine] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(Numbered(number, _row(json.loads(line))))
+        except _JSON_ERRORS as error:
+            bad.append(BadLine(number, _reason(error)))
+        if not rows and len(bad) > 20:
+            return None
+    is_document = len(rows) + len(bad) == 1 and (text.lstrip().startswith("[") or not _is_one_record(rows))
+    if is_document or len(rows) < _MIN_GOOD_SHARE * (len(rows) + len(bad)) or not rows:
+        return None
+    return Read(tuple(rows), tuple(bad), format="jsonl")
+
+
+def _is_one_record(rows: Sequence[Numbered]) -> bool:
+    """A lone object is a row, unless its values are the rows or the columns."""
+    if not rows or _list_key(rows[0].values) or _is_columns(list(rows[0].values.values())):
+        return False
+    return any(is_known(key) for key in rows[0].values)
+
+
+def _is_columns(items: Sequence[Any]) -> bool:
+    """Lists of one length, none of them a conversation."""
+    is_lists = len(items) > 1 and all(isinstance(item, list) and not _holds_rows(item) for item in items)
+    return is_lists and len({len(item) for item in items}) == 1
+
+
+def _row(value: Any) -> dict[str, Any]:
+    """Raises ValueError for a value that is no row."""
+    if isinstance(value, dict):
+        return _flat(value)
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
+        return {"messages": value}
+    raise ValueError(f"a row is an object, this is {_kind(value)}")
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+def _reason(error: BaseException) -> str:
+    return f"{error.msg} at character {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested objects as dotted columns, {"a": {"b": 1}} as a.b; so is a list of just one object of plain values."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        inner = value[0] if isinstance(value, list) and len(value) == 1 else value
+        is_turn = isinstance(inner, dict) and {"content", "value"} & inner.keys()
+        if isinstance(inner, dict) and inner and not is_turn and not any(isinstance(v, dict) for v in inner.values()):
+            flat |= {f"{key}.{name}": v for name, v in inner.items()}
+        else:
+            flat[str(key)] = value
+    return flat
+
+
+def _concatenated(text: str) -> Read | None:
+    """Objects one after the other over several lines each (jq writes so); None when it is not that."""
+    rows: list[Numbered] = []
+    try:
+        for value in _values(text):
+            rows.append(Numbered(len(rows) + 1, _row(value)))
+    except _JSON_ERRORS:
+        return None
+    return Read(tuple(rows), format="jsonl", shape="objects one after the other") if len(rows) > 1 else None
+
+
+def _values(text: str) -> Iterator[Any]:
+    decoder, position = json.JSONDecoder(), 0
+    while rest := text[position:].lstrip() if position < len(text) else "":
+        position = len(text) - len(rest)
+        value, position = decoder.raw_decode(text, position)
+        yield value
+
+
+def _from_value(value: Any, *, path: Path) -> Read:
+    if isinstance(value, list):
+        return _from_list(value, shape="")
+    if isinstance(value, dict) and value:
+        key = _list_key(value)
+        if key:
+            return _from_list(value[key], shape=f'the list under "{key}"')
+        return _from_object(value)
+    raise DataError(
+        f"the file holds {'an empty object' if value == {} else _kind(value)}, not rows",
+        where=str(path),
+        fix='write a list of objects: [{"text": "...", "label": "..."}, ...]',
+    )
+
+
+def _from_list(items: Sequence[Any], *, shape: str) -> Read:
+    rows: list[Numbered] = []
+    bad: list[BadLine] = []
+    for number, item in enumerate(items, 1):
+        try:
+            rows.append(Numbered(number, _row(item)))
+        except ValueError as error:
+            bad.append(BadLine(number, str(error)))
+    return Read(tuple(rows), tuple(bad), shape=shape)
+
+
+def _list_key(value: Mapping[str, Any]) -> str:
+    """The key whose value is the list of rows; empty when there is none."""
+    lists = [key for key, items in value.items() if _holds_rows(items)]
+    known = [key for key in _LIST_KEYS if key in lists]
+    if known:
+        return known[0]
+    return lists[0] if len(lists) == 1 and not is_known(lists[0]) else ""
+
+
+def _holds_rows(items: Any) -> bool:
+    return isinstance(items, list) and bool(items) and all(isinstance(item, dict) for item in items)
+
+
+def _from_object(value: Mapping[str, Any]) -> Read:
+    """Columns {"text": [...], "label": [...]}, records by id {"7": {...}}, pairs {"7": "yes"}, or one record."""
+    items = list(value.values())
+    if _is_columns(items):
+        rows = [dict(zip(value, cells, strict=True)) for cells in zip(*items, strict=True)]
+        return _from_list(rows, shape="columns")
+    if all(isinstance(item, dict) and item for item in items):
+        keys = set(items[0])
+        if all(set(item) == keys for item in items) and all(key.isdigit() for key in keys):
+            return _from_list([{name: value[name][key] for name in value} for key in items[0]], shape="columns")
+        return _from_list([{"id": key, **item} for key, item in value.items()], shape="records by id")
+    if len(items) >= 10 and len({type(item) for item in items}) == 1 and isinstance(items[0], (str, int)):
+        return _from_list([{"key": key, "value": item} for key, item in value.items()], shape="pairs")
+    return _from_list([value], shape="one record")
+
+
+def _broken(error: BaseException, *, path: Path) -> DataError:
+    where = f"{path}:{error.lineno}" if isinstance(error, json.JSONDecodeError) else str(path)
+    why = f"{error.msg} at character {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+    return DataError(
+        "this is not JSON and not JSON lines",
+        where=where,
+        why=why,
+        fix=f"python -m json.tool {path.name} shows the spot",
+    )

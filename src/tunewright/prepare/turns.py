@@ -1,0 +1,104 @@
+"""A conversation as messages, from the shapes that fine-tuning files use.
+
+In: turns as dicts, OpenAI's (role, content, weight) or ShareGPT's (from, value). Out: Conversation: messages with the
+trained turns marked, or why there are none. Its own file because other tools' formats change, rows do not.
+Sources: OpenAI fine-tuning guide (messages, weight, developer role, content parts, tool_calls); FastChat's ShareGPT.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunewright.core.values import Message
+from tunewright.prepare.table import cell_text
+from tunewright.text.clean import clean_text
+
+ROLES: dict[str, str] = {
+    "system": "system", "developer": "system",
+    "user": "user", "human": "user", "customer": "user", "client": "user", "patient": "user", "student": "user",
+    "prompter": "user",
+    "assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant",
+    "model": "assistant", "bot": "assistant", "ai": "assistant", "agent": "assistant", "claude": "assistant",
+    "tool": "tool", "function": "tool", "function_response": "tool", "observation": "tool", "ipython": "tool",
+}  # fmt: skip
+"""Every spelling that we know of a role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    messages: tuple[Message, ...] = ()
+    why_not: str = ""
+    """Why this is no row: empty, unreadable, no_prompt, no_answer, no_trained_turn; empty when it is one."""
+    detail: str = ""
+    repaired: tuple[str, ...] = field(default=())
+    """What was mended, each reason once."""
+
+
+def conversation(turns: Sequence[Mapping[str, Any]], *, system: str | None = None) -> Conversation:
+    """Messages up to the last assistant turn, every assistant turn trained but those of weight 0.
+
+    >>> conversation([{"from": "human", "value": "hi"}, {"from": "gpt", "value": "Hello."}]).messages[1]
+    Message(role='assistant', content='Hello.', is_trained=True)
+    """
+    messages: list[Message] = []
+    repaired = []
+    for turn in turns:
+        role = ROLES.get(str(turn.get("role") or turn.get("from") or "").strip().lower())
+        content = _content(turn)
+        if role is None or content is None:
+            return Conversation(why_not="unreadable", detail=_shown(turn))
+        if not content and role != "user":
+            repaired.append("tool_calls_left_out" if turn.get("tool_calls") else "empty_turns")
+            continue
+        messages.append(Message(role, content, is_trained=role == "assistant" and _weight(turn) != 0))
+    last = max((i for i, message in enumerate(messages) if message.role == "assistant"), default=-1)
+    if last < len(messages) - 1 and last >= 0:
+        repaired.append("turns_after_last_answer")
+    why_not = _why_not(messages, last=last)
+    if why_not:
+        return Conversation(why_not=why_not, detail=messages[0].content if messages else "")
+    kept = messages[: last + 1]
+    if system and system.strip() and all(message.role != "system" for message in kept):
+        kept = [Message("system", clean_text(system)), *kept]
+    return Conversation(tuple(kept), repaired=tuple(dict.fromkeys(repaired)))
+
+
+def _why_not(messages: Sequence[Message], *, last: int) -> str:
+    if not any(message.content for message in messages):
+        return "empty"
+    if last < 0:
+        return "no_answer"
+    if not any(message.is_trained for message in messages):
+        return "no_trained_turn"
+    is_asked = any(message.role == "user" and message.content for message in messages[:last])
+    return "" if is_asked else "no_prompt"
+
+
+def _content(turn: Mapping[str, Any]) -> str | None:
+    """The turn's text; None for what is not text (pictures, sound)."""
+    value = next((turn[key] for key in ("content", "value", "text") if turn.get(key) is not None), "")
+    if isinstance(value, list):
+        if not all(isinstance(part, str) or (isinstance(part, dict) and _is_text(part)) for part in value):
+            return None
+        value = "\n".join(part if isinstance(part, str) else str(part.get("text") or "") for part in value)
+    return None if isinstance(value, dict) else clean_text(cell_text(value))
+
+
+def _is_text(part: Mapping[str, Any]) -> bool:
+    return part.get("type", "text") in ("text", "input_text", "output_text") and isinstance(part.get("text"), str)
+
+
+def _weight(turn: Mapping[str, Any]) -> float:
+    """OpenAI's weight, 0 or 1; anything that is no number counts as 1."""
+    weight = turn.get("weight", 1)
+    try:
+        return 1.0 if weight is None else float(weight)
+    except (TypeError, ValueError):
+        return 1.0
+
+
+def _shown(turn: Mapping[str, Any]) -> str:
+    return json.dumps(turn, ensure_ascii=False, default=str)

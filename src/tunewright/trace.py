@@ -1,0 +1,234 @@
+"""One row's whole way: from the line of the user's file to its scores.
+
+In: a run and a row id. Out: RowTrace: the record as written, the row or why it was dropped, its tokens with the trained
+ones marked, every system's answer and score. Its own file because it reads what all stages left, and runs none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from tunewright.core.errors import DataError, RunError, TunewrightError
+from tunewright.core.plan import Plan
+from tunewright.core.run import Run
+from tunewright.core.values import SPLITS, Dropped, Encoded, Finding, Prediction, Row, Score, Split
+from tunewright.evaluate.score import row_scores
+from tunewright.evaluate.write import read_predictions
+from tunewright.model.load import load_tokenizer
+from tunewright.prepare.given import named_files
+from tunewright.prepare.read import read_table
+from tunewright.text.chat import Tokenizer
+from tunewright.text.encode import encode
+from tunewright.text.render import render
+from tunewright.text.rows import read_rows
+
+REPLACEMENT = "\ufffd"
+"""What decoding one token of a longer character gives: the token's own spelling says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The row as the user wrote it."""
+
+    path: str
+    """The file that the plan names."""
+    values: dict[str, Any]
+    """Cells by column; empty when the file cannot be read any more."""
+    why_not: str = ""
+    """Why there are no values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token."""
+
+    token_id: int
+    text: str
+    is_trained: bool
+    """The model learns to write this token (or, on a test row, is scored on it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One encoded sequence of the row; a long document has several."""
+
+    pieces: tuple[Piece, ...]
+    n_cut: int
+    label_index: int | None
+    """classify: position of the row's label among `labels`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one system answered, and how it was scored."""
+
+    prediction: Prediction
+    probability: float | None
+    """Of the answer; None when the system has none."""
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowTrace:
+    """Every stop of one row."""
+
+    run: str
+    row_id: str
+    task: str
+    source: Source
+    dropped: Dropped | None
+    """Set: the way ends here."""
+    split: Split | None
+    row: Row | None
+    findings: tuple[Finding, ...]
+    """Those that name this row."""
+    model: str
+    """The folder whose tokenizer was used."""
+    labels: tuple[str, ...]
+    tokens: tuple[Tokens, ...]
+    answers: tuple[Answer, ...]
+    """Empty for rows that are not in the test split, and before evaluation."""
+
+
+def trace(run: Run, row_id: str) -> RowTrace:
+    """Assemble the way from the run's folder and the user's file, if it is still there.
+
+    Raises DataError when the run has no such row, RunError when its data has not been prepared.
+    """
+    plan, labels = _plan(run), _labels(run)
+    split, row = _kept(run, row_id)
+    dropped = None if row else _dropped(run, row_id)
+    model = _model_folder(run)
+    tokens: tuple[Tokens, ...] = ()
+    if row is not None:
+        tokenizer = load_tokenizer(model, trust_remote_code=plan.model.trust_remote_code)
+        tokens = row_tokens(row, plan=plan, labels=labels, tokenizer=tokenizer)
+    return RowTrace(
+        run=run.name,
+        row_id=row_id,
+        task=plan.task,
+        source=_source(run, row_id, plan=plan),
+        dropped=dropped,
+        split=split,
+        row=row,
+        findings=tuple(_findings(run, row_id)),
+        model=model,
+        labels=labels,
+        tokens=tokens,
+        answers=tuple(_answers(run, row_id, plan=plan)),
+    )
+
+
+def row_tokens(row: Row, *, plan: Plan, labels: tuple[str, ...], tokenizer: Tokenizer) -> tuple[Tokens, ...]:
+    """The row as training and evaluation see it, by the functions that they use."""
+    example = render(row, task=plan.task, labels=labels)
+    encoded = encode((example,), tokenizer=tokenizer, task=plan.task, max_length=plan.prepare.max_length)
+    return tuple(Tokens(_pieces(e, tokenizer), e.n_cut, e.label_index) for e in encoded)
+
+
+def _pieces(encoded: Encoded, tokenizer: Tokenizer) -> tuple[Piece, ...]:
+    def text(token_id: int) -> str:
+        decoded = str(tokenizer.decode([token_id], skip_special_tokens=False))
+        return str(tokenizer.convert_ids_to_tokens(token_id)) if REPLACEMENT in decoded else decoded
+
+    pairs = zip(encoded.ids, encoded.trained, strict=True)
+    return tuple(Piece(token_id, text(token_id), is_trained) for token_id, is_trained in pairs)
+
+
+def _plan(run: Run) -> Plan:
+    path = run.folder / "resolved.yaml"
+    if not path.is_file():
+        raise RunError("this run has not been prepared", where=str(run.folder), fix="tunewright run PLAN")
+    return Plan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))["plan"])
+
+
+def _labels(run: Run) -> tuple[str, ...]:
+    facts = json.loads((run.stage("prepare") / "facts.json").read_text(encoding="utf-8"))
+    return tuple(facts["labels"])
+
+
+def _kept(run: Run, row_id: str) -> tuple[Split | None, Row | None]:
+    for split in SPLITS:
+        for row in read_rows(run.stage("prepare"), split):
+            if row.row_id == row_id:
+                return split, row
+    return None, None
+
+
+def _dropped(run: Run, row_id: str) -> Dropped:
+    """Raises DataError with row ids that look alike when the row was not even dropped."""
+    records = pq.read_table(run.stage("prepare") / "dropped.parquet").to_pylist()
+    found = next((record for record in records if record["row_id"] == row_id), None)
+    if found:
+        return Dropped(**found)
+    known = [row.row_id for split in SPLITS for row in read_rows(run.stage("prepare"), split)]
+    near = difflib.get_close_matches(row_id, [*known, *(record["row_id"] for record in records)], n=1, cutoff=0.5)
+    raise DataError(
+        f"{run.name} has no row {row_id}",
+        where="command line",
+        why="a row id is the data key and the line or record number, as in train:17",
+        fix=f"tunewright trace {run.name} {near[0] if near else known[0]}",
+    )
+
+
+def _source(run: Run, row_id: str, *, plan: Plan) -> Source:
+    """The record in the user's file. The file may be gone or changed since: said, never an error."""
+    path, tag = _named_file(run, row_id, plan=plan)
+    role = row_id.partition(":")[0]
+    try:
+        table = read_table(path, role=role, format=plan.data.format, tag=tag)
+    except TunewrightError as error:
+        return Source(str(path), {}, why_not=error.what)
+    found = next((record for record in table.records if record.row_id == row_id), None)
+    if found is None:
+        return Source(str(path), {}, why_not="this row could not be read, or the file has changed since the run")
+    return Source(str(path), found.values)
+
+
+def _named_file(run: Run, row_id: str, *, plan: Plan) -> tuple[Path, str]:
+    """The file that a row id names, and the id's tag for it: empty when its role has one file (see prepare/given)."""
+    role, _, rest = row_id.partition(":")
+    tag = rest.rpartition(":")[0]
+    split = next((split for split in SPLITS if split == role), None)
+    names = list(enumerate(named_files(plan, split), start=1)) if split else []
+    folder = Path(run.manifest().get("folder", ""))
+    if not names:
+        return folder, tag
+    _, name = max(
+        names, key=lambda named: (tag == f"{named[1]}@{named[0]}", tag == named[1], tag == Path(named[1]).name)
+    )
+    return folder / name, tag
+
+
+def _findings(run: Run, row_id: str) -> Iterator[Finding]:
+    path = run.stage("prepare") / "findings.json"
+    for record in json.loads(path.read_text(encoding="utf-8"))["findings"] if path.is_file() else ():
+        if row_id in record["row_ids"]:
+            yield Finding(**{**record, "row_ids": tuple(record["row_ids"])})
+
+
+def _model_folder(run: Run) -> str:
+    """The trained model's own tokenizer, else the chosen model's."""
+    for name in ("model", "adapter"):
+        if (folder := run.stage("train") / name).is_dir():
+            return str(folder)
+    return str(json.loads((run.stage("select") / "card.json").read_text(encoding="utf-8"))["path"])
+
+
+def _answers(run: Run, row_id: str, *, plan: Plan) -> Iterator[Answer]:
+    path = run.stage("evaluate") / "predictions.parquet"
+    if not path.is_file():
+        return
+    records = pq.read_table(path, filters=[("row_id", "=", row_id)]).to_pylist()
+    probabilities = {record["system"]: record["probability"] for record in records}
+    for prediction in read_predictions(path):
+        if prediction.row_id == row_id:
+            yield Answer(prediction, probabilities.get(prediction.system), row_scores(prediction, task=plan.task))

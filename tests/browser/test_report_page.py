@@ -1,0 +1,85 @@
+"""The page in a real browser: it draws, it stays inside a phone, and data cannot run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.report.run_folder import write_run
+from tunewright.report.stage import write_report
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--allow-file-access-from-files",  # lets the frame below be measured
+)
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>" + "w" * 3000
+PHONE = """<!doctype html><title>waiting</title><body style="margin:0">
+<iframe src="{page}" style="width:390px;height:800px;border:0" onload="
+  const root = this.contentDocument.documentElement;
+  this.contentDocument.querySelectorAll('details').forEach(d => d.open = true);
+  document.title = root.scrollWidth + ' of ' + root.clientWidth;"></iframe>"""
+"""A window narrower than 500 pixels cannot be had in headless mode: a frame of a phone's width can."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+    )
+    if not found:
+        pytest.skip("needs headless Chromium, which is not installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    labels = ("<img src=x onerror=\"document.title='owned'\">", "w" * 300, "ordinary")
+    return write_report(write_run(tmp_path_factory.mktemp("runs") / "tickets", labels=labels, text=HOSTILE, n_test=90))
+
+
+def test_page_draws_and_data_does_not_run(chromium: str, hostile_page: Path, tmp_path: Path) -> None:
+    dom = _run(chromium, hostile_page, tmp_path, "--dump-dom")
+
+    assert re.search(r"<title>(.*?)</title>", dom)[1] == "tickets · Better"  # type: ignore[index]
+    assert "<img" not in dom
+    assert "<script" not in dom
+    assert dom.count("<circle") > 10
+
+
+@pytest.mark.parametrize("task", ["classify", "generate"])
+def test_page_does_not_scroll_sideways_on_a_phone(chromium: str, hostile_page: Path, tmp_path: Path, task: str) -> None:
+    page = (
+        hostile_page if task == "classify" else write_report(write_run(tmp_path / "replies", task=task, text=HOSTILE))
+    )
+    frame = tmp_path / "phone.html"
+    frame.write_text(PHONE.format(page=page.as_uri()), encoding="utf-8")
+
+    dom = _run(chromium, frame, tmp_path, "--dump-dom")
+
+    assert "<title>390 of 390</title>" in dom
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_paints_in_both_colour_schemes(chromium: str, hostile_page: Path, tmp_path: Path, scheme: str) -> None:
+    picture = tmp_path / f"{scheme}.png"
+    setting = f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"
+
+    _run(chromium, hostile_page, tmp_path, f"--screenshot={picture}", "--window-size=1200,900", setting)
+
+    header = picture.read_bytes()[:24]
+    assert struct.unpack(">II", header[16:24]) == (1200, 900)  # PNG, IHDR: width and height
+    assert picture.stat().st_size > 20_000
+
+
+def _run(chromium: str, page: Path, tmp_path: Path, *flags: str) -> str:
+    """What Chromium prints; a fresh profile each time."""
+    command = [chromium, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *flags, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout

@@ -1,0 +1,277 @@
+"""The whole stage on a dozen rows with real tiny models: files, systems, comparisons, and rows in their order."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from tests.tiny import save_tiny_decoder, tiny_card
+from tunewright.core.errors import EvalError
+from tunewright.core.events import Event, PreviewEvent
+from tunewright.core.plan import Plan
+from tunewright.core.values import DataFacts, Message, ModelCard, Row, Task
+from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
+from tunewright.evaluate.systems import Contest, answered_rows, base, run_systems
+from tunewright.model.classifier import EncoderClassifier
+from tunewright.model.load import Loaded, load_model
+from tunewright.model.score import label_log_probabilities
+from tunewright.model.trained import save_trained
+from tunewright.text.render import label_question
+from tunewright.text.rows import read_rows, write_rows
+
+LABELS = ("card_lost", "fee")
+TEXTS = ("my card is lost", "why is there a fee", "card", "what does it cost and is the fee high", "lost!", "a fee?")
+CLASSIFY_ROWS = tuple(
+    Row(f"test:{i + 2}", text=f"{text} {i}", label="unseen" if i == 11 else LABELS["fee" in text])
+    for i, text in enumerate(TEXTS * 2)
+)
+GENERATE_ROWS = tuple(
+    Row(f"test:{i + 2}", messages=(Message("user", f"Say {i}"), Message("assistant", "é" * (i + 1), is_trained=True)))
+    for i in range(12)
+)
+CLASSIFY_SYSTEMS = ("tuned", "base", "majority", "tfidf", "linear_probe", "few_shot")
+KEYS = {
+    *("task", "primary_metric", "split", "rows", "labels", "systems", "comparisons", "verdict", "not_run", "confusion"),
+    *("per_class", "cost", "generation", "test_set_uses"),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Two threads that wait for each other on busy cores make a tiny matrix product 300 times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def classified(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[EvaluateInputs, Path]:
+    inputs = _inputs(tmp_path_factory.mktemp("classify"), tiny_card(tiny_encoder, "encoder"), task="classify")
+    work = tmp_path_factory.mktemp("evaluate-classify")
+    evaluate(inputs, work=work)
+    return inputs, work
+
+
+@pytest.fixture(scope="module")
+def generated(tiny_decoder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[EvaluateInputs, Path]:
+    inputs = _inputs(tmp_path_factory.mktemp("generate"), tiny_card(tiny_decoder, "decoder"), task="generate")
+    work = tmp_path_factory.mktemp("evaluate-generate")
+    evaluate(inputs, work=work)
+    return inputs, work
+
+
+def test_metrics_json_has_the_public_shape_when_classifying(classified: tuple[EvaluateInputs, Path]) -> None:
+    found = _metrics(classified)
+    assert found.keys() == KEYS
+    assert (found["split"], found["rows"], found["test_set_uses"], found["generation"]) == ("test", 12, 2, None)
+    assert set(found["systems"]) == set(CLASSIFY_SYSTEMS) - {"few_shot"}
+    assert found["not_run"] == {"few_shot": "prompting with examples is not in this version"}
+    for metric in (m for of in found["systems"].values() for m in of.values()):
+        assert metric.keys() >= {"value", "n", "ci95", "unit", "signature"}
+    assert found["systems"]["base"]["log_loss"]["value"] is None  # a cosine is no probability
+    assert found["systems"]["base"]["log_loss"]["reason"]
+    assert found["per_class"]["unseen"]["precision"] is None  # never answered
+    assert sum(map(sum, found["confusion"]["matrix"])) == 12
+    assert found["confusion"]["labels"] == [*LABELS, "unseen"]
+
+
+def test_comparisons_hold_the_tuned_model_against_every_rival_that_ran(classified: tuple[EvaluateInputs, Path]) -> None:
+    found = _metrics(classified)
+    assert [(c["a"], c["b"], c["metric"]) for c in found["comparisons"]] == [
+        ("tuned", rival, "accuracy") for rival in ("base", "majority", "tfidf", "linear_probe")
+    ]
+    for c in found["comparisons"]:
+        assert c.keys() == {"a", "b", "metric", "difference", "ci95", "p_value", "test", "verdict"}
+        values = [found["systems"][name]["accuracy"]["value"] for name in (c["a"], c["b"])]
+        assert c["difference"] == pytest.approx(values[0] - values[1])
+    assert found["verdict"]["status"] in ("better", "worse", "not distinguishable")
+    assert "the test set is small (12 rows)" in found["verdict"]["sentence"]
+    assert any("scored 2 times" in line for line in found["verdict"]["details"])
+
+
+def test_every_system_answers_every_row_in_the_files_order(classified: tuple[EvaluateInputs, Path]) -> None:
+    records = pq.read_table(classified[1] / "predictions.parquet").to_pylist()
+    for system, n in Counter(r["system"] for r in records).items():
+        mine = [r for r in records if r["system"] == system]
+        assert n == 12
+        assert [(r["row_id"], r["text"], r["reference"]) for r in mine] == [
+            (row.row_id, row.text, row.label) for row in CLASSIFY_ROWS
+        ]
+        assert all(r["is_correct"] == (r["answer"] == r["reference"]) for r in mine)
+
+
+def test_tuned_probabilities_belong_to_their_rows_when_batched_by_length(
+    classified: tuple[EvaluateInputs, Path], tiny_encoder: Path
+) -> None:
+    """Oracle: each text alone through the model, no padding, no batches."""
+    inputs, _ = classified
+    tuned = run_systems(_contest(inputs, systems=("tuned",))).predictions["tuned"]
+    loaded = _with_head(tiny_card(tiny_encoder, "encoder"))
+    for row, prediction in zip(CLASSIFY_ROWS, tuned, strict=True):
+        ids = torch.tensor([loaded.tokenizer(row.text)["input_ids"]])
+        with torch.inference_mode():
+            expected = loaded.model(ids, torch.ones_like(ids)).softmax(-1)[0]
+        np.testing.assert_allclose(prediction.probabilities, expected.numpy(), atol=1e-5)
+        assert prediction.row_id == row.row_id
+    assert len({p.probabilities for p in tuned}) > 1
+
+
+def test_base_reads_underscores_of_label_names_as_spaces(tiny_encoder: Path, tmp_path: Path) -> None:
+    """A text that is a label's name lies nearest to it: cosine 1 with itself."""
+    labels = ("card!lost", "card-lost", "card.lost", "card_lost", "card~lost")
+    inputs = _inputs(
+        tmp_path,
+        tiny_card(tiny_encoder, "encoder"),
+        task="classify",
+        test=(Row("test:2", text="card lost", label="card_lost"),),
+    )
+    contest = _contest(inputs, systems=("base",))
+    (found,) = base(replace(contest, facts=replace(contest.facts, labels=labels)))
+    assert found.answer == "card_lost"
+
+
+def test_base_asks_a_decoder_for_the_likeliest_label_per_byte(tiny_decoder: Path, tmp_path: Path) -> None:
+    inputs = _inputs(tmp_path, tiny_card(tiny_decoder, "decoder"), task="classify")
+    contest = _contest(inputs, systems=("tuned", "base"))
+    loaded = load_model(contest.card, task="classify", with_head=False)
+    found = run_systems(contest).predictions["base"]
+    for row, prediction in zip(CLASSIFY_ROWS, found, strict=True):
+        question = label_question(row.text, labels=LABELS)
+        per_byte = [_nats_alone(loaded, question, label) / len(label.encode()) for label in LABELS]
+        batched = label_log_probabilities(loaded, question, labels=LABELS)
+        np.testing.assert_allclose(batched, [-nats for nats in per_byte], atol=1e-4)
+        assert prediction.answer == LABELS[int(np.argmin(per_byte))]
+
+
+def test_metrics_json_has_the_public_shape_when_generating(generated: tuple[EvaluateInputs, Path]) -> None:
+    found = _metrics(generated)
+    assert found.keys() == KEYS
+    assert (found["confusion"], found["per_class"]) == (None, None)
+    assert found["generation"] == {"rows": 5, "max_new_tokens": 8}
+    assert found["not_run"] == {"majority": "it gives labels, and the task is generate"}
+    for system in ("tuned", "base"):
+        assert {name: found["systems"][system][name]["n"] for name in ("bits_per_byte", "exact_match", "stops")} == {
+            "bits_per_byte": 12,
+            "exact_match": 5,
+            "stops": 5,
+        }
+    assert [(c["b"], c["metric"]) for c in found["comparisons"]] == [("base", "bits_per_byte")]
+
+
+def test_bits_per_byte_equals_one_row_at_a_time(generated: tuple[EvaluateInputs, Path], tiny_decoder: Path) -> None:
+    found = _metrics(generated)["systems"]["base"]["bits_per_byte"]["value"]
+    loaded = load_model(tiny_card(tiny_decoder, "decoder"), task="generate")
+    nats = sum(_nats_alone(loaded, r.messages[:1], f"{r.messages[1].content}<|im_end|>") for r in GENERATE_ROWS)
+    n_bytes = sum(len(r.messages[1].content.encode()) for r in GENERATE_ROWS)
+    assert found == pytest.approx(nats / (math.log(2) * n_bytes), rel=1e-5)
+
+
+def test_the_same_rows_are_written_for_every_system(generated: tuple[EvaluateInputs, Path]) -> None:
+    records = pq.read_table(generated[1] / "predictions.parquet").to_pylist()
+    written = {
+        s: [r["row_id"] for r in records if r["system"] == s and r["is_stopped"] is not None] for s in ("tuned", "base")
+    }
+    assert written["tuned"] == written["base"] == [r.row_id for r in answered_rows(GENERATE_ROWS, limit=5, seed=0)]
+    assert len(written["tuned"]) == 5
+
+
+def test_base_is_named_as_not_run_when_it_cannot_be_asked(tmp_path: Path) -> None:
+    card = tiny_card(save_tiny_decoder(tmp_path / "model", template=None), "decoder")
+    inputs = _inputs(tmp_path, replace(card, has_chat_template=False), task="classify")
+    found = run_systems(_contest(inputs, systems=("tuned", "base")))
+    assert (list(found.predictions), list(found.not_run)) == (["tuned"], ["base"])
+
+
+def test_systems_refuse_a_plan_that_leaves_the_tuned_model_out(classified: tuple[EvaluateInputs, Path]) -> None:
+    with pytest.raises(EvalError, match="tuned"):
+        run_systems(_contest(classified[0], systems=("majority",)))
+
+
+def test_evaluate_refuses_an_empty_test_set(tiny_encoder: Path, tmp_path: Path) -> None:
+    inputs = _inputs(tmp_path, tiny_card(tiny_encoder, "encoder"), task="classify", test=())
+    with pytest.raises(EvalError, match="no test row"):
+        evaluate(inputs, work=tmp_path)
+
+
+def test_preview_tells_the_keyword_models_score_before_training(classified: tuple[EvaluateInputs, Path]) -> None:
+    inputs, _ = classified
+    told: list[Event] = []
+    preview(inputs.plan, facts=inputs.facts, prepared=inputs.prepared, tell=told.append)
+    (event,) = told
+    assert isinstance(event, PreviewEvent)
+    assert event.value == _metrics(classified)["systems"]["tfidf"]["accuracy"]["value"]
+    assert (event.system, event.metric, event.n) == ("tfidf", "accuracy", 12)
+
+
+def test_preview_refuses_an_unknown_primary_metric_before_training(classified: tuple[EvaluateInputs, Path]) -> None:
+    inputs, _ = classified
+    plan = inputs.plan.model_copy(update={"evaluate": inputs.plan.evaluate.with_(primary_metric="chrf")})
+    with pytest.raises(EvalError, match="chrf is not a metric of classify"):
+        preview(plan, facts=inputs.facts, prepared=inputs.prepared, tell=lambda event: None)
+
+
+def _inputs(folder: Path, card: ModelCard, *, task: Task, test: tuple[Row, ...] | None = None) -> EvaluateInputs:
+    """A prepare and a train folder as the stages before leave them."""
+    is_classify = task == "classify"
+    rows = (CLASSIFY_ROWS if is_classify else GENERATE_ROWS) if test is None else test
+    train = tuple(row for row in CLASSIFY_ROWS if row.label in LABELS) if is_classify else GENERATE_ROWS
+    for split, kept in (("train", train), ("validation", train[:4]), ("test", rows)):
+        write_rows(folder / f"{split}.parquet", kept)
+    plan = Plan.model_validate(
+        {
+            "task": task,
+            "model": {"dtype": "float32"},
+            "prepare": {"max_length": 128 if card.architecture == "encoder" else 256},
+            "evaluate": {
+                "systems": CLASSIFY_SYSTEMS if is_classify else ("tuned", "base", "majority"),
+                "metrics": ("accuracy", "log_loss") if is_classify else ("exact_match", "stops"),
+                "primary_metric": "accuracy" if is_classify else "bits_per_byte",
+                "max_new_tokens": 8,
+                "limit": 5,
+            },
+            "run": {"device": "cpu"},
+        }
+    )
+    loaded = _with_head(card) if is_classify else load_model(card, task=task)
+    save_trained(folder, loaded, max_length=plan.prepare.max_length)
+    facts = DataFacts(task, {"train": len(train), "test": len(rows)}, labels=LABELS if is_classify else ())
+    return EvaluateInputs(plan, card, facts, prepared=folder, trained=folder, test_set_uses=2)
+
+
+def _with_head(card: ModelCard) -> Loaded:
+    torch.manual_seed(7)
+    loaded = load_model(card, task="classify", labels=LABELS)
+    if isinstance(loaded.model, EncoderClassifier):
+        torch.nn.init.normal_(loaded.model.head.weight)
+    return loaded
+
+
+def _contest(inputs: EvaluateInputs, *, systems: tuple[str, ...]) -> Contest:
+    plan = inputs.plan.model_copy(update={"evaluate": inputs.plan.evaluate.with_(systems=systems)})
+    train, validation, test = (read_rows(inputs.prepared, split) for split in ("train", "validation", "test"))
+    return Contest(plan, inputs.card, inputs.facts, train, validation, test, inputs.trained, tell=lambda event: None)
+
+
+def _nats_alone(loaded: Loaded, messages: tuple[Message, ...], answer: str) -> float:
+    """The naive loop: one answer, one forward pass, one token after the other."""
+    turns = [{"role": m.role, "content": m.content} for m in messages]
+    text = loaded.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    prompt, ids = (loaded.tokenizer(t, add_special_tokens=False)["input_ids"] for t in (text, answer))
+    with torch.inference_mode():
+        log_p_TV = loaded.model(input_ids=torch.tensor([prompt + ids])).logits[0].log_softmax(-1)
+    return -sum(float(log_p_TV[len(prompt) - 1 + i, token]) for i, token in enumerate(ids))
+
+
+def _metrics(stage: tuple[EvaluateInputs, Path]) -> dict[str, Any]:
+    return dict(json.loads((stage[1] / "metrics.json").read_text(encoding="utf-8")))

@@ -1,0 +1,230 @@
+"""What was read becomes a draft: who stays, who goes, and that nobody vanishes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.prepare.some_rows import asked, labelled
+from tunewright.core.errors import DataError
+from tunewright.core.plan import Plan, open_fields
+from tunewright.core.values import SPLITS, Dropped, Row, Split
+from tunewright.prepare.actions import checked_actions
+from tunewright.prepare.detect import Shape
+from tunewright.prepare.given import Given
+from tunewright.prepare.stage import Draft, drafted, write_draft
+from tunewright.text.rows import read_rows
+
+
+def read_of(rows: dict[Split, tuple[Row, ...]], *, dropped: tuple[Dropped, ...] = (), task: str = "classify") -> Given:
+    kind = {"classify": "labelled", "generate": "prompt_completion", "text": "text"}[task]
+    return Given(
+        rows=rows,
+        dropped=dropped,
+        findings=(),
+        repaired={},
+        n_read=sum(map(len, rows.values())) + len(dropped),
+        shape=Shape(task, kind),  # type: ignore[arg-type]
+        format="csv",
+        mapping=(),
+    )
+
+
+def draft_of(rows: dict[Split, tuple[Row, ...]], *, task: str = "classify", **sections: Any) -> Draft:
+    data = {split: f"{split}.csv" for split in rows}
+    plan = Plan.model_validate({**sections, "data": {**data, **sections.get("data", {})}})
+    return drafted(plan, read_of(rows, task=task), actions=checked_actions(plan.prepare.actions))
+
+
+def many(n: int, *, role: str = "train", word: str = "text") -> tuple[Row, ...]:
+    return labelled([(f"{word} {i}", "ab"[i % 2]) for i in range(n)], role=role)
+
+
+CELLS = st.lists(
+    st.tuples(st.sampled_from(["a", "A!", "b", "c", "d", "e", "f", "g", "h"]), st.sampled_from("xy")),
+    min_size=2,
+    max_size=20,
+)
+ACTIONS = st.fixed_dictionaries(
+    {
+        "leakage": st.sampled_from(["refuse", "drop", "report", "fix"]),
+        "duplicates": st.sampled_from(["drop", "report"]),
+        "conflicting_labels": st.sampled_from(["fix", "drop", "report"]),
+    }
+)
+
+
+@given(CELLS, st.none() | CELLS, st.none() | CELLS, ACTIONS, st.none() | st.integers(1, 10))
+def test_draft_places_or_drops_every_row_once_whatever_is_asked(
+    train: list[tuple[str, str]],
+    validation: list[tuple[str, str]] | None,
+    test: list[tuple[str, str]] | None,
+    actions: dict[str, str],
+    limit: int | None,
+) -> None:
+    given_files = {"train": train, "validation": validation, "test": test}
+    rows = {s: labelled(given_files[s] or [], role=s) for s in SPLITS if given_files[s] is not None}
+    try:
+        made = draft_of(rows, prepare={"actions": actions}, data={"limit": limit})
+    except DataError as refused:
+        has_fix = bool(refused.fix)
+        assert has_fix
+        return
+    ids = [row.row_id for split in SPLITS for row in made.splits[split]] + [d.row_id for d in made.dropped]
+    assert sorted(ids) == sorted(row.row_id for part in rows.values() for row in part)
+    assert made.rows_read == len(ids)
+    if "test" in rows:
+        assert made.splits["test"] == rows["test"]
+    for split in SPLITS:
+        positions = [int(row.row_id.split(":")[1]) for row in made.splits[split]]
+        assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize(
+    ("files", "sizes"),
+    [
+        ({"train": 1000}, (700, 150, 150)),
+        ({"train": 1000, "test": 50}, (900, 100, 50)),
+        ({"train": 1000, "validation": 40}, (850, 40, 150)),
+        ({"train": 1000, "validation": 40, "test": 50}, (1000, 40, 50)),
+        ({"train": 20000}, (17000, 1000, 2000)),
+        ({"train": 20000, "test": 50}, (19000, 1000, 50)),
+    ],
+)
+def test_draft_holds_out_what_the_design_says(files: dict[Split, int], sizes: tuple[int, int, int]) -> None:
+    made = draft_of({split: many(n, role=split, word=split) for split, n in files.items()})
+    assert tuple(len(made.splits[split]) for split in SPLITS) == sizes
+
+
+def test_draft_takes_the_plans_fractions_without_an_upper_limit() -> None:
+    made = draft_of({"train": many(8000)}, prepare={"test_fraction": 0.5, "validation_fraction": 0.25})
+    assert [len(made.splits[split]) for split in SPLITS] == [2000, 2000, 4000]
+
+
+def test_draft_limits_train_rows_after_the_split() -> None:
+    made = draft_of({"train": many(1000)}, data={"limit": 20})
+    assert [len(made.splits[split]) for split in SPLITS] == [20, 150, 150]
+    assert Counter(d.reason for d in made.dropped) == {"over_limit": 680}
+
+
+def test_draft_limits_train_rows_without_losing_a_label() -> None:
+    rows = labelled([(f"text {i}", f"label {i % 40}") for i in range(400)])
+    made = draft_of({"train": rows}, data={"limit": 40})
+    assert len(made.facts.labels) == len(made.splits["train"]) == 40
+
+
+def test_draft_refuses_leakage_and_keeps_the_evidence() -> None:
+    test = labelled([(f"test {i}", "ab"[i % 2]) for i in range(48)] + [("Text, 1!", "b"), ("text 2", "a")], role="test")
+    made = draft_of({"train": many(100), "test": test})
+    assert made.refusal
+    assert "2 of 50 test rows (4 %)" in made.refusal
+    exact, normalised = (f for f in made.findings if f.check == "leakage")
+    assert exact.row_ids == ("train:4", "test:51")
+    assert normalised.row_ids == ("train:3", "train:4", "test:50", "test:51")
+    assert made.checks["leakage"]["status"] == "found"
+    assert sum(len(made.splits[split]) for split in SPLITS) == made.rows_read == 150
+
+
+def test_draft_takes_leaking_rows_out_of_train_when_asked_to_drop_them() -> None:
+    test = labelled([("text 1", "b"), ("test", "a")], role="test")
+    made = draft_of({"train": many(100), "test": test}, prepare={"actions": {"leakage": "drop"}})
+    assert made.refusal is None
+    assert [(d.row_id, d.reason) for d in made.dropped] == [("train:3", "leakage")]
+    assert len(made.splits["test"]) == 2
+
+
+def test_draft_finds_leakage_in_rows_that_are_dropped_as_duplicates() -> None:
+    train = (*many(30), *labelled([("Text 1", "b")], role="train:again"))
+    made = draft_of({"train": train, "test": labelled([("text 1", "b")], role="test")})
+    ids = {row_id for f in made.findings if f.check == "leakage" for row_id in f.row_ids}
+    assert ids == {"train:3", "train:again:2", "test:2"}
+
+
+def test_draft_reads_labels_in_one_spelling_when_asked_to() -> None:
+    rows = labelled([(f"text {i}", label) for i, label in enumerate(["Refund"] * 9 + ["refund"] + ["other"] * 10)])
+    made = draft_of({"train": rows}, prepare={"actions": {"label_spelling": "fix"}})
+    assert made.facts.labels == ("Refund", "other")
+    assert made.repaired == {"label_spelling": 1}
+    assert draft_of({"train": rows}).facts.labels == ("Refund", "other", "refund")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ({"train": labelled([("a", "x")])}, "nothing left to test with"),
+        ({"train": labelled([("a", "x"), ("A", "x")])}, "nothing left to test with"),
+        ({"train": labelled([("a", "x"), ("b", "y")])}, "nothing left to test with"),
+        ({"train": ()}, "no train row is left"),
+        ({"train": many(9), "test": ()}, "no test row is left"),
+        ({"train": labelled([(f"t{i}", "x") for i in range(9)])}, "all train rows have the same label 'x'"),
+    ],
+)
+def test_draft_says_what_to_do_when_nothing_can_be_trained(rows: dict[Split, tuple[Row, ...]], words: str) -> None:
+    with pytest.raises(DataError, match="data") as error:
+        draft_of(rows)
+    assert words in str(error.value)
+    assert error.value.fix
+
+
+def test_draft_trains_validates_and_tests_on_three_rows() -> None:
+    made = draft_of({"train": asked([("a", "1"), ("b", "2"), ("c", "3")])}, task="generate")
+    assert [len(made.splits[split]) for split in SPLITS] == [1, 1, 1]
+
+
+def test_draft_splits_rows_that_all_share_one_instruction() -> None:
+    made = draft_of({"train": asked([("Write a poem.", f"poem {i}") for i in range(20)])}, task="generate")
+    assert [len(made.splits[split]) for split in SPLITS] == [14, 3, 3]
+
+
+@pytest.mark.parametrize("files", [("train",), ("train", "test"), ("train", "validation", "test")])
+def test_draft_decides_every_open_data_field_with_a_reason(files: tuple[Split, ...]) -> None:
+    rows = {split: many(200, role=split, word=split) for split in files}
+    made = draft_of(rows)
+    plan = Plan.model_validate({"data": {split: f"{split}.csv" for split in files}})
+    mine = {"task", "prepare.test_fraction", "prepare.validation_fraction"}
+    wanted = {field for field in open_fields(plan) if field.startswith("data.") or field in mine}
+    assert sorted(choice.field for choice in made.choices) == sorted(wanted)
+    assert all(choice.reason for choice in made.choices)
+
+
+def test_draft_gives_the_reason_of_a_split_with_its_counts() -> None:
+    choices = {choice.field: choice for choice in draft_of({"train": many(200)}).choices}
+    assert choices["data.test"].value is None
+    assert "30 rows of 200 held out of train, stratified by label, seed 0" in choices["data.test"].reason
+    assert choices["prepare.test_fraction"].value == 0.15
+
+
+def test_write_draft_writes_what_the_design_promises(tmp_path: Path) -> None:
+    train = (*many(40), *labelled([("text 1", "b")], role="train:again"))
+    made = draft_of({"train": train})
+    tokens = {split: {"total": 10, "trained_on": 0, "cut": 5, "rows_cut": int(split == "train")} for split in SPLITS}
+    write_draft(made, tmp_path, tokens=tokens)
+    ledger = json.loads((tmp_path / "ledger.json").read_text())
+    assert ledger == {
+        "rows_read": 41,
+        "rows_kept": {"train": 28, "validation": 6, "test": 6},
+        "dropped": {"duplicate": 1},
+        "repaired": {},
+        "tokens": tokens,
+    }
+    assert read_rows(tmp_path, "train") == made.splits["train"]
+    assert pq.read_table(tmp_path / "dropped.parquet").to_pylist() == [
+        {"row_id": "train:again:2", "reason": "duplicate", "detail": "says the same as train:3"}
+    ]
+    record = json.loads((tmp_path / "findings.json").read_text())
+    assert set(record["findings"][0]) == {"check", "severity", "row_ids", "message", "suggestion", "action"}
+    assert record["checks"]["long_rows"]["status"] == "found"
+    assert record["checks"]["near_duplicates"]["status"] == "not run"
+
+
+def test_write_draft_says_that_tokens_were_not_counted_when_a_run_is_refused(tmp_path: Path) -> None:
+    write_draft(draft_of({"train": many(40)}), tmp_path, tokens=None)
+    assert json.loads((tmp_path / "ledger.json").read_text())["tokens"] == {}
+    assert json.loads((tmp_path / "findings.json").read_text())["checks"]["long_rows"]["status"] == "not run"

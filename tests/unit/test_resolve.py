@@ -1,0 +1,306 @@
+"""Resolve: everything that was left open is decided with a reason, and nothing that was asked for is touched."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.golden.contexts import CLASSIFY, DECODER, ENCODER, GENERATE, INTENTS, LAPTOP, choices_before, with_facts
+from tunewright.core.errors import DoesNotFit, PlanError
+from tunewright.core.plan import Plan, open_fields
+from tunewright.core.values import Choice
+from tunewright.resolve import Context, Resolved, choices_as_dicts, refuse_unsupported, resolve, with_choices
+
+TEXT = replace(with_facts(GENERATE, task="text"), default_name="notes")
+CONTEXTS = {
+    "classify": CLASSIFY,
+    "classify with a decoder": replace(CLASSIFY, card=DECODER),
+    "few rows": with_facts(CLASSIFY, n_rows={"train": 49, "validation": 10, "test": 10}),
+    "generate": GENERATE,
+    "text": TEXT,
+    "gpu": replace(GENERATE, machine=replace(LAPTOP, accelerator="a GPU", accelerator_memory_bytes=24_000_000_000)),
+}
+
+
+def _resolve(context: Context, **asked: Any) -> Resolved:
+    given_first = choices_before(context.facts.task, model=context.card.name)
+    return resolve(Plan.model_validate(asked), context, given=given_first)
+
+
+def _reason(resolved: Resolved, field: str) -> str:
+    return next(choice.reason for choice in resolved.choices if choice.field == field)
+
+
+class TestReasons:
+    @pytest.mark.parametrize("name", CONTEXTS)
+    def test_resolve_leaves_nothing_open_and_gives_every_field_one_choice(self, name: str) -> None:
+        resolved = _resolve(CONTEXTS[name])
+
+        assert open_fields(resolved.plan) == ()
+        fields = [choice.field for choice in resolved.choices]
+        assert len(fields) == len(set(fields))
+        assert set(fields) == set(open_fields(Plan()))
+
+    @pytest.mark.parametrize("name", CONTEXTS)
+    def test_resolve_says_why_and_names_a_number_where_it_chose_one(self, name: str) -> None:
+        resolved = _resolve(CONTEXTS[name])
+        given_fields = {choice.field for choice in choices_before(resolved.plan.task, model="m")}
+
+        for choice in resolved.choices:
+            if choice.field in given_fields:
+                continue
+            assert len(choice.reason) > 10, choice
+            is_number = isinstance(choice.value, (int, float)) and not isinstance(choice.value, bool)
+            if is_number and "nothing is generated" not in choice.reason:
+                assert re.search(r"\d", choice.reason), choice
+
+    def test_choices_hold_what_the_plan_holds(self) -> None:
+        resolved = _resolve(GENERATE)
+
+        for choice in resolved.choices:
+            section, _, name = choice.field.partition(".")
+            value = getattr(resolved.plan, section)
+            assert (getattr(value, name) if name else value) == choice.value
+
+    def test_choices_as_dicts_are_plain_values(self) -> None:
+        assert choices_as_dicts([Choice("evaluate.systems", ("tuned", "base"), "why")]) == [
+            {"field": "evaluate.systems", "value": ["tuned", "base"], "reason": "why"}
+        ]
+
+
+class TestAsked:
+    def test_resolve_never_overrides_what_was_asked(self) -> None:
+        asked = Plan.model_validate(
+            {
+                "data": {"train": "mine.csv", "text_column": "body"},
+                "model": {"name": "my/model", "dtype": "bfloat16"},
+                "prepare": {"max_length": 96, "test_fraction": 0.3},
+                "train": {
+                    "method": "lora",
+                    "layers": "last:2",
+                    "lora_r": 4,
+                    "epochs": 1,
+                    "batch_size": 2,
+                    "patience": None,
+                },
+                "evaluate": {"systems": ["tuned"], "primary_metric": "log_loss", "limit": 7},
+                "run": {"name": "mine", "device": "cpu", "threads": 1, "seed": 9},
+            }
+        )
+        left = set(open_fields(asked))
+
+        resolved = resolve(asked, CLASSIFY, given=choices_before("classify", model=ENCODER.name))
+
+        assert {choice.field for choice in resolved.choices} == left
+        for section in ("data", "model", "prepare", "train", "evaluate", "run"):
+            for name, value in getattr(asked, section):
+                if f"{section}.{name}" not in left:
+                    assert getattr(getattr(resolved.plan, section), name) == value, f"{section}.{name}"
+
+    @settings(max_examples=40)
+    @given(
+        train=st.fixed_dictionaries(
+            {},
+            optional={
+                "learning_rate": st.floats(1e-6, 1e-2),
+                "epochs": st.floats(0.5, 9),
+                "batch_size": st.integers(1, 16),
+                "lora_r": st.integers(1, 64),
+                "lora_alpha": st.floats(1, 99),
+                "warmup_ratio": st.floats(0, 0.5),
+                "max_steps": st.integers(1, 999),
+                "save_steps": st.integers(1, 99),
+                "gradient_accumulation_steps": st.integers(1, 8),
+            },
+        ),
+        context=st.sampled_from([CLASSIFY, GENERATE, TEXT]),
+    )
+    def test_resolve_keeps_any_asked_training_values(self, train: dict[str, Any], context: Context) -> None:
+        resolved = _resolve(context, train=train)
+
+        assert {name: getattr(resolved.plan.train, name) for name in train} == train
+        assert open_fields(resolved.plan) == ()
+
+    def test_resolve_derives_from_what_was_asked(self) -> None:
+        assert _resolve(GENERATE, train={"lora_r": 4}).plan.train.lora_alpha == 8
+        assert _resolve(GENERATE, train={"max_steps": 400}).plan.train.save_steps == 20
+
+    def test_with_choices_fills_only_open_fields_and_tells_which(self) -> None:
+        asked = Plan.model_validate({"train": {"epochs": 2}})
+        offered = (Choice("train.epochs", 9.0, "r"), Choice("train.lora_r", 16, "r"), Choice("task", "text", "r"))
+
+        plan, made = with_choices(asked, offered)
+
+        assert [choice.field for choice in made] == ["train.lora_r", "task"]
+        assert (plan.train.epochs, plan.train.lora_r, plan.task) == (2, 16, "text")
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("name", "method", "epochs"),
+        [
+            ("classify", "full", 5),
+            ("classify with a decoder", "lora", 3),
+            ("few rows", "head", 20),
+            ("generate", "lora", 3),
+            ("text", "lora", 3),
+        ],
+    )
+    def test_resolve_picks_the_method_by_rows_and_architecture(self, name: str, method: str, epochs: float) -> None:
+        train = _resolve(CONTEXTS[name]).plan.train
+
+        assert (train.method, train.epochs) == (method, epochs)
+
+    @pytest.mark.parametrize(("n_rows", "method"), [(49, "head"), (50, "full")])
+    def test_resolve_trains_only_the_head_under_fifty_rows(self, n_rows: int, method: str) -> None:
+        resolved = _resolve(with_facts(CLASSIFY, n_rows={"train": n_rows, "validation": 9, "test": 9}))
+
+        assert resolved.plan.train.method == method
+
+    @pytest.mark.parametrize(("n_parameters", "method"), [(150_000_000, "full"), (150_000_001, "lora")])
+    def test_resolve_tunes_small_encoders_whole(self, n_parameters: int, method: str) -> None:
+        context = replace(CLASSIFY, card=replace(ENCODER, n_parameters=n_parameters))
+
+        assert _resolve(context).plan.train.method == method
+
+    @pytest.mark.parametrize(
+        "train",
+        [{"lora_r": 8}, {"lora_alpha": 3}, {"use_dora": True}, {"target_modules": "all-linear"}, {"adapter": {"r": 4}}],
+    )
+    def test_resolve_takes_lora_when_the_plan_names_what_only_lora_has(self, train: dict[str, Any]) -> None:
+        resolved = _resolve(CONTEXTS["few rows"], train=train)
+
+        assert resolved.plan.train.method == "lora"
+        assert next(iter(train)) in _reason(resolved, "train.method")
+
+    @pytest.mark.parametrize(("rarest", "metric"), [(23, "f1_macro"), (24, "accuracy")])
+    def test_resolve_measures_macro_f1_when_a_class_is_rarer_than_a_fifth(self, rarest: int, metric: str) -> None:
+        labels = INTENTS[:5]
+        counts = dict.fromkeys(labels[1:], 144) | {labels[0]: rarest}  # average (576 + 24) / 5 = 120, a fifth 24
+        resolved = _resolve(with_facts(CLASSIFY, labels=labels, rows_per_label=counts))
+
+        assert resolved.plan.evaluate.primary_metric == metric
+        assert "'intent_00'" in _reason(resolved, "evaluate.primary_metric")
+        assert str(rarest) in _reason(resolved, "evaluate.primary_metric")
+
+    @pytest.mark.parametrize("context", [GENERATE, TEXT])
+    def test_resolve_measures_bits_per_byte_when_text_is_written(self, context: Context) -> None:
+        assert _resolve(context).plan.evaluate.primary_metric == "bits_per_byte"
+
+    @pytest.mark.parametrize(
+        ("p995", "longest", "expected"),
+        [(1, 1, 64), (64, 99, 64), (65, 99, 128), (500, 600, 512), (600, 9000, 512)],
+    )
+    def test_resolve_keeps_most_rows_whole_within_the_context(self, p995: int, longest: int, expected: int) -> None:
+        context = replace(CLASSIFY, lengths=replace(CLASSIFY.lengths, p995=p995, longest=longest))
+        resolved = _resolve(context)
+
+        assert resolved.plan.prepare.max_length == expected
+        assert ("keeps 99.5 %" in _reason(resolved, "prepare.max_length")) == (p995 <= 512)
+
+    def test_resolve_makes_batches_smaller_until_they_fit(self) -> None:
+        whole = _resolve(GENERATE)
+        tight = replace(GENERATE, machine=replace(LAPTOP, memory_bytes=4_000_000_000))
+        resolved = _resolve(tight)
+
+        assert whole.plan.train.batch_size == 8
+        assert 1 <= resolved.plan.train.batch_size < 8
+        assert resolved.memory.total <= 0.9 * 4_000_000_000
+        assert "3.6 GB" in _reason(resolved, "train.batch_size")
+
+    @pytest.mark.parametrize(
+        ("machine", "device", "dtype"),
+        [
+            (LAPTOP, "cpu", "float32"),
+            (replace(LAPTOP, has_bf16=True), "cpu", "bfloat16"),
+            (replace(LAPTOP, accelerator="a GPU", accelerator_memory_bytes=10**10), "cuda", "bfloat16"),
+        ],
+    )
+    def test_resolve_uses_what_the_machine_has(self, machine: Any, device: str, dtype: str) -> None:
+        plan = _resolve(replace(GENERATE, machine=machine)).plan
+
+        assert (plan.run.device, plan.model.dtype, plan.run.threads) == (device, dtype, 4)
+
+    @pytest.mark.parametrize(("answer_p95", "expected"), [(0, 32), (100, 128), (128, 160), (4000, 512)])
+    def test_resolve_lets_answers_be_a_quarter_longer_than_the_references(self, answer_p95: int, expected: int) -> None:
+        context = replace(GENERATE, lengths=replace(GENERATE.lengths, answer_p95=answer_p95))
+
+        assert _resolve(context).plan.evaluate.max_new_tokens == expected
+
+    def test_resolve_says_about_twenty_checkpoints_and_one_validation_an_epoch(self) -> None:
+        train = _resolve(CLASSIFY).plan.train  # 9,003 rows in batches of 32: 282 steps an epoch, 1,410 in five
+
+        assert (train.batch_size, train.eval_steps, train.save_steps) == (32, 282, 71)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("asked", "where"),
+        [
+            ({"train": {"method": "full", "lora_r": 8}}, "train.lora_r"),
+            ({"train": {"method": "head", "lora_alpha": 8}}, "train.lora_alpha"),
+            ({"train": {"method": "full", "use_dora": True}}, "train.use_dora"),
+            ({"train": {"method": "full", "adapter": {"r": 8}}}, "train.adapter"),
+            ({"train": {"method": "full", "target_modules": "all-linear"}}, "train.target_modules"),
+            ({"prepare": {"max_length": 513}}, "prepare.max_length"),
+            ({"run": {"device": "cuda"}}, "run.device"),
+        ],
+    )
+    def test_resolve_refuses_contradictions(self, asked: dict[str, Any], where: str) -> None:
+        with pytest.raises(PlanError) as caught:
+            _resolve(CLASSIFY, **asked)
+        assert caught.value.where == where
+        assert caught.value.fix
+
+    def test_resolve_takes_a_gpu_that_it_cannot_see_when_its_memory_is_stated(self) -> None:
+        assert _resolve(CLASSIFY, run={"device": "cuda", "memory_limit": "8GB"}).plan.run.device == "cuda"
+
+    def test_resolve_refuses_a_head_where_there_are_no_classes(self) -> None:
+        with pytest.raises(PlanError, match="needs classes"):
+            _resolve(GENERATE, train={"method": "head"})
+
+    @pytest.mark.parametrize("context", [GENERATE, TEXT])
+    def test_resolve_refuses_an_encoder_that_should_write(self, context: Context) -> None:
+        with pytest.raises(PlanError, match="cannot write") as caught:
+            _resolve(replace(context, card=ENCODER))
+        assert caught.value.where == "model.name"
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("select.race", True),
+            ("prepare.review", "review.csv"),
+            ("train.packing", True),
+            ("evaluate.seeds", 2),
+            ("evaluate.require", {"accuracy": "> 0.9"}),
+            ("explain.methods", ["influence"]),
+            ("export.targets", ["gguf"]),
+        ],
+    )
+    def test_refuse_unsupported_names_the_field(self, field: str, value: object) -> None:
+        section, _, name = field.partition(".")
+        with pytest.raises(PlanError, match="not in this version") as caught:
+            refuse_unsupported(Plan.model_validate({section: {name: value}}))
+        assert caught.value.where == field
+
+    def test_refuse_unsupported_lets_the_defaults_pass(self) -> None:
+        refuse_unsupported(Plan())
+        refuse_unsupported(_resolve(CLASSIFY).plan)
+
+    def test_resolve_refuses_what_does_not_fit_and_names_the_bytes(self) -> None:
+        with pytest.raises(DoesNotFit) as caught:
+            _resolve(GENERATE, run={"memory_limit": "1GB"})
+
+        assert caught.value.have_bytes == 1_000_000_000
+        assert caught.value.need_bytes > 1_000_000_000
+        assert "1.0 GB" in str(caught.value)
+        assert "train.batch_size=1" in caught.value.fix
+
+    def test_resolve_refuses_a_memory_limit_that_is_no_size(self) -> None:
+        with pytest.raises(PlanError, match="not a size"):
+            _resolve(GENERATE, run={"memory_limit": "plenty"})
