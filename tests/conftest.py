@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.tiny import save_tiny_decoder, save_tiny_encoder
+
+torch.set_num_threads(1)
+"""Tiny models gain nothing from a second thread, and waiting threads burn a core that another test process needs."""
 
 
 @pytest.fixture(scope="session")

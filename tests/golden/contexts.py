@@ -11,8 +11,8 @@ LAPTOP = Machine(
     system="Linux x86_64",
     processor="a laptop",
     n_cores=4,
-    memory_bytes=16_000_000_000,
-    memory_available_bytes=12_000_000_000,
+    memory_bytes=32_000_000_000,
+    memory_available_bytes=24_000_000_000,
     has_bf16=False,
 )
 

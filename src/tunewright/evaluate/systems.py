@@ -211,14 +211,17 @@ def _class_predictions(contest: Contest, loaded: Loaded) -> Answers:
 
 def _label_predictions(contest: Contest, loaded: Loaded) -> Answers:
     """The label name that the untuned chat model finds likeliest per byte."""
-    out = []
-    for i, row in enumerate(contest.test):
-        question = label_question(row.text, labels=contest.facts.labels)
-        scores = label_log_probabilities(loaded, question, labels=contest.facts.labels)
-        best = max(range(len(scores)), key=lambda c: scores[c])
-        out.append(Prediction(row.row_id, "base", answer=contest.facts.labels[best], reference=row.label or ""))
-        contest.tell(ProgressEvent("base: asking for labels", i + 1, len(contest.test)))
-    return tuple(out)
+    labels = contest.facts.labels
+    scores_NL = label_log_probabilities(
+        loaded,
+        [label_question(row.text, labels=labels) for row in contest.test],
+        labels=labels,
+        progress=lambda n: contest.tell(ProgressEvent("base: asking for labels", n, len(contest.test))),
+    )
+    return tuple(
+        Prediction(row.row_id, "base", answer=labels[int(best)], reference=row.label or "")
+        for row, best in zip(contest.test, scores_NL.argmax(1), strict=True)
+    )
 
 
 def _language_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:

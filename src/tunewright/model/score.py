@@ -2,16 +2,19 @@
 
 In: a language model and encoded rows. Out: nats per answer, and whether the end token is its first choice at the end.
 Its own file because likelihood is the measure that needs no sampling and no judge.
-Axes: N trained positions, V vocabulary.
+Axes: N trained positions or questions, L labels, F tokens of all labels, T tokens before, V vocabulary.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -65,29 +68,60 @@ def _group_scores(loaded: Loaded, rows: Sequence[Encoded]) -> list[AnswerScore]:
     ]
 
 
-def label_log_probabilities(loaded: Loaded, question: Sequence[Message], *, labels: Sequence[str]) -> tuple[float, ...]:
-    """log-probability per UTF-8 byte of each label as the answer to `question`, by the untuned chat model.
+def label_log_probabilities(
+    loaded: Loaded,
+    questions: Sequence[Sequence[Message]],
+    *,
+    labels: Sequence[str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> NDArray[np.float64]:
+    """log-probability per UTF-8 byte of each label as the answer to each question, questions x labels.
 
-    The question is read once; all labels continue from its cached state together. Ids are joined after the template's
-    prompt, as when the model writes itself. Source: acc_norm of lm-evaluation-harness (length-normalised by bytes).
+    What all prompts begin with (the list of labels) is read once. The labels then stand side by side in one sequence,
+    each seeing the prompt and itself only, so that the prompt's cached state is never copied per label.
+    Ids are joined after the template's prompt, as when the model writes itself. Source: acc_norm of
+    lm-evaluation-harness (length-normalised by bytes).
     """
-    prompt = encode_prompt(question, tokenizer=loaded.tokenizer, max_length=loaded.card.context_tokens - 64)
     answers = [loaded.tokenizer(label, add_special_tokens=False)["input_ids"] for label in labels]
-    width = max(len(answer) for answer in answers)
-    ids_LT = torch.full((len(labels), width), loaded.pad_id, dtype=torch.long)
-    for row, answer in enumerate(answers):
-        ids_LT[row, : len(answer)] = torch.tensor(answer)
-    ids_LT = ids_LT.to(loaded.device)
+    longest = max(len(answer) for answer in answers)
+    limit = loaded.card.context_tokens - longest
+    prompts = [encode_prompt(q, tokenizer=loaded.tokenizer, max_length=limit).ids for q in questions]
+    n_shared = min(_n_shared(prompts), min(len(ids) for ids in prompts) - 1)
+    label_F = torch.tensor([i for i, answer in enumerate(answers) for _ in answer], device=loaded.device)
+    place_F = torch.tensor([t for answer in answers for t in range(len(answer))], device=loaded.device)
+    ids_F = torch.tensor([token for answer in answers for token in answer], device=loaded.device)
+    is_seen_FF = (label_F[:, None] == label_F) & (place_F[:, None] >= place_F)
+    n_bytes_L = np.array([max(1, len(label.encode())) for label in labels])
+    out_NL = np.zeros((len(prompts), len(labels)))
     with torch.inference_mode(), precision(loaded.device, loaded.dtype):
-        first = loaded.model(
-            input_ids=torch.tensor([prompt.ids], device=loaded.device), use_cache=True, logits_to_keep=1
-        )
-        cache = first.past_key_values
-        cache.batch_repeat_interleave(len(labels))
-        rest = loaded.model(input_ids=ids_LT, past_key_values=cache, use_cache=True).logits.float()
-    logits_LTV = torch.cat([first.logits.float().expand(len(labels), 1, -1), rest[:, :-1]], dim=1)
-    log_p_LT = logits_LTV.log_softmax(-1).gather(-1, ids_LT[..., None])[..., 0]
-    return tuple(
-        float(log_p_LT[row, : len(answer)].double().sum()) / max(1, len(labels[row].encode()))
-        for row, answer in enumerate(answers)
-    )
+        shared = None
+        if n_shared:
+            head = torch.tensor([prompts[0][:n_shared]], device=loaded.device)
+            shared = loaded.model(input_ids=head, use_cache=True, logits_to_keep=1).past_key_values
+        for row, ids in enumerate(prompts):
+            rest = torch.tensor([ids[n_shared:]], device=loaded.device)
+            first = loaded.model(
+                input_ids=rest, past_key_values=copy.deepcopy(shared), use_cache=True, logits_to_keep=1
+            )
+            is_seen_FT = torch.cat([is_seen_FF.new_ones(len(ids_F), len(ids)), is_seen_FF], dim=1)
+            mask_11FT = torch.where(is_seen_FT, 0.0, torch.finfo(torch.float32).min)[None, None]
+            logits_FV = loaded.model(
+                input_ids=ids_F[None],
+                position_ids=(len(ids) + place_F)[None],
+                attention_mask=mask_11FT,
+                past_key_values=first.past_key_values,
+                use_cache=True,
+            ).logits[0]
+            before_FV = torch.cat([first.logits[0, -1:], logits_FV[:-1]])
+            before_FV[place_F == 0] = first.logits[0, -1]
+            log_p_F = -F.cross_entropy(before_FV.float(), ids_F, reduction="none").double()
+            sums_L = torch.zeros(len(labels), dtype=torch.float64).index_add(0, label_F.cpu(), log_p_F.cpu())
+            out_NL[row] = sums_L.numpy() / n_bytes_L
+            progress(row + 1)
+    return out_NL
+
+
+def _n_shared(prompts: Sequence[tuple[int, ...]]) -> int:
+    """Tokens that all prompts begin with: what the first and the last in sorted order share."""
+    first, last = min(prompts), max(prompts)
+    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))

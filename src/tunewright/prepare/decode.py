@@ -25,7 +25,7 @@ _WESTERN = ("cp1252", "cp1250", "cp850", "mac_roman", "cp1254", "cp1257", "latin
 """Alphabets that are mostly ASCII, the most frequent first: on a tie the first wins."""
 _ASIAN = ("gb18030", "big5hkscs", "cp932", "cp949", "euc_jp")
 _HIGH_RUNS = re.compile(rb"[\x80-\xff]+")
-_BETWEEN_SMALL = re.compile(r"(?<=[a-zß-öø-ÿ])([^\x00-\x7f])(?=[a-zß-öø-ÿ])|([¹³])(?=[a-zß-öø-ÿ])")
+_BETWEEN_SMALL = re.compile(r"(?<=[a-z])[^\x00-\x7f](?=[a-z])|[¹³](?=[a-zß-öø-ÿ])")
 _GUESS_BYTES = 100_000
 """Of the lines that are not ASCII: enough for charset-normalizer, and below 0.1 s."""
 _LONE_RUN_BYTES = 1.6

@@ -27,7 +27,7 @@ mended: quoted, but lines with stray quotes are read without."""
 
 DELIMITERS = (",", "\t", ";", "|")
 NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "pipe"}
-_SAMPLE_CHARACTERS = 500_000
+_SAMPLE_CHARACTERS = 100_000
 """Enough to tell the delimiter; the quotes are checked on the whole file."""
 _MIN_SHARE = 0.7
 """Share of rows that must have the same number of cells before a character counts as the delimiter."""

@@ -122,7 +122,10 @@ def visible(value: Any) -> Any:
 
 def _tied(text: str) -> str:
     """A number and its sign stay on one line, and so do the ends of an interval."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace(" – ", "\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}")
+    dash = (
+        "\N{NO-BREAK SPACE}–\N{WORD JOINER}\N{NO-BREAK SPACE}"  # lines may break after a dash, even before such a space
+    )
+    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace(" – ", dash)
 
 
 def _keys(run: RunFiles, decisions: Decisions) -> tuple[Key, ...]:

@@ -15,7 +15,7 @@ import ftfy
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 """What no reader sees: control characters that are no blanks, the byte order mark, lone surrogates."""
 _BLANKS = re.compile(r"(?<=[^\n\t ])[^\S\n]+|[^\S\n \t]+")
-"""Runs of blanks after something, and every odd blank; spaces and tabs that open a line are indentation (code, lists)."""
+"""Runs of blanks after something, and every odd blank; spaces and tabs that open a line are indentation (code)."""
 _LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
 _GAPS = re.compile(r"\n{3,}")
 

@@ -149,7 +149,7 @@ def test_base_asks_a_decoder_for_the_likeliest_label_per_byte(tiny_decoder: Path
     for row, prediction in zip(CLASSIFY_ROWS, found, strict=True):
         question = label_question(row.text, labels=LABELS)
         per_byte = [_nats_alone(loaded, question, label) / len(label.encode()) for label in LABELS]
-        batched = label_log_probabilities(loaded, question, labels=LABELS)
+        (batched,) = label_log_probabilities(loaded, [question], labels=LABELS)
         np.testing.assert_allclose(batched, [-nats for nats in per_byte], atol=1e-4)
         assert prediction.answer == LABELS[int(np.argmin(per_byte))]
 

@@ -39,7 +39,10 @@ def test_converted_cleans_text_and_label() -> None:
     result = made(
         "labelled", [{"t": " cafÃ©  ", "l": " Late\t"}, {"t": "b", "l": 1.0}], text_column="t", label_column="l"
     )
-    assert [(row.row_id, row.text, row.label) for row in result.rows] == [("train:1", "café", "Late"), ("train:2", "b", "1")]
+    assert [(row.row_id, row.text, row.label) for row in result.rows] == [
+        ("train:1", "café", "Late"),
+        ("train:2", "b", "1"),
+    ]
     assert result.repaired == {"characters": 1}
 
 
@@ -73,7 +76,9 @@ def test_converted_puts_the_input_below_the_instruction_when_there_is_one() -> N
 
 
 def test_converted_takes_the_first_answer_when_there_are_several() -> None:
-    result = made("prompt_completion", [{"p": ["One.", "Two."], "c": ["a", "b"]}], prompt_column="p", completion_column="c")
+    result = made(
+        "prompt_completion", [{"p": ["One.", "Two."], "c": ["a", "b"]}], prompt_column="p", completion_column="c"
+    )
     assert [message.content for message in result.rows[0].messages] == ["One. Two.", "a"]
     assert result.repaired == {"first_of_several_answers": 1}
 
@@ -109,7 +114,9 @@ def test_conversation_trains_every_assistant_turn_but_those_of_weight_zero() -> 
 
 
 def test_conversation_reads_both_shapes_of_sharegpt() -> None:
-    one = conversation([{"from": "system", "value": "s"}, {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}])
+    one = conversation(
+        [{"from": "system", "value": "s"}, {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
+    )
     two = conversation([turn("system", "s"), turn("user", "a"), turn("assistant", "b")])
     assert one.messages == two.messages
 
@@ -150,7 +157,16 @@ def test_conversation_leaves_tool_calls_without_text_out_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "text"),
-    [(0, "0"), (1.0, "1"), (1.5, "1.5"), (True, "true"), (None, ""), (float("nan"), ""), (["a", "b"], "a b"), ({"a": 1}, '{"a": 1}')],
+    [
+        (0, "0"),
+        (1.0, "1"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (None, ""),
+        (float("nan"), ""),
+        (["a", "b"], "a b"),
+        ({"a": 1}, '{"a": 1}'),
+    ],
 )
 def test_cell_text_writes_values_as_people_do(cell: Any, text: str) -> None:
     assert cell_text(cell) == text

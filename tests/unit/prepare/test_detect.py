@@ -100,7 +100,11 @@ def test_shape_needs_five_rows_a_value_when_no_name_tells(n_values: int, task: s
 
 def test_shape_has_a_choice_for_every_open_field_and_no_other() -> None:
     made = found({"text": TEXTS, "label": many(0, 1)}, text_column="text")
-    fields = {"task", "data.format", *(f"data.{r}_column" for r in ("label", "prompt", "completion", "messages", "group"))}
+    fields = {
+        "task",
+        "data.format",
+        *(f"data.{r}_column" for r in ("label", "prompt", "completion", "messages", "group")),
+    }
     assert {choice.field for choice in made.choices} == fields
     assert all(choice.reason for choice in made.choices)
 
@@ -166,4 +170,7 @@ def test_shape_lists_the_columns_when_none_fits(task: str) -> None:
     ],
 )
 def test_shape_reads_a_real_file_as_people_do(name: str, mapping: str) -> None:
-    assert shape(read_table(shared_data(name), role="train"), plan=Plan()).mapping in (mapping, mapping.split(", group")[0])
+    assert shape(read_table(shared_data(name), role="train"), plan=Plan()).mapping in (
+        mapping,
+        mapping.split(", group")[0],
+    )

@@ -241,6 +241,11 @@ def test_examples_are_of_the_kind_their_title_says(classified: Path) -> None:
     assert all((e.row_id, "tuned") not in right and (e.row_id, "base") in right for e in broken.examples)
     assert all((e.row_id, "tuned") not in right and (e.row_id, "base") not in right for e in still.examples)
     assert len(fixed.examples) == 5
+    rows = {line["row_id"] for line in run.answers}
+    n_fixed = sum((row, "tuned") in right and (row, "base") not in right for row in rows)
+    n_broken = sum((row, "tuned") not in right and (row, "base") in right for row in rows)
+    assert fixed.how.startswith(f"5 of {n_fixed} rows")
+    assert f"of {n_broken} rows" in broken.how
 
 
 def test_drawn_rows_do_not_depend_on_their_order() -> None:

@@ -1,0 +1,98 @@
+"""Layers: arrows point down, stages are strangers, and what must be fast imports nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.sources import FILES, ROOT, name_of, tree_of
+
+LAYERS = (
+    {"core"},
+    {"text"},
+    {"model"},
+    {"select", "prepare", "train", "evaluate", "report"},
+    {"contradictions"},
+    {"resolve", "fingerprint"},
+    {"deciding"},
+    {"pipeline"},
+    {"cli"},
+)
+"""From the ground up; parts of one layer do not know each other."""
+ABOVE = {"__init__", "__main__"}
+"""The front doors: they may name anything."""
+LEVEL = {part: i for i, layer in enumerate(LAYERS) for part in layer}
+
+LAZY = {"__init__.py", "__main__.py", "pipeline.py"}
+"""Files that import when called, and why: a run with nothing to do must not wait seconds for torch."""
+
+
+def _part(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def _imports(tree: ast.AST) -> list[tuple[str, int]]:
+    """(tunewright module, line) of every import, `from tunewright import x` as tunewright.x."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "tunewright":
+            found += [(f"tunewright.{alias.name}", node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            found.append((node.module or "", node.lineno))
+    return [(module, line) for module, line in found if module.split(".")[0] == "tunewright"]
+
+
+def test_every_part_stands_in_a_layer() -> None:
+    parts = {name_of(path).split("/")[0].removesuffix(".py") for path in FILES}
+
+    assert parts - ABOVE == set(LEVEL)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_down_and_stages_are_strangers(path: object) -> None:
+    mine = name_of(path).split("/")[0].removesuffix(".py")
+    if mine in ABOVE:
+        pytest.skip("a front door may name anything")
+    wrong = [
+        f"line {line}: {module}"
+        for module, line in _imports(tree_of(path))
+        if _part(module) != mine and LEVEL.get(_part(module), -1) >= LEVEL[mine]
+    ]
+
+    assert not wrong
+
+
+@pytest.mark.parametrize("module", ["tunewright", "tunewright.core", "tunewright.fingerprint", "tunewright.pipeline"])
+def test_light_modules_import_nothing_heavy(module: str) -> None:
+    names = [module]
+    if module == "tunewright.core":
+        names = [f"tunewright.core.{path.stem}" for path in (ROOT / "core").glob("[a-z]*.py")]
+    heavy = "{'torch', 'transformers', 'peft', 'accelerate', 'pyarrow', 'sklearn', 'scipy'}"
+    code = f"import sys, {', '.join(names)}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_stand_at_the_top_or_give_their_reason(path: object) -> None:
+    """cli verbs and LAZY files import when called; elsewhere a comment beside the import says why."""
+    if name_of(path) in LAZY or name_of(path).startswith("cli/"):
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()  # type: ignore[attr-defined]
+    inner = [
+        node
+        for function in ast.walk(tree_of(path))
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+
+    silent = [node.lineno for node in inner if "#" not in lines[node.lineno - 1] + lines[node.lineno - 2]]
+    assert not silent
