@@ -137,15 +137,15 @@ def length_histogram(encoded: dict[str, tuple[Encoded, ...]], *, max_length: int
 
 
 def need_bytes(card: ModelCard, facts: DataFacts) -> int:
-    """A candidate's training memory before lengths are known: default method, rows of mean length, small batch."""
+    """A candidate's training memory before lengths are known: default method, rows of mean length, one at a time."""
     tokens = min(card.context_tokens, max(64, int(facts.bytes_per_row / 3)))
     is_classify = facts.task == "classify"
     return memory_plan(
         card,
         n_trainable=card.n_parameters if card.architecture == "encoder" else lora_parameters(card, r=16),
-        batch_size=8,
+        batch_size=1,
         length=tokens,
-        logit_rows=8 if is_classify else 8 * tokens,
+        logit_rows=1 if is_classify else tokens,
         n_classes=len(facts.labels) if is_classify else 0,
     ).total
 

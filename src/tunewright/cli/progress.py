@@ -191,16 +191,15 @@ class _Plain:
 @contextmanager
 def _live(console: Console) -> Iterator[Tracker]:
     from rich.console import Console as Terminal  # 64 ms that other verbs need not pay
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    terminal = Terminal(file=console.progress, highlight=False, soft_wrap=True)
+    terminal = Terminal(file=console.progress, highlight=False)
     columns = (
         TextColumn("  "),
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         TextColumn("{task.fields[details]}"),
-        TimeElapsedColumn(),
     )
     with Progress(*columns, console=terminal, transient=True) as bars:
         yield _Live(bars).tell
@@ -221,10 +220,7 @@ class _Live:
             self._say(line)
         if isinstance(event, StepEvent):
             self.steps.append(event)
-            found = pace(tuple(self.steps))
-            details = (
-                f"{event.step}/{event.n_steps}  {_step_details(event, found)}  {duration(found.seconds_left)} left"
-            )
+            details = f"{event.step}/{event.n_steps}  {_step_details(tuple(self.steps))}"
             self._bar("training", done=event.step, total=event.n_steps, details=details)
         elif isinstance(event, ProgressEvent):
             details = f"{event.done:,}/{event.total:,} {event.unit}  {event.rate}".rstrip()

@@ -6,14 +6,16 @@ a verb.
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tunewright.cli.console import Console, open_console
+from tunewright.cli.console import Console, is_terminal, open_console
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanPath, Quiet, RunsDir
 from tunewright.cli.progress import event_printer
-from tunewright.cli.words import size, table
+from tunewright.cli.words import size
 from tunewright.core.events import Event, NoteEvent, tee
 from tunewright.core.plan import SECTIONS, Plan, plan_dict
 from tunewright.core.planfile import LoadedPlan, load_plan
@@ -22,6 +24,10 @@ from tunewright.resolve import Resolved, choices_as_dicts
 
 ASKED = "you asked"
 DEFAULT = "the default"
+NAME_COLUMNS = 27
+"""The longest field name, gradient_accumulation_steps."""
+VALUE_COLUMNS = 16
+"""Most values; a longer one pushes its reason to the right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +95,30 @@ def _fields(plan: Plan) -> Iterator[tuple[str, Any]]:
 
 
 def _show_lines(console: Console, found: tuple[Line, ...]) -> None:
-    rows = [(line.field.partition(".")[2] or line.field, shown_value(line.value), line.reason) for line in found]
-    text = table([("", "", ""), *rows], indent="  ").split("\n")[1:]
     section = ""
-    for line, words in zip(found, text, strict=True):
+    for line in found:
         if (name := line.field.partition(".")[0]) != section:
             section = name
             console.result(f"{'' if name == 'task' else chr(10)}{name}", style="bold")
-        console.result(words)
+        console.result(
+            line_text(line, width=shutil.get_terminal_size().columns if is_terminal(console.people) else None)
+        )
+
+
+def line_text(line: Line, *, width: int | None) -> str:
+    """Name, value, reason.
+
+    width: of the terminal, where a long reason goes on below itself; None: all on one line, for grep.
+    """
+    text = (
+        f"  {line.field.rpartition('.')[2]:<{NAME_COLUMNS}}  {shown_value(line.value):<{VALUE_COLUMNS}}  {line.reason}"
+    )
+    if width is None or width < 2 * (NAME_COLUMNS + VALUE_COLUMNS):
+        return text
+    below = " " * (NAME_COLUMNS + VALUE_COLUMNS + 6)
+    return "\n".join(
+        textwrap.wrap(text, width, subsequent_indent=below, drop_whitespace=True, replace_whitespace=False)
+    )
 
 
 def shown_value(value: Any) -> str:

@@ -61,7 +61,9 @@ def shape(table: Table, *, plan: Plan) -> Shape:
     found = {role: guess.columns.get(role) for role in ROLES}
     # "There is none" can be meant of a label or an answer (rows to predict) and of a group, not of what is read.
     may_be_none = ("label", "completion", "group")
-    found |= {r: name for r, name in asked.named.items() if (name or r in may_be_none) and r in (*guess.columns, "group")}
+    found |= {
+        r: name for r, name in asked.named.items() if (name or r in may_be_none) and r in (*guess.columns, "group")
+    }
     taken = [name for role, name in found.items() if name and role != "group"]
     group, why_group = _group(columns, taken=taken)
     if "group" not in asked.named:

@@ -20,6 +20,7 @@ from tunewright.prepare.header import Header, header
 from tunewright.prepare.records import Read, json_records, looks_like_json, parquet_records, text_records
 from tunewright.prepare.remarks import dialect_findings, encoding_findings, unreadable_findings
 from tunewright.prepare.table import Record, Table
+from tunewright.prepare.words import rows
 
 _FORMATS = {
     ".csv": "csv", ".psv": "csv", ".ssv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl",
@@ -116,7 +117,7 @@ def _from_read(path: Path, read: Read, *, names: _Names, text: Decoded | None = 
         findings=findings,
         repaired={"nul_bytes": n_nul} if n_nul else {},
         n_read=n_read,
-        how=f"{path.name}: {read.format}{shape}{encoding}, {n_read:,} rows",
+        how=f"{path.name}: {read.format}{shape}{encoding}, {rows(n_read)}",
     )
 
 
@@ -174,7 +175,7 @@ def _how(path: Path, split: Delimited, head: Header, *, format: str, encoding: s
     quotes = {"none": ", quotes are letters", "escaped": ", backslash before quotes", "mended": ", stray quotes"}
     names = ", ".join(head.columns) if len(head.columns) <= 3 else f"column_1 to column_{len(head.columns)}"
     no_header = "" if head.is_found else f", no header (columns: {names})"
-    return f"{path.name}: {format}, {delimiter}{quotes.get(split.quotes, '')}, {encoding}{no_header}, {n_rows:,} rows"
+    return f"{path.name}: {format}, {delimiter}{quotes.get(split.quotes, '')}, {encoding}{no_header}, {rows(n_rows)}"
 
 
 def _no_rows(path: Path, *, n_read: int) -> DataError:

@@ -44,7 +44,7 @@ def clean_text(text: str) -> str:
     if not text.isascii():
         text = ftfy.fix_text(text, _MOJIBAKE_ONLY)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _BLANKS.sub(" ", _CONTROLS.sub("", unicodedata.normalize("NFC", text)))
+    text = _BLANKS.sub(" ", unicodedata.normalize("NFC", _CONTROLS.sub("", text)))
     return _GAPS.sub("\n\n", _LINE_ENDS.sub("", text)).strip()
 
 

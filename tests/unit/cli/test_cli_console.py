@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import warnings
 
@@ -35,7 +36,7 @@ class Full(io.StringIO):
 
 def test_stdout_holds_one_object_when_json_is_asked_and_libraries_print(capsys: pytest.CaptureFixture[str]) -> None:
     with open_console(wants_json=True, is_quiet=False) as console:
-        print("a library talks")
+        sys.stdout.write("a library talks\n")
         console.result("words")
         console.note("note")
         console.answer({"a": 1, "b": float("nan")})
@@ -120,8 +121,6 @@ def test_libraries_are_quiet_but_the_user_wins_when_variables_are_set(monkeypatc
     with warnings.catch_warnings(record=True) as caught:
         quieten_libraries()
         warnings.warn("a library warns", FutureWarning, stacklevel=1)
-    import os
-
     assert os.environ["TRANSFORMERS_VERBOSITY"] == "debug"
     assert os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] == "1"
     assert not caught or sys.warnoptions

@@ -104,9 +104,7 @@ def test_main_names_what_to_use_instead_when_the_verb_comes_later(
     assert word not in VERBS
     assert f"  {word}" not in help_text()
     assert main([word, "x"]) == 2
-    assert capsys.readouterr().err == (
-        f"command line: {word} is not in this version\n  try: {LATER[word]}\n"
-    )
+    assert capsys.readouterr().err == (f"command line: {word} is not in this version\n  try: {LATER[word]}\n")
 
 
 def test_options_mean_the_same_when_they_stand_on_either_side(

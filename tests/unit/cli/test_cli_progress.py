@@ -122,7 +122,10 @@ def test_only_warnings_are_left_when_quiet() -> None:
             PreviewEvent("tfidf", "accuracy", math.nan, (math.nan, math.nan), 0, 0.3),
             "  Keyword model reaches – accuracy on 0 test rows – that is the number to beat",
         ),
-        (ValidationEvent(50, 0.412, 90, 0.9, True), "  validation after step 50: loss .412, accuracy .900, the best so far"),
+        (
+            ValidationEvent(50, 0.412, 90, 0.9, True),
+            "  validation after step 50: loss .412, accuracy .900, the best so far",
+        ),
         (ValidationEvent(50, 1.5, 90, math.nan, False), "  validation after step 50: loss 1.500"),
         (step(1), ""),
     ],

@@ -41,6 +41,7 @@ def test_clean_text_is_nfc_without_controls_whatever_comes(text: str) -> None:
         ("one\n\n\n\n\ntwo", "one\n\ntwo"),
         ("one \n two  ", "one\n two"),
         ("e\u0301", "é"),
+        ("e\0\u0301", "é"),
         ("👩\u200d🚀", "👩\u200d🚀"),
         ("\ufefftext", "text"),
         ("\ud83d\ude00 and \ud83d", "😀 and \ufffd"),
