@@ -7,7 +7,7 @@ tokenizers (and so torch), which a finished run must not import.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tunewright.core.files import write_json
 from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan
-from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, ModelCard
+from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, ModelCard, Split
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
 from tunewright.model.memory import lora_parameters, memory_plan
@@ -42,7 +42,7 @@ class Decisions:
     card: ModelCard
     facts: DataFacts
     ranked: tuple[Candidate, ...]
-    encoded: dict[str, tuple[Encoded, ...]]
+    encoded: dict[Split, tuple[Encoded, ...]]
     """By split, before any cut."""
     tokenizer: Tokenizer
 
@@ -87,7 +87,7 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
 def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:
     """The prepare folder: rows, ledger with the token account, findings, lengths, facts."""
     plan = decided.resolved.plan
-    tokens = {}
+    tokens: dict[str, dict[str, int]] = {}
     for split in SPLITS:
         whole = decided.encoded[split]
         is_long = plan.task == "text" or any(len(e) > plan.prepare.max_length for e in whole)
@@ -124,7 +124,7 @@ def length_facts(encoded: Sequence[Encoded]) -> LengthFacts:
     )
 
 
-def length_histogram(encoded: dict[str, tuple[Encoded, ...]], *, max_length: int) -> dict[str, object]:
+def length_histogram(encoded: Mapping[Split, tuple[Encoded, ...]], *, max_length: int) -> dict[str, object]:
     """Counts of rows by tokens, in equal bins from 0 to the longest row of any split."""
     longest = max((len(e) for rows in encoded.values() for e in rows), default=1)
     width = max(1, math.ceil((longest + 1) / BINS))
@@ -160,7 +160,7 @@ def _card(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:
     return card
 
 
-def _encoded_again(decided: Decisions, data: Draft, split: str) -> tuple[Encoded, ...]:
+def _encoded_again(decided: Decisions, data: Draft, split: Split) -> tuple[Encoded, ...]:
     plan = decided.resolved.plan
     examples = [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]]
     return encode(examples, tokenizer=decided.tokenizer, task=plan.task, max_length=plan.prepare.max_length)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 import string
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
 from sacrebleu.metrics import CHRF
 
+from tunewright.text.clean import normalised
+
 _ROUGE_WORDS = re.compile(r"[a-z0-9]+")
-_NON_ALPHANUMERICS = re.compile(r"[\W_]+")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -24,15 +24,6 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 _WORDS = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}]+")
 _CHRF = CHRF()
 """Sentence chrF2: characters 1 to 6, beta 2. Source: Popović 2015; sacrebleu's defaults."""
-
-
-def normalised(text: str) -> str:
-    """NFC, lower case, each run of non-alphanumerics one space, trimmed (DESIGN 5).
-
-    >>> normalised(" Hello,  WORLD! ")
-    'hello world'
-    """
-    return _NON_ALPHANUMERICS.sub(" ", unicodedata.normalize("NFC", text).lower()).strip()
 
 
 def exact_match(answer: str, *, reference: str) -> float:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -174,9 +175,14 @@ def test_main_is_silent_when_nobody_reads_its_result() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def hear_interrupts() -> None:
+    """A shell's background job ignores SIGINT and so would every child of it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")
 def test_main_ends_with_130_and_the_command_when_it_is_interrupted(tmp_path: Path) -> None:
-    """The plan is a named pipe: opening it here returns when the command is reading, and so can be interrupted."""
+    """The plan is a named pipe: opening it here returns when the command has opened it, and it then waits for words."""
     plan = tmp_path / "my plan.yaml"
     os.mkfifo(plan)
     process = subprocess.Popen(
@@ -184,10 +190,16 @@ def test_main_ends_with_130_and_the_command_when_it_is_interrupted(tmp_path: Pat
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_interrupts,
     )
     with plan.open("w"):
+        time.sleep(0.3)  # a signal between the command's open and its read could only be noticed after the read
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail(f"still running 30 s after SIGINT; it said: {process.communicate()}")
     assert process.returncode == 130
     assert "the same command goes on where it stopped" in err
     assert f"tunewright run '{plan}' --json" in err
