@@ -7,13 +7,11 @@ Its own file because what must be refused grows with every field, and resolve on
 from __future__ import annotations
 
 from tunewright.core.errors import DoesNotFit, PlanError
-from tunewright.core.machine import size_bytes
+from tunewright.core.machine import usable_bytes
 from tunewright.core.plan import Plan, TrainPlan, is_auto
 from tunewright.core.values import Machine, ModelCard
 from tunewright.model.memory import MemoryPlan
 
-MEMORY_SHARE = 0.9
-"""Share of the machine's memory that a run may plan to use."""
 
 
 def refuse_unsupported(plan: Plan) -> None:
@@ -102,10 +100,8 @@ def refuse_too_large(plan: Plan, *, machine: Machine, memory: MemoryPlan) -> Non
 
 def memory_limit_bytes(plan: Plan, machine: Machine) -> int:
     """What the run may use: the plan's limit, else nine tenths of what the device has."""
-    if plan.run.memory_limit:
-        return size_bytes(plan.run.memory_limit)
     is_gpu = not is_auto(plan.run.device) and plan.run.device == "cuda"
-    return int(MEMORY_SHARE * (machine.accelerator_memory_bytes if is_gpu else machine.memory_bytes))
+    return usable_bytes(machine, limit=plan.run.memory_limit, is_gpu=is_gpu)
 
 
 def named_lora_fields(train: TrainPlan) -> tuple[str, ...]:

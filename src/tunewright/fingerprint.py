@@ -14,10 +14,10 @@ from tunewright.core.files import code_digest, digest, file_digest
 from tunewright.core.plan import Plan, is_auto, plan_dict
 
 CODE_OF: dict[str, tuple[str, ...]] = {
-    "prepare": ("prepare", "text"),
-    "select": ("select", "model"),
-    "train": ("train", "model", "text"),
-    "evaluate": ("evaluate", "model", "text"),
+    "prepare": ("prepare", "text", "core"),
+    "select": ("select", "model", "core"),
+    "train": ("train", "model", "text", "core"),
+    "evaluate": ("evaluate", "model", "text", "core"),
     "report": ("report",),
 }
 """Packages whose source makes a stage's result: changed code is a changed input."""

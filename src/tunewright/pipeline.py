@@ -131,6 +131,7 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
     update_manifest(
         run,
         name=run.name,
+        folder=str(loaded.folder.resolve()),
         started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         machine=asdict(this_machine()),
         versions=versions(),

@@ -34,9 +34,12 @@ QUIET_LIBRARIES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
     "DATASETS_VERBOSITY": "error",
+    "GOMP_SPINCOUNT": "1000",
 }
 """Other libraries' talk does not reach people; a variable that the user has set wins. tokenizers: said aloud, it
-stays parallel without warning at every subprocess (ours all exec at once)."""
+stays parallel without warning at every subprocess (ours all exec at once). GOMP_SPINCOUNT: torch's threads wait for
+each other by spinning; beside another busy program that made training up to 20 times slower, with short spins twice
+(docs/decisions/0005-waiting-threads.md)."""
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -25,6 +25,9 @@ if sys.platform != "win32":
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Processor flags that mean bfloat16 products in hardware. Source: Linux /proc/cpuinfo names (x86 and Arm)."""
 
+MEMORY_SHARE = 0.9
+"""Share of the device's memory that a run may plan to use; the rest is the system's and the estimate's error."""
+
 _SIZE = re.compile(r"^\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)i?b?\s*$", re.IGNORECASE)
 
 
@@ -56,6 +59,13 @@ def size_bytes(text: str) -> int:
     if not match:
         raise PlanError(f"{text!r} is not a size", where="run.memory_limit", fix="write it like 8GB or 500MB")
     return int(float(match[1]) * 1000 ** " kmgt".index(str(match[2]).lower() or " "))
+
+
+def usable_bytes(machine: Machine, *, limit: str | None, is_gpu: bool) -> int:
+    """What a run may use: the plan's limit, else nine tenths of what the device has."""
+    if limit:
+        return size_bytes(limit)
+    return int(MEMORY_SHARE * (machine.accelerator_memory_bytes if is_gpu else machine.memory_bytes))
 
 
 def peak_memory_bytes() -> int:

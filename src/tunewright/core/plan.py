@@ -109,7 +109,7 @@ class DataPlan(Section):
     system: str | None = None
     """System message put before every conversation that has none."""
     limit: int | None = Field(default=None, ge=1)
-    """Use at most this many train rows, drawn by seed."""
+    """Use at most this many rows of the train file, drawn by seed before any split: for a quick try."""
 
 
 class PreparePlan(Section):

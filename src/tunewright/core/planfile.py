@@ -203,6 +203,7 @@ def _override(reading: _Reading, word: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise PlanError(f"the value of {key} cannot be read", where=OVERRIDE, why=str(error)) from error
+    key, value = _inside(reading, key, value)
     fresh = _Reading(notes=reading.notes)
     for spelled, inner, where in _entries({key: value}, place=_Place(OVERRIDE, {})):
         _put(fresh, spelled, inner, where=where)
@@ -213,6 +214,16 @@ def _override(reading: _Reading, word: str) -> None:
     for section, inner in fresh.values.items():
         reading.values[section] = {**reading.values.get(section, {}), **inner} if section in SECTIONS else inner
     reading.places.update(fresh.places)
+
+
+def _inside(reading: _Reading, key: str, value: Any) -> tuple[str, Any]:
+    """One entry of a field that holds entries, as in prepare.actions.leakage=drop; its others stay."""
+    section, _, rest = key.partition(".")
+    name, dot, entry = rest.partition(".")
+    if not dot or section not in SECTIONS:
+        return key, value
+    before = reading.values.get(section, {}).get(name)
+    return f"{section}.{name}", {**(before if isinstance(before, dict) else {}), entry: value}
 
 
 _RIVALS = {f"train.{WARMUP_STEPS}": "train.warmup_ratio", "train.warmup_ratio": f"train.{WARMUP_STEPS}"}

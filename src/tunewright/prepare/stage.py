@@ -64,8 +64,8 @@ class Draft:
 def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
     """Read, check, clean and split the data of a plan; nothing is written.
 
-    data.limit counts train rows only, drawn by seed after the split (a row of every label first), so that test and
-    validation stay what they are.
+    data.limit counts usable rows of data.train, drawn by seed before they are split (a row of every label first):
+    a quick try is quick in every stage. Validation and test files stay what they are.
     Raises PlanError for a check that does not exist, DataError when nothing is left to train or to test with.
     """
     actions = checked_actions(plan.prepare.actions)
@@ -180,9 +180,9 @@ def _cleaned(
 def _split(
     plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, seed: int
 ) -> tuple[dict[Split, tuple[Row, ...]], tuple[Dropped, ...]]:
-    """Rows of every split, and train rows over the limit."""
+    """Rows of every split, and rows of the train file over the limit."""
     wanted = shares(plan)
-    train = sides["train"]
+    train, over = _limited(sides["train"], limit=plan.data.limit, seed=seed)
     places = split_of(train, test=wanted.test, validation=wanted.validation, seed=seed)
     splits: dict[Split, tuple[Row, ...]] = {
         split: tuple(k.row for k in sides.get(split, ()))
@@ -190,12 +190,18 @@ def _split(
         else tuple(k.row for k, place in zip(train, places, strict=True) if place == split)
         for split in SPLITS
     }
-    if plan.data.limit is None:
-        return splits, ()
-    stay = set(limited([row.label for row in splits["train"]], plan.data.limit, seed=seed))
-    over = tuple(row for i, row in enumerate(splits["train"]) if i not in stay)
-    splits["train"] = tuple(row for i, row in enumerate(splits["train"]) if i in stay)
-    return splits, tuple(Dropped(row.row_id, "over_limit", f"data.limit is {plan.data.limit}") for row in over)
+    return splits, over
+
+
+def _limited(
+    train: Sequence[Keyed], *, limit: int | None, seed: int
+) -> tuple[tuple[Keyed, ...], tuple[Dropped, ...]]:
+    if limit is None:
+        return tuple(train), ()
+    stay = set(limited([k.row.label for k in train], limit, seed=seed))
+    over = [k.row for i, k in enumerate(train) if i not in stay]
+    kept = tuple(k for i, k in enumerate(train) if i in stay)
+    return kept, tuple(Dropped(row.row_id, "over_limit", f"data.limit is {limit}") for row in over)
 
 
 def _refuse_nothing_left(plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, n_read: int) -> None:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.core.errors import DoesNotFit, ModelError
-from tunewright.core.machine import size_bytes
+from tunewright.core.machine import usable_bytes
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import Architecture, DataFacts, Machine, ModelCard
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
 from tunewright.model.starter import PREFIX, STARTERS, starter_path
 
-MEMORY_SHARE = 0.9
-"""Of the device's memory: the rest is the system's. The same number as in resolve."""
 ASSUMED_TOKENS_PER_BYTE = 1 / 3
 """Before a tokenizer is here. Measured with the starter models: .24 for plain questions, .27 papers, .35 arithmetic."""
 SAMPLE_CHARACTERS = 20_000
@@ -181,10 +179,8 @@ def _p95_bytes(facts: DataFacts) -> float:
 
 
 def _have_bytes(plan: Plan, machine: Machine) -> int:
-    if plan.run.memory_limit:
-        return size_bytes(plan.run.memory_limit)
     is_gpu = bool(machine.accelerator_memory_bytes) and (is_auto(plan.run.device) or plan.run.device == "cuda")
-    return int(MEMORY_SHARE * (machine.accelerator_memory_bytes if is_gpu else machine.memory_bytes))
+    return usable_bytes(machine, limit=plan.run.memory_limit, is_gpu=is_gpu)
 
 
 def _refuse_unsuitable(chosen: _Measured, ranked: Sequence[_Measured], *, facts: DataFacts, is_named: bool) -> None:

@@ -108,15 +108,21 @@ def test_draft_takes_the_plans_fractions_without_an_upper_limit() -> None:
     assert [len(made.splits[split]) for split in SPLITS] == [2000, 2000, 4000]
 
 
-def test_draft_limits_train_rows_after_the_split() -> None:
+def test_draft_limits_the_train_file_before_the_split() -> None:
     made = draft_of({"train": many(1000)}, data={"limit": 20})
-    assert [len(made.splits[split]) for split in SPLITS] == [20, 150, 150]
-    assert Counter(d.reason for d in made.dropped) == {"over_limit": 680}
+    assert [len(made.splits[split]) for split in SPLITS] == [14, 3, 3]
+    assert Counter(d.reason for d in made.dropped) == {"over_limit": 980}
+
+
+def test_draft_leaves_a_given_test_file_whole_when_train_is_limited() -> None:
+    made = draft_of({"train": many(1000), "test": many(90, role="test", word="test")}, data={"limit": 20})
+    assert [len(made.splits[split]) for split in SPLITS] == [18, 2, 90]
 
 
 def test_draft_limits_train_rows_without_losing_a_label() -> None:
     rows = labelled([(f"text {i}", f"label {i % 40}") for i in range(400)])
-    made = draft_of({"train": rows}, data={"limit": 40})
+    test = labelled([("a test", "label 0")], role="test")
+    made = draft_of({"train": rows, "test": test}, data={"limit": 40})
     assert len(made.facts.labels) == len(made.splits["train"]) == 40
 
 
