@@ -13,7 +13,6 @@ from tunewright.core.values import Machine, ModelCard
 from tunewright.model.memory import MemoryPlan
 
 
-
 def refuse_unsupported(plan: Plan) -> None:
     """What the plan may say and this version cannot do is an error, never silently left out.
 

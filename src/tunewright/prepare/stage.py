@@ -193,9 +193,7 @@ def _split(
     return splits, over
 
 
-def _limited(
-    train: Sequence[Keyed], *, limit: int | None, seed: int
-) -> tuple[tuple[Keyed, ...], tuple[Dropped, ...]]:
+def _limited(train: Sequence[Keyed], *, limit: int | None, seed: int) -> tuple[tuple[Keyed, ...], tuple[Dropped, ...]]:
     if limit is None:
         return tuple(train), ()
     stay = set(limited([k.row.label for k in train], limit, seed=seed))

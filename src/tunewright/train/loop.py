@@ -23,9 +23,9 @@ from tunewright.text.batch import batch_of, by_length, epoch_order
 from tunewright.train.objective import Objective
 from tunewright.train.schedule import Shape, rate_factor
 
-HEAD_RATE_FACTOR = 20.0
-"""A fresh classification head learns this much faster than the pre-trained weights beside it.
-Source: docs/decisions/0003-head-rate.md."""
+HEAD_RATE_FACTORS = {"full": 40.0, "lora": 8.0, "head": 1.0}
+"""By method: a fresh classification head learns this much faster than the weights beside it. Adapters already learn five
+times as fast as whole weights. Source: docs/decisions/0003-head-rate.md."""
 VALIDATION_TOKENS = 8_192
 """Padded tokens of one validation batch."""
 
@@ -60,25 +60,25 @@ def steps_per_epoch(n_rows: int, *, batch_size: int, gradient_accumulation_steps
     return math.ceil(math.ceil(n_rows / batch_size) / gradient_accumulation_steps)
 
 
-def adamw(model: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW on the trainable weights: no decay for biases and norms, a faster rate for a head beside other weights.
+def adamw(
+    model: nn.Module, *, learning_rate: float, weight_decay: float, head_rate_factor: float = 1.0
+) -> torch.optim.AdamW:
+    """AdamW on the trainable weights: no decay for biases and norms, a faster rate for a classification head.
 
     Source: Loshchilov & Hutter 2019; which weights decay as in transformers' Trainer.
     """
-    weights = trainable_state(model)
-    has_others = any(not is_head(name) for name in weights)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in weights.items():
-        groups.setdefault((is_head(name) and has_others, parameter.ndim > 1), []).append(parameter)
+    for name, parameter in trainable_state(model).items():
+        groups.setdefault((is_head(name), parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "lr": learning_rate * (HEAD_RATE_FACTOR if is_faster else 1.0),
-                "factor": HEAD_RATE_FACTOR if is_faster else 1.0,
+                "lr": learning_rate * (head_rate_factor if is_head_ else 1.0),
+                "factor": head_rate_factor if is_head_ else 1.0,
                 "weight_decay": weight_decay if decays else 0.0,
             }
-            for (is_faster, decays), parameters in groups.items()
+            for (is_head_, decays), parameters in groups.items()
         ],
         fused=True,
     )

@@ -31,7 +31,7 @@ from tunewright.text.render import render
 from tunewright.text.rows import read_rows
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tunewright.train.interrupt import stop_request
-from tunewright.train.loop import Training, adamw, steps_per_epoch, train_steps, validation_loss
+from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch, train_steps, validation_loss
 from tunewright.train.objective import OBJECTIVES
 
 STEPS = "steps.jsonl"
@@ -104,7 +104,12 @@ def _training(inputs: TrainInputs, loaded: Loaded, rows: tuple[Encoded, ...]) ->
     plan = inputs.plan.train
     return Training(
         model=loaded.model.train(),
-        optimizer=adamw(loaded.model, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay),
+        optimizer=adamw(
+            loaded.model,
+            learning_rate=plan.learning_rate,
+            weight_decay=plan.weight_decay,
+            head_rate_factor=HEAD_RATE_FACTORS[plan.method],
+        ),
         objective=OBJECTIVES[inputs.plan.task],
         rows=rows,
         pad_id=loaded.pad_id,
