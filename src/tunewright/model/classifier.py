@@ -16,14 +16,15 @@ from torch import Tensor, nn
 HEAD_FILE = "head.safetensors"
 LABELS_FILE = "labels.txt"
 
-PREDICT = '''"""Labels for texts with this model, in plain transformers: python predict.py "first text" "second text"."""
+PREDICT = '''"""Labels for texts, in plain transformers: python predict.py "first text" "second text"."""
 import sys, torch
 from pathlib import Path
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 here = Path(__file__).resolve().parent
 labels = here.joinpath("labels.txt").read_text(encoding="utf-8").splitlines()
-model, tokenizer, head = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here), load_file(here / "head.safetensors")
+model, tokenizer = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here)
+head = load_file(here / "head.safetensors")
 with torch.inference_mode():
     batch = tokenizer(sys.argv[1:], padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
     vectors, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None].float()

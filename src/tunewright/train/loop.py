@@ -24,8 +24,8 @@ from tunewright.train.objective import Objective
 from tunewright.train.schedule import Shape, rate_factor
 
 HEAD_RATE_FACTORS = {"full": 40.0, "lora": 8.0, "head": 1.0}
-"""By method: a fresh classification head learns this much faster than the weights beside it. Adapters already learn five
-times as fast as whole weights. Source: docs/decisions/0003-head-rate.md."""
+"""By method: a fresh classification head learns this much faster than the weights beside it; adapters already learn
+five times as fast as whole weights. Source: docs/decisions/0003-head-rate.md."""
 VALIDATION_TOKENS = 8_192
 """Padded tokens of one validation batch."""
 
