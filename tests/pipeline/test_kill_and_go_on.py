@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from safetensors import safe_open
-from tests.starters import starter_folder
 
 from tests.pipeline.data import write_labelled, write_pairs
+from tests.starters import starter_folder
 
 if sys.platform == "win32":
     pytest.skip("kill -9 does not exist on Windows", allow_module_level=True)
