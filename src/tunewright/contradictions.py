@@ -10,6 +10,7 @@ from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.machine import usable_bytes
 from tunewright.core.plan import Plan, TrainPlan, is_auto
 from tunewright.core.values import Machine, ModelCard
+from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
 
 
@@ -72,6 +73,8 @@ def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:
             where="prepare.max_length",
             fix=f"prepare.max_length={card.context_tokens}, or a model with a longer context",
         )
+    if plan.train.method != "head" and not is_auto(plan.train.layers) and plan.train.layers != "auto":
+        layer_indices(plan.train.layers, n_layers=card.n_layers)
     is_blind = device == "cuda" and not machine.accelerator and not plan.run.memory_limit
     if not is_auto(device) and is_blind:  # nvidia-smi does not know every GPU: who states its memory may use it
         raise PlanError(
@@ -87,7 +90,7 @@ def refuse_too_large(plan: Plan, *, machine: Machine, memory: MemoryPlan) -> Non
     if memory.total <= limit:
         return
     changes = ["train.batch_size=1", "prepare.max_length=" + str(max(64, plan.prepare.max_length // 2))]
-    changes += ["train.method=lora"] if plan.train.method == "full" else ["model=starter:minilm-l6"]
+    changes += ["train.method=lora"] if plan.train.method == "full" else []
     raise DoesNotFit(
         f"this training does not fit by {(memory.total - limit) / 1e9:.1f} GB; the largest term is "
         f"{memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",

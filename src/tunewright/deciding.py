@@ -11,13 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tunewright.core.errors import ModelError
+import torch
+
+from tunewright.core.errors import ModelError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
 from tunewright.core.machine import this_machine
-from tunewright.core.plan import Plan
+from tunewright.core.plan import Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
-from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, ModelCard, Split
+from tunewright.core.registry import lookup
+from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Machine, ModelCard, Split
+from tunewright.evaluate.definition import METRICS
+from tunewright.evaluate.systems import LATER, SYSTEMS
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
 from tunewright.model.memory import lora_parameters, memory_plan
@@ -57,7 +62,8 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
 
     Raises ModelError (none fits, end token never trained), PlanError, DoesNotFit.
     """
-    machine = this_machine()
+    machine = _usable(this_machine(), tell=tell)
+    _check_evaluation(loaded.plan)
     plan, _ = with_choices(loaded.plan, data.choices)
     ranked = candidates(
         plan,
@@ -78,10 +84,45 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
         for split in SPLITS
     }
     _check_masks(plan, encoded["train"], tokenizer=tokenizer)
+    _say_untrained(plan, encoded["train"], tell=tell)
     context = Context(card, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
     model_choice = Choice("model.name", chosen.name, chosen.reason)
     resolved = resolve(loaded.plan, context, given=(*data.choices, model_choice))
     return Decisions(resolved, card, data.facts, ranked, encoded, tokenizer)
+
+
+def _usable(machine: Machine, *, tell: Tracker) -> Machine:
+    """Without the GPU when this build of torch cannot use it."""
+    if not machine.accelerator or torch.cuda.is_available():
+        return machine
+    tell(
+        NoteEvent(
+            f"{machine.accelerator} is here, but this torch cannot use it: on with the processor. tunewright doctor",
+            level="warning",
+        )
+    )
+    return replace(machine, accelerator="", accelerator_memory_bytes=0)
+
+
+def _check_evaluation(plan: Plan) -> None:
+    """Names of the evaluate section, before anything is trained.
+
+    Raises PlanError with the nearest known word.
+    """
+    asked = plan.evaluate
+    if not is_auto(asked.systems):
+        for name in asked.systems:
+            if name not in LATER and not name.startswith(("path:", "api:")):
+                lookup(name, SYSTEMS, kind="systems", where="evaluate.systems")
+        if "tuned" not in asked.systems:
+            raise PlanError(
+                "the tuned model is left out", where="evaluate.systems", fix="evaluate.systems=[tuned, base]"
+            )
+    if not is_auto(asked.metrics):
+        for name in asked.metrics:
+            lookup(name, METRICS, kind="metrics", where="evaluate.metrics")
+    if not is_auto(asked.primary_metric):
+        lookup(asked.primary_metric, METRICS, kind="metrics", where="evaluate.primary_metric")
 
 
 def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:
@@ -104,6 +145,14 @@ def write_selected(decided: Decisions, *, work: Path) -> None:
     write_json(work / "card.json", decided.card)
 
 
+def _say_untrained(plan: Plan, encoded: Sequence[Encoded], *, tell: Tracker) -> None:
+    """Kept rows that have nothing to train on, as a template shows their turns or because they are one token long."""
+    silent = [e.row_id for e in encoded if not any(e.trained)]
+    if plan.task != "classify" and silent:
+        words = f"{len(silent)} of {len(encoded)} train rows have no token to train on with this model's template"
+        tell(NoteEvent(f"{words}, as {', '.join(silent[:3])}: they are kept and not trained on", level="warning"))
+
+
 def length_facts(encoded: Sequence[Encoded]) -> LengthFacts:
     """Percentiles by rank: the p-th is the smallest length that at least p percent of the rows do not exceed."""
     lengths = sorted(len(e) for e in encoded)
@@ -120,6 +169,7 @@ def length_facts(encoded: Sequence[Encoded]) -> LengthFacts:
         p95=at(lengths, 0.95),
         p995=at(lengths, 0.995),
         longest=lengths[-1],
+        lengths=tuple(lengths),
         answer_p95=at(answers, 0.95),
     )
 

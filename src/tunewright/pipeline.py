@@ -18,18 +18,37 @@ from typing import Any
 
 import yaml
 
-from tunewright.core.errors import DataError, PlanError, RunError
+from tunewright.asked import from_anywhere, model_files, with_data
+from tunewright.core.errors import DataError, RunError
 from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_tracker, tee
-from tunewright.core.files import digest, write_json, write_text
+from tunewright.core.files import digest, file_digest, write_text
 from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan, is_auto, plan_dict
 from tunewright.core.planfile import LoadedPlan, load_plan, plan_from, plan_yaml
-from tunewright.core.run import Run, create_run, is_done, locked, mark_refused, stage_work, update_manifest, versions
+from tunewright.core.run import (
+    Run,
+    create_run,
+    is_done,
+    locked,
+    mark_outdated,
+    mark_refused,
+    stage_work,
+    update_manifest,
+    versions,
+)
 from tunewright.core.values import Choice, DataFacts, ModelCard
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
 from tunewright.resolve import Resolved, choices_as_dicts, refuse_unsupported
+from tunewright.scored import count_use, test_set_uses
 
-TEST_SETS = ".test_sets.json"
+STAGES = ("prepare", "select", "train", "evaluate", "report")
+FILES_OF = {
+    "prepare": ("train.parquet", "validation.parquet", "test.parquet", "ledger.json", "findings.json", "facts.json"),
+    "select": ("candidates.json", "card.json"),
+    "train": ("summary.json", "steps.jsonl"),
+    "evaluate": ("metrics.json", "predictions.parquet"),
+}
+"""Without one of these a stage is not finished, whatever the manifest says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +96,7 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
     Raises TunewrightError; whatever was finished before stays.
     """
     refuse_unsupported(loaded.plan)
-    data = data_digests(_with_data(loaded), folder=loaded.folder)
+    data = data_digests(with_data(loaded), folder=loaded.folder)
     run = create_run(runs_dir, name=loaded.default_name if is_auto(loaded.plan.run.name) else loaded.plan.run.name)
     with locked(run), jsonl_tracker(run.folder / "events.jsonl") as write:
         everyone = tee(tell, write)
@@ -96,7 +115,7 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
 def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     """What a run would do, and why; reads the data, writes nothing (but a starter model it needs is fetched)."""
     refuse_unsupported(loaded.plan)
-    data_digests(_with_data(loaded), folder=loaded.folder)
+    data_digests(with_data(loaded), folder=loaded.folder)
     deciding = importlib.import_module("tunewright.deciding")
     draft = deciding.read_data(loaded, tell=tell)
     _refuse(draft.refusal)
@@ -120,11 +139,14 @@ def example_folder(name: str) -> Path:
 
 def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
     """Prepared data, the chosen model, the resolved plan: from last time when nothing was changed, else anew."""
-    asked = asked_fingerprint(loaded.plan, data=data, model_files=_model_files(loaded))
+    asked = asked_fingerprint(loaded.plan, data=data, model_files=model_files(loaded))
     manifest = run.manifest()
-    if manifest.get("asked_fingerprint") == asked and all(
-        manifest.get("stages", {}).get(stage, {}).get("status") == "done" for stage in ("prepare", "select")
-    ):
+    records = manifest.get("stages", {})
+    known = [
+        is_done(run, stage, fingerprint=str(records.get(stage, {}).get("fingerprint")), files=FILES_OF[stage])
+        for stage in ("prepare", "select")
+    ]
+    if manifest.get("asked_fingerprint") == asked and all(known) and (run.folder / "resolved.yaml").is_file():
         for stage in ("prepare", "select"):
             tell(StageEvent(stage, "skipped", "finished before"))
         return _known_decision(run)
@@ -146,7 +168,7 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
 def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic import torch
     tell(StageEvent("prepare", "started"))
-    write_text(run.folder / "plan.yaml", plan_yaml(loaded.plan))
+    write_text(run.folder / "plan.yaml", plan_yaml(from_anywhere(loaded, name=run.name)))
     draft = deciding.read_data(loaded, tell=tell)
     before = digest(data)
     if draft.refusal:
@@ -173,7 +195,8 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
 def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
     manifest = run.manifest()["stages"]
     before = manifest["prepare"]["fingerprint"]
-    fingerprint = stage_fingerprint("train", plan=decided.plan, before=before, facts=decided.card.fingerprint)
+    facts = {"model": decided.card.fingerprint, "best by": decided.plan.evaluate.primary_metric}
+    fingerprint = stage_fingerprint("train", plan=decided.plan, before=before, facts=facts)
     with _stage(run, "train", fingerprint=fingerprint, tell=tell, ran=ran, is_resumable=True) as work:
         if not work:
             return
@@ -204,17 +227,21 @@ def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> N
             facts=decided.facts,
             prepared=run.stage("prepare"),
             trained=run.stage("train"),
-            test_set_uses=_count_use(run),
+            test_set_uses=test_set_uses(run) + 1,
         )
         evaluation.evaluate(inputs, work=work, tell=tell)
+        count_use(run)
 
 
 def _report(run: Run, *, tell: Tracker, ran: list[str]) -> None:
     """The page is a file, not a folder: made when anything before it is newer than it."""
     stages = run.manifest()["stages"]
-    fingerprint = digest({name: stages[name]["fingerprint"] for name in stages if name != "report"})
+    facts = {name: stages[name]["fingerprint"] for name in stages if name != "report"}
+    facts["resolved.yaml"] = file_digest(run.folder / "resolved.yaml")
+    fingerprint = stage_fingerprint("report", plan=Plan(), before="", facts=facts)
     record = stages.get("report", {})
-    if record.get("fingerprint") == fingerprint and (run.folder / "report.html").is_file():
+    is_made = record.get("status") == "done" and record.get("fingerprint") == fingerprint
+    if is_made and (run.folder / "report.html").is_file():
         tell(StageEvent("report", "skipped", "finished before"))
         return
     tell(StageEvent("report", "started"))
@@ -231,15 +258,20 @@ def _stage(
     run: Run, stage: str, *, fingerprint: str, tell: Tracker, ran: list[str], is_resumable: bool = False
 ) -> Iterator[Path | None]:
     """The folder to work in; None when the stage is finished with these inputs."""
-    if is_done(run, stage, fingerprint=fingerprint):
+    if is_done(run, stage, fingerprint=fingerprint, files=FILES_OF[stage]) and _has_model(run, stage):
         tell(StageEvent(stage, "skipped", "finished before"))
         yield None
         return
     tell(StageEvent(stage, "started"))
     ran.append(stage)
+    mark_outdated(run, STAGES[STAGES.index(stage) + 1 :])
     with stage_work(run, stage, fingerprint=fingerprint, is_resumable=is_resumable) as work:
         yield work
     tell(StageEvent(stage, "done"))
+
+
+def _has_model(run: Run, stage: str) -> bool:
+    return stage != "train" or any(any(run.stage(stage).glob(f"{kind}/*.safetensors")) for kind in ("model", "adapter"))
 
 
 def _without_start(tell: Tracker) -> Tracker:
@@ -270,21 +302,6 @@ def _known_decision(run: Run) -> Decided:
     )
 
 
-def _with_data(loaded: LoadedPlan) -> Plan:
-    if is_auto(loaded.plan.data.train):
-        raise PlanError("the plan names no data", where="data.train", fix="write data: {train: tickets.csv}")
-    return loaded.plan
-
-
-def _model_files(loaded: LoadedPlan) -> str:
-    """Sizes and times of a local model folder that the plan names: cheap, and enough to notice a change."""
-    name = loaded.plan.model.name
-    folder = loaded.folder / str(name)
-    if is_auto(name) or not folder.is_dir():
-        return ""
-    return digest({p.name: (p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file()})
-
-
 def _refuse(refusal: str | None) -> None:
     if refusal:
         raise DataError(
@@ -293,16 +310,6 @@ def _refuse(refusal: str | None) -> None:
             why=refusal,
             fix="prepare.actions.leakage=drop takes them out of train; prepare.actions.leakage=report goes on anyway",
         )
-
-
-def _count_use(run: Run) -> int:
-    """Count one more scoring of this test set, known by its rows' content."""
-    path = run.folder.parent / TEST_SETS
-    uses = _read_json(path)
-    key = digest((run.stage("prepare") / "test.parquet").read_bytes().hex())
-    uses[key] = int(uses.get(key, 0)) + 1
-    write_json(path, uses)
-    return int(uses[key])
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -30,8 +30,7 @@ HEAD_ROWS = 50
 RARE_SHARE = 1 / 5
 """A class rarer than this share of the average class makes macro F1 the primary metric. Source: DESIGN 2."""
 GENERATED_ROWS = {"cpu": 64, "cuda": 200, "mps": 200}
-"""Rows that answers are written for, by device; likelihood uses all rows. Source: DESIGN 5 (at most 200). Measured: two
-cores write 110 tokens a second with SmolLM2-135M, so 200 gsm8k answers by two systems would take 12 minutes."""
+"""Rows that answers are written for, by device. Two cores write 110 tokens a second (SmolLM2-135M)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,8 @@ class LengthFacts:
     longest: int
     answer_p95: int
     """Trained tokens of a row (generate); 0 when classifying."""
+    lengths: tuple[int, ...] = ()
+    """Of every train row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,17 @@ def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     yield Choice("train.batch_size", value, f"{reason}; there are {n_rows} train rows")
 
 
+def _n_sequences(plan: Plan, context: Context) -> int:
+    """What an epoch sees: rows, but a long document is divided into several sequences."""
+    if plan.task != "text" or not context.lengths.lengths:
+        return context.facts.n_rows.get("train", 0)
+    return sum(math.ceil(n / plan.prepare.max_length) for n in context.lengths.lengths)
+
+
 def step_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     train = plan.train
     per_step = train.batch_size * train.gradient_accumulation_steps
-    per_epoch = max(1, math.ceil(context.facts.n_rows.get("train", 0) / per_step))
+    per_epoch = max(1, math.ceil(_n_sequences(plan, context) / per_step))
     n_steps = train.max_steps or max(1, math.ceil(per_epoch * train.epochs))
     save = max(10, math.ceil(n_steps / 20))
     yield Choice("train.save_steps", save, f"about 20 times in {n_steps} steps: a kill loses a twentieth at most")
@@ -241,7 +249,7 @@ def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         "text": ("bits_per_byte",),
     }[plan.task]
     yield Choice("evaluate.metrics", metrics, f"all of the task {plan.task}")
-    cap = min(512, max(32, math.ceil(1.25 * context.lengths.answer_p95 / 32) * 32))
+    cap = min(512, context.card.context_tokens // 2, max(32, math.ceil(1.25 * context.lengths.answer_p95 / 32) * 32))
     reason = f"a quarter above the references' 95th percentile of {context.lengths.answer_p95} tokens, at most 512"
     yield Choice("evaluate.max_new_tokens", cap, reason if plan.task == "generate" else "nothing is generated")
     limit = GENERATED_ROWS[plan.run.device] if plan.task == "generate" else None

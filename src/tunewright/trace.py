@@ -151,8 +151,8 @@ def _plan(run: Run) -> Plan:
 
 
 def _labels(run: Run) -> tuple[str, ...]:
-    facts = json.loads((run.stage("prepare") / "facts.json").read_text(encoding="utf-8"))
-    return tuple(facts["labels"])
+    path = run.stage("prepare") / "facts.json"
+    return tuple(json.loads(path.read_text(encoding="utf-8"))["labels"]) if path.is_file() else ()
 
 
 def _kept(run: Run, row_id: str) -> tuple[Split | None, Row | None]:

@@ -17,7 +17,7 @@ LAYERS = (
     {"model"},
     {"select", "prepare", "train", "evaluate", "report"},
     {"contradictions"},
-    {"resolve", "fingerprint"},
+    {"resolve", "fingerprint", "asked", "scored"},
     {"deciding", "trace"},
     {"pipeline"},
     {"cli"},

@@ -6,6 +6,7 @@ from, and what was understood differently from how it was written. Its own file 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,9 +55,14 @@ def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
     if path.is_dir():
         raise PlanError(f"{path} is a folder", fix="name a plan (.yaml) or a data file inside it")
     if path.suffix.lower() not in PLAN_SUFFIXES:
-        return plan_from({"data": {"train": path.name}}, folder=path.parent, name=path.stem, overrides=overrides)
+        return plan_from({"data": {"train": path.name}}, folder=path.parent, name=_name(path), overrides=overrides)
     raw, lines = _read_yaml(path)
-    return plan_from(raw, folder=path.parent, name=path.stem, overrides=overrides, where=str(path), lines=lines)
+    return plan_from(raw, folder=path.parent, name=_name(path), overrides=overrides, where=str(path), lines=lines)
+
+
+def _name(path: Path) -> str:
+    """A run name from a file's name: what no folder may hold becomes a dash."""
+    return re.sub(r'[/\\\0:*?"<>|]', "-", path.stem).strip() or "run"
 
 
 def plan_from(

@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +24,7 @@ from tunewright.core.files import cannot_write, remove, write_json
 
 MANIFEST = "run.json"
 LOCK = ".lock"
-StageStatus = Literal["running", "done", "refused", "failed", "interrupted"]
+StageStatus = Literal["running", "done", "refused", "failed", "interrupted", "outdated"]
 
 _VERSIONS_OF = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scikit-learn", "pyarrow")
 
@@ -128,10 +128,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def is_done(run: Run, stage: str, *, fingerprint: str) -> bool:
-    """The stage is finished with these very inputs and its folder is there."""
+def is_done(run: Run, stage: str, *, fingerprint: str, files: Sequence[str] = ()) -> bool:
+    """The stage is finished with these very inputs, and its folder and these files in it are there."""
     record = run.manifest().get("stages", {}).get(stage, {})
-    return record.get("status") == "done" and record.get("fingerprint") == fingerprint and run.stage(stage).is_dir()
+    return (
+        record.get("status") == "done"
+        and record.get("fingerprint") == fingerprint
+        and run.stage(stage).is_dir()
+        and all((run.stage(stage) / name).exists() for name in files)
+    )
 
 
 @contextmanager
@@ -139,15 +144,18 @@ def stage_work(run: Run, stage: str, *, fingerprint: str, is_resumable: bool = F
     """A folder to work in, published as `<run>/<stage>` when the block ends well.
 
     is_resumable: work happens in the final folder, and a stopped stage with the same fingerprint finds its files
-    again (training). Otherwise it happens beside it and takes the name at the end. A finished stage with other
-    inputs is kept as `<stage>.<its fingerprint8>`.
+    again (training), also after other inputs were tried in between. Otherwise it happens beside it and takes the name
+    at the end. A finished stage with other inputs, and a stopped training, is kept as `<stage>.<its fingerprint8>`.
     """
     final = run.stage(stage)
     record = run.manifest().get("stages", {}).get(stage, {})
     started = time.time()
     try:
         if not (is_resumable and record.get("fingerprint") == fingerprint):
-            _keep_old(run, stage, record)
+            _keep_old(run, stage, record, keeps_partial=is_resumable)
+        earlier = _kept(run, stage, fingerprint)
+        if is_resumable and earlier.is_dir() and not final.exists():
+            os.replace(earlier, final)
         work = final if is_resumable else run.folder / f".{stage}.partial"
         if not is_resumable:
             remove(work)
@@ -175,16 +183,29 @@ def mark_refused(run: Run, stage: str, *, fingerprint: str, why: str) -> None:
     _record(run, stage, status="refused", fingerprint=fingerprint, seconds=0.0, why=why)
 
 
-def _keep_old(run: Run, stage: str, record: Mapping[str, Any]) -> None:
+def mark_outdated(run: Run, stages: Sequence[str]) -> None:
+    """These stages' results were made from something that is being made anew."""
+    records = dict(run.manifest().get("stages", {}))
+    for stage in stages:
+        if records.get(stage, {}).get("status") == "done":
+            records[stage] = {**records[stage], "status": "outdated"}
+    update_manifest(run, stages=records)
+
+
+def _keep_old(run: Run, stage: str, record: Mapping[str, Any], *, keeps_partial: bool) -> None:
     final = run.stage(stage)
     if not final.exists():
         return
-    if record.get("status") != "done":
+    if record.get("status") not in ("done", "outdated") and not (keeps_partial and record):
         remove(final)
         return
-    kept = run.folder / f"{stage}.{str(record.get('fingerprint', 'old'))[:8]}"
+    kept = _kept(run, stage, str(record.get("fingerprint", "old")))
     remove(kept)
     os.replace(final, kept)
+
+
+def _kept(run: Run, stage: str, fingerprint: str) -> Path:
+    return run.folder / f"{stage}.{fingerprint[:8]}"
 
 
 def _record(run: Run, stage: str, **facts: Any) -> None:

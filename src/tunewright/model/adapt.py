@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from torch import nn
 from tunewright.core.errors import PlanError
 from tunewright.core.plan import TrainPlan
 from tunewright.model.classifier import EncoderClassifier
+from tunewright.model.layers import layer_indices
 from tunewright.model.load import Loaded
 
 _BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
@@ -48,35 +48,6 @@ def adapted(loaded: Loaded, plan: TrainPlan, *, seed: int) -> Loaded:
     for name, parameter in loaded.model.named_parameters():
         parameter.requires_grad_(_changes(name, blocks=blocks, n_layers=loaded.card.n_layers))
     return loaded
-
-
-def layer_indices(layers: str | Sequence[int], *, n_layers: int) -> tuple[int, ...]:
-    """Blocks by index, ascending.
-
-    >>> layer_indices("last:2", n_layers=6)
-    (4, 5)
-    """
-    if layers == "all":
-        return tuple(range(n_layers))
-    if isinstance(layers, str):
-        word, _, number = layers.partition(":")
-        if word != "last" or not number.isdigit() or not 1 <= int(number) <= n_layers:
-            raise PlanError(
-                f"train.layers cannot be {layers!r}",
-                where="train.layers",
-                why=f"the model has {n_layers} blocks, 0 to {n_layers - 1}",
-                fix="write all, last:4, or a list like [3, 4, 5]",
-            )
-        return tuple(range(n_layers - int(number), n_layers))
-    outside = [i for i in layers if not 0 <= i < n_layers]
-    if outside or not layers:
-        raise PlanError(
-            f"block {outside[0]} does not exist" if outside else "train.layers is empty",
-            where="train.layers",
-            why=f"the model has {n_layers} blocks, 0 to {n_layers - 1}",
-            fix=f"train.layers=last:{min(4, n_layers)}",
-        )
-    return tuple(sorted(set(layers)))
 
 
 def parameters(model: nn.Module) -> Parameters:
@@ -121,10 +92,10 @@ def _head_only(loaded: Loaded) -> Loaded:
 
 
 def _with_adapter(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...]) -> Loaded:
-    config = _adapter_config(loaded, plan, blocks=blocks)
     is_encoder = isinstance(loaded.model, EncoderClassifier)
     inner: Any = loaded.model.encoder if is_encoder else loaded.model
     try:
+        config = _adapter_config(loaded, plan, blocks=blocks)
         with warnings.catch_warnings():  # a FutureWarning inside transformers, seen with 5.23
             warnings.simplefilter("ignore", FutureWarning)
             wrapped = get_peft_model(inner, config)
@@ -148,8 +119,9 @@ def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...])
         task_type = TaskType.FEATURE_EXTRACTION
     if plan.adapter is not None:
         return _any_config(plan.adapter, task_type=task_type)
-    some = {} if len(blocks) == loaded.card.n_layers else {"layers_to_transform": list(blocks)}
     targets = plan.target_modules if isinstance(plan.target_modules, str) else list(plan.target_modules)
+    if len(blocks) < loaded.card.n_layers:
+        targets = _modules_in(loaded.model, targets, blocks=blocks)
     return LoraConfig(
         r=plan.lora_r,
         lora_alpha=plan.lora_alpha,
@@ -158,8 +130,25 @@ def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...])
         use_rslora=plan.use_rslora,
         use_dora=plan.use_dora,
         task_type=task_type,
-        **some,
     )
+
+
+def _modules_in(model: nn.Module, targets: str | list[str], *, blocks: tuple[int, ...]) -> list[str]:
+    """Names, from the block on, of the linear modules in these blocks that the plan means.
+
+    peft's own layers_to_transform does not go with all-linear (peft 0.21).
+    """
+    found = []
+    for name, module in model.named_modules():
+        match = _BLOCK.search(f"{name}.")
+        if match is None or not isinstance(module, nn.Linear) or int(match[1]) not in blocks:
+            continue
+        is_meant = targets == "all-linear" or name.rpartition(".")[2] in targets or name.endswith(tuple(targets))
+        if is_meant if isinstance(targets, list) or targets == "all-linear" else re.fullmatch(targets, name):
+            found.append(name[match.start() :].removeprefix("."))
+    if not found:
+        raise ValueError(f"no linear module of blocks {list(blocks)} is meant by {targets!r}")
+    return found
 
 
 def _any_config(fields: dict[str, Any], *, task_type: TaskType) -> PeftConfig:
@@ -169,6 +158,13 @@ def _any_config(fields: dict[str, Any], *, task_type: TaskType) -> PeftConfig:
     if kind not in known:
         raise PlanError(f"peft has no method {kind}", where="train.adapter", fix=f"peft_type: {', '.join(known)}")
     try:
-        return known[kind](task_type=task_type, **rest)
+        config: PeftConfig = known[kind](task_type=task_type, **rest)
     except (TypeError, ValueError) as error:
         raise PlanError(f"peft refuses this adapter: {error}", where="train.adapter") from error
+    if config.is_prompt_learning:
+        raise PlanError(
+            f"{kind} puts virtual tokens in front of a row, which this version does not train",
+            where="train.adapter",
+            fix="peft_type: LORA",
+        )
+    return config

@@ -209,7 +209,7 @@ def _refuse_nothing_left(plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, 
                 f"no {split} row is left",
                 where=f"data.{split}",
                 why=f"none of the {rows(n_read)} read can be used for it",
-                fix=f"tunewright check PLAN lists why; name another file: data.{split}=FILE",
+                fix=f"see what was dropped above, or name another file: data.{split}=FILE",
             )
     if not named_files(plan, "test") and len(sides["train"]) < 2:
         raise _nothing_to_test_with("one usable row is left, and it is needed for training")

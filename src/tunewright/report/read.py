@@ -104,7 +104,8 @@ def _stage(folder: Path, stage: str, manifest: Record) -> Path:
     """The stage's folder; a place where nothing is when an earlier stage is not done."""
     records = as_record(manifest.get("stages"))
     before = STAGES[: STAGES.index(stage)]
-    is_old = any(as_record(records[s]).get("status") != "done" for s in before if s in records)
+    is_old = as_record(records.get(stage)).get("status") == "outdated"
+    is_old = is_old or any(as_record(records[s]).get("status") != "done" for s in before if s in records)
     return folder / ".out-of-date" / stage if is_old else folder / stage
 
 

@@ -37,6 +37,8 @@ class Position:
     best_step: int = 0
     best_loss_nats: float | None = None
     best_score: float | None = None
+    peak_memory_bytes: int = 0
+    """Largest resident size of all processes that trained."""
     n_worse: int = 0
     """Validations since the best one."""
 
@@ -136,7 +138,9 @@ def _restore(training: Training, state: dict[str, Tensor]) -> None:
     for name, parameter in trainable_state(training.model).items():
         keys = [key for key in state if key.startswith("optimizer/") and key.split("/", 2)[2] == name]
         training.optimizer.state[parameter] = {
-            key.split("/", 2)[1]: state[key] if key.split("/", 2)[1] == "step" else state[key].to(training.device)
+            key.split("/", 2)[1]: state[key].to(
+                parameter.device
+            )  # the step too: fused AdamW keeps it beside the weight
             for key in keys
         }
     torch.set_rng_state(state["random/cpu"])

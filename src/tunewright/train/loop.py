@@ -27,7 +27,7 @@ HEAD_RATE_FACTORS = {"full": 40.0, "lora": 8.0, "head": 1.0}
 """By method: a fresh classification head learns this much faster than the weights beside it; adapters already learn
 five times as fast as whole weights. Source: docs/decisions/0003-head-rate.md."""
 VALIDATION_TOKENS = 8_192
-"""Padded tokens of one validation batch."""
+"""Padded tokens of one validation batch, at most; never more than a training batch may have, for memory's sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,16 @@ def train_steps(training: Training, *, done: int = 0) -> Iterator[StepEvent]:
         gradient_accumulation_steps=training.gradient_accumulation_steps,
     )
     lengths = [len(row) for row in training.rows]
+    order: tuple[tuple[int, ...], ...] = ()
+    order_of = -1
     for step in range(done + 1, training.n_steps + 1):
         started = time.perf_counter()
         epoch, index = divmod(step - 1, per_epoch)
-        order = epoch_order(lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch)
+        if order_of != epoch:
+            order, order_of = (
+                epoch_order(lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch),
+                epoch,
+            )
         first = index * training.gradient_accumulation_steps
         groups = order[first : first + training.gradient_accumulation_steps]
         yield _train_step(training, groups, step=step, epoch=step / per_epoch, started=started)
@@ -111,7 +117,8 @@ def validation_loss(training: Training, rows: Sequence[Encoded]) -> tuple[LossSu
     total, n_correct = LossSum(), 0
     was_training = training.model.training
     training.model.eval()
-    for group in by_length(rows, max_tokens=VALIDATION_TOKENS):
+    most = min(VALIDATION_TOKENS, training.batch_size * max(len(row) for row in training.rows))
+    for group in by_length(rows, max_tokens=most):
         batch = batch_of([rows[i] for i in group], pad_id=training.pad_id, device=training.device)
         with torch.inference_mode(), precision(training.device, training.dtype):
             loss = training.objective(training.model, batch)

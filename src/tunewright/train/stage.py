@@ -142,15 +142,25 @@ def _train_all(
             _log(log, event, tell)
             is_last = event.step == training.n_steps
             if validation and (event.step % plan.eval_steps == 0 or is_last):
-                position = _validated(training, validation, position, checkpoints=checkpoints, log=log, tell=tell)
+                position = _validated(
+                    training,
+                    validation,
+                    position,
+                    by_accuracy=inputs.plan.evaluate.primary_metric == "accuracy",
+                    checkpoints=checkpoints,
+                    log=log,
+                    tell=tell,
+                )
             is_stopping_early = _is_patience_over(position, patience=plan.patience)
             if event.step % plan.save_steps == 0 or is_last or is_stop_asked() or is_stopping_early:
                 save_checkpoint(checkpoints, training, position, fingerprint=inputs.fingerprint)
             if is_stopping_early and not is_last:
                 tell(NoteEvent(f"stopped at step {event.step}: no better validation in {plan.patience} tries"))
                 break
-            if is_stop_asked() and not is_last:
+            if is_stop_asked():
                 raise KeyboardInterrupt
+        if is_stop_asked():  # while it stopped early
+            raise KeyboardInterrupt
     return position
 
 
@@ -172,6 +182,7 @@ def _counted(position: Position, event: StepEvent) -> Position:
         tokens_seen=position.tokens_seen + event.n_tokens,
         tokens_trained_on=position.tokens_trained_on + event.n_targets,
         seconds=position.seconds + event.seconds,
+        peak_memory_bytes=max(position.peak_memory_bytes, peak_memory_bytes()),
     )
 
 
@@ -180,18 +191,23 @@ def _validated(
     validation: tuple[Encoded, ...],
     position: Position,
     *,
+    by_accuracy: bool,
     checkpoints: Path,
     log: Any,
     tell: Tracker,
 ) -> Position:
-    """Measure; keep the weights when they are the best so far (accuracy, then loss; else loss)."""
+    """Measure; keep the weights when they are the best so far.
+
+    by_accuracy: where it is the primary metric, then by loss; else by loss: accuracy hardly sees a rare class.
+    """
     total, n_correct = validation_loss(training, validation)
     is_classify = bool(training.rows[0].label_index is not None)
     score = n_correct / len(validation) if is_classify else math.nan
     loss = total.mean_nats
     score_or_none = score if is_classify else None
     best_loss = math.inf if position.best_loss_nats is None else position.best_loss_nats
-    is_best = (-(score_or_none or 0.0), loss) < (-(position.best_score or 0.0), best_loss)
+    rank = (-score if by_accuracy else 0.0, loss)
+    is_best = rank < (-(position.best_score or 0.0) if by_accuracy else 0.0, best_loss)
     event = ValidationEvent(position.step, loss, total.n_tokens, score, is_best)
     _log(log, event, tell)
     if not is_best:
@@ -240,7 +256,7 @@ def _write_summary(inputs: TrainInputs, training: Training, position: Position, 
         "tokens_trained_on": position.tokens_trained_on,
         "seconds": position.seconds,
         "tokens_per_second": position.tokens_seen / position.seconds if position.seconds else math.nan,
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": position.peak_memory_bytes,
         "predicted_peak_memory_bytes": inputs.predicted_peak_memory_bytes,
         "train_loss_nats": losses[-1]["loss_nats"] if losses else math.nan,
         "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,

@@ -124,14 +124,18 @@ def test_stage_work_finds_its_files_again_when_it_is_resumable(run: Run) -> None
     assert run.manifest()["stages"]["train"]["seconds"] >= seconds
 
 
-def test_stage_work_forgets_a_stopped_stage_when_the_inputs_change(run: Run) -> None:
+def test_stage_work_keeps_a_stopped_training_when_the_inputs_change_and_goes_on_when_they_are_back(run: Run) -> None:
     with pytest.raises(KeyboardInterrupt):
         _stop(run, "train", KeyboardInterrupt(), is_resumable=True)
+    half_done = {path.name for path in run.stage("train").iterdir()}
+    assert half_done
 
     with stage_work(run, "train", fingerprint=SECOND, is_resumable=True) as work:
         assert list(work.iterdir()) == []
+    assert _visible(run) == {"run.json", "train", "train.aaaaaaaa"}
 
-    assert _visible(run) == {"run.json", "train"}
+    with stage_work(run, "train", fingerprint=FIRST, is_resumable=True) as work:
+        assert {path.name for path in work.iterdir()} == half_done
 
 
 def test_stage_work_keeps_a_finished_resumable_stage_when_the_inputs_change(run: Run) -> None:
