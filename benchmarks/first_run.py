@@ -117,7 +117,9 @@ def main() -> None:
     missing = [name for name in ("banking77", "gsm8k-400") if name not in plans()]
     lines += [f"Not run, the data is not beside this checkout: {', '.join(missing)}."] if missing else []
     text = "\n".join(lines) + "\n"
-    (HERE / "results" / "first_run.md").write_text(text, encoding="utf-8")
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    (results / "first_run.md").write_text(text, encoding="utf-8")
     print(text)
 
 
