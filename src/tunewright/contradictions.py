@@ -28,6 +28,13 @@ def refuse_unsupported(plan: Plan) -> None:
         "explain.methods": bool(plan.explain.methods),
         "export.targets": bool(plan.export.targets),
     }
+    shares = (plan.prepare.test_fraction, plan.prepare.validation_fraction)
+    if sum(0.0 if is_auto(share) else share for share in shares) >= 1:
+        raise PlanError(
+            f"test and validation take {sum(shares):g} of the train rows, and nothing is left to train on",
+            where="prepare.test_fraction",
+            fix="prepare.test_fraction=0.15 prepare.validation_fraction=0.15",
+        )
     for field, is_asked in asked.items():
         if is_asked:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")

@@ -21,7 +21,7 @@ import yaml
 from tunewright.asked import from_anywhere, model_files, with_data
 from tunewright.core.errors import DataError, RunError
 from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_tracker, tee
-from tunewright.core.files import digest, file_digest, write_text
+from tunewright.core.files import digest, file_digest, is_whole_safetensors, write_text
 from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan, is_auto, plan_dict
 from tunewright.core.planfile import LoadedPlan, load_plan, plan_from, plan_yaml
@@ -271,7 +271,8 @@ def _stage(
 
 
 def _has_model(run: Run, stage: str) -> bool:
-    return stage != "train" or any(any(run.stage(stage).glob(f"{kind}/*.safetensors")) for kind in ("model", "adapter"))
+    weights = [path for kind in ("model", "adapter") for path in run.stage(stage).glob(f"{kind}/*.safetensors")]
+    return stage != "train" or (bool(weights) and all(is_whole_safetensors(path) for path in weights))
 
 
 def _without_start(tell: Tracker) -> Tracker:

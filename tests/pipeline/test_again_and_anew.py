@@ -54,6 +54,14 @@ def test_run_makes_again_what_was_lost(again: Path, tiny_encoder: Path, lost: st
     assert outcome_of(again, plan_of(tiny_encoder)).was_finished
 
 
+def test_run_makes_the_model_again_when_its_file_was_cut(again: Path, tiny_encoder: Path) -> None:
+    path = again / "runs/try/train/model/model.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    assert not outcome_of(again, plan_of(tiny_encoder)).was_finished
+    assert path.read_bytes() == whole
+
+
 def test_report_shows_no_old_verdict_when_the_model_was_trained_anew(again: Path, tiny_encoder: Path) -> None:
     outcome_of(again, plan_of(tiny_encoder, train={"epochs": 2, "batch_size": 16}), until="train")
     run = again / "runs/try"
@@ -88,6 +96,7 @@ def test_plan_in_the_run_folder_runs_from_anywhere(again: Path, finished: Path) 
         ("evaluate", {"metrics": ["acuracy"]}, "accuracy"),
         ("evaluate", {"primary_metric": "acuracy"}, "accuracy"),
         ("train", {"layers": "last:99"}, "2 blocks"),
+        ("prepare", {"test_fraction": 0.9, "validation_fraction": 0.5}, "nothing is left"),
         ("train", {"layers": [7]}, "2 blocks"),
     ],
 )

@@ -102,6 +102,18 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
+def is_whole_safetensors(path: Path) -> bool:
+    """The file is as long as its own header says: it was not cut. Source: the safetensors format."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        n_header = int.from_bytes(file.read(8), "little")
+        if n_header + 8 > size:
+            return False
+        header = json.loads(file.read(n_header))
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    return size == 8 + n_header + max(ends, default=0)
+
+
 def code_digest(packages: Sequence[str]) -> str:
     """Fingerprint of our own source below src/tunewright/<package>: changed code makes changed folders."""
     root = Path(__file__).parents[1]

@@ -20,7 +20,8 @@ PREDICT = '''"""Labels for texts, in plain transformers: python predict.py "firs
 import sys, torch
 from pathlib import Path
 from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, logging
+logging.set_verbosity_error()
 here = Path(__file__).resolve().parent
 labels = here.joinpath("labels.txt").read_text(encoding="utf-8").splitlines()
 model, tokenizer = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here)
