@@ -24,7 +24,7 @@ format: $(VENV)/installed-test
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-# torch comes first and by plain pip: another package would pull a build with gigabytes of CUDA.
+# torch comes first and by plain pip: whichever build your pip is set up for stays, and no other package picks one.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch

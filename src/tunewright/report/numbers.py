@@ -83,8 +83,8 @@ def percent_text(value: object) -> str:
 def significant_text(value: object) -> str:
     """Three significant digits: rates and losses.
 
-    >>> significant_text(0.0002), significant_text(1.2345)
-    ('2e-4', '1.23')
+    >>> significant_text(0.0002), significant_text(0.001), significant_text(1.2345)
+    ('2e-4', '0.001', '1.23')
     """
     known = number(value)
     if not math.isfinite(known):
@@ -92,7 +92,7 @@ def significant_text(value: object) -> str:
     if known and abs(known) < 1e-3:
         mantissa, exponent = f"{known:.2e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
-    return _three_digits(known)
+    return f"{known:.3g}" if abs(known) < 1 else _three_digits(known)
 
 
 def metric_text(value: object, *, metric: str) -> str:
