@@ -289,8 +289,8 @@ class TestRefusals:
         assert caught.value.where == field
 
     def test_refuse_unsupported_lets_the_defaults_pass(self) -> None:
-        refuse_unsupported(Plan())
-        refuse_unsupported(_resolve(CLASSIFY).plan)
+        for plan in (Plan(), _resolve(CLASSIFY).plan):
+            assert refuse_unsupported(plan) is None, "no error is the whole promise"
 
     def test_resolve_refuses_what_does_not_fit_and_names_the_bytes(self) -> None:
         with pytest.raises(DoesNotFit) as caught:

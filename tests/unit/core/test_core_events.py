@@ -31,7 +31,7 @@ def test_tee_tells_all_in_order() -> None:
 
 
 def test_tee_of_nobody_is_silent() -> None:
-    tee()(NoteEvent("hello"))
+    assert tee()(NoteEvent("hello")) is None, "no error is the whole promise"
 
 
 def test_jsonl_tracker_writes_one_line_an_event_but_no_progress(tmp_path: Path) -> None:
