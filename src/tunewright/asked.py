@@ -6,11 +6,13 @@ whether anything was changed since the last run is asked before anything is read
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from tunewright.core.errors import PlanError
+from tunewright.core.errors import ModelError, PlanError
 from tunewright.core.files import digest
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import OUTSIDE, Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
 
 
@@ -36,10 +38,43 @@ def from_anywhere(loaded: LoadedPlan, *, name: str) -> Plan:
     return plan.with_(data=plan.data.with_(**paths), run=plan.run.with_(name=name))
 
 
+def whole_systems(loaded: LoadedPlan) -> LoadedPlan:
+    """The plan with whole paths in evaluate.systems: a path:FOLDER means the same from everywhere.
+
+    Raises ModelError for a folder that is not there.
+    """
+    systems = loaded.plan.evaluate.systems
+    if is_auto(systems):
+        return loaded
+    whole = tuple(f"{OUTSIDE}{_folder(name, loaded)}" if name.startswith(OUTSIDE) else name for name in systems)
+    return replace(loaded, plan=loaded.plan.with_(evaluate=loaded.plan.evaluate.with_(systems=whole)))
+
+
+def _folder(system: str, loaded: LoadedPlan) -> Path:
+    folder = (loaded.folder / Path(system.removeprefix(OUTSIDE)).expanduser()).resolve()
+    if not folder.is_dir():
+        raise ModelError(
+            f"there is no folder {folder}",
+            where="evaluate.systems",
+            why=f"{system} names a model that something else has trained",
+            fix="paths start from the plan's own folder: evaluate.systems=[path:../my-adapter, base]",
+        )
+    return folder
+
+
+def outside_files(plan: Plan) -> str:
+    """Sizes and times of the folders that a resolved plan's systems name; empty without one."""
+    return _files([Path(name.removeprefix(OUTSIDE)) for name in plan.evaluate.systems if name.startswith(OUTSIDE)])
+
+
 def model_files(loaded: LoadedPlan) -> str:
     """Sizes and times of the local model folders that the plan names: cheap, and enough to notice a change."""
-    name, others = loaded.plan.model.name, loaded.plan.select.candidates
+    name, others, systems = loaded.plan.model.name, loaded.plan.select.candidates, loaded.plan.evaluate.systems
     names = [*([] if is_auto(name) else [name]), *([] if is_auto(others) else others)]
-    folders = [folder for one in names if (folder := loaded.folder / Path(one).expanduser()).is_dir()]
+    names += [] if is_auto(systems) else [name.removeprefix(OUTSIDE) for name in systems if name.startswith(OUTSIDE)]
+    return _files([folder for one in names if (folder := loaded.folder / Path(one).expanduser()).is_dir()])
+
+
+def _files(folders: Sequence[Path]) -> str:
     files = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
     return digest({str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in files}) if files else ""

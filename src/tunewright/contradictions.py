@@ -9,9 +9,16 @@ from __future__ import annotations
 from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.machine import usable_bytes
 from tunewright.core.plan import Plan, TrainPlan, is_auto
+from tunewright.core.registry import lookup
 from tunewright.core.values import Machine, ModelCard
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "explain.methods": ("occlusion",),
+    "export.targets": ("adapter", "merged"),
+}
+"""Fields that name parts, and the parts there are."""
 
 
 def refuse_unsupported(plan: Plan) -> None:
@@ -25,8 +32,6 @@ def refuse_unsupported(plan: Plan) -> None:
         "train.packing": plan.train.packing is True,
         "evaluate.seeds": plan.evaluate.seeds > 1,
         "evaluate.require": plan.evaluate.require is not None,
-        "explain.methods": bool(plan.explain.methods),
-        "export.targets": bool(plan.export.targets),
     }
     shares = (plan.prepare.test_fraction, plan.prepare.validation_fraction)
     if sum(0.0 if is_auto(share) else share for share in shares) >= 1:
@@ -38,6 +43,11 @@ def refuse_unsupported(plan: Plan) -> None:
     for field, is_asked in asked.items():
         if is_asked:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
+    for field, known in WORDS.items():
+        section, _, name = field.partition(".")
+        given = getattr(getattr(plan, section), name)
+        for word in () if is_auto(given) else given:
+            lookup(word, dict.fromkeys(known), kind=name, where=field)
 
 
 def refuse_contradictions(asked: Plan, plan: Plan) -> None:

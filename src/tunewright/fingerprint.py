@@ -14,10 +14,12 @@ from tunewright.core.files import code_digest, digest, file_digest
 from tunewright.core.plan import Plan, is_auto, plan_dict
 
 CODE_OF: dict[str, tuple[str, ...]] = {
-    "prepare": ("prepare", "text", "core"),
+    "prepare": ("prepare", "tables", "text", "core"),
     "select": ("select", "model", "core"),
     "train": ("train", "model", "text", "core"),
     "evaluate": ("evaluate", "model", "text", "core"),
+    "explain": ("explain", "model", "text", "core"),
+    "export": ("export", "model", "text", "core"),
     "report": ("report",),
 }
 """Packages whose source makes a stage's result: changed code is a changed input."""
@@ -62,6 +64,8 @@ def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None)
         "select": ("task", "model", "select"),
         "train": ("task", "model", "train", "prepare"),
         "evaluate": ("task", "evaluate"),
+        "explain": ("task", "explain"),
+        "export": ("task", "export"),
         "report": (),
     }[stage]
     seeds = {} if stage == "report" else {name: sections["run"].get(name) for name in ("seed", "device", "threads")}

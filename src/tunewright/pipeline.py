@@ -1,7 +1,8 @@
 """The order of the stages: the only file that knows it.
 
 In: a LoadedPlan. Out: Outcome: the run's folder, the verdict, the metrics. Read, clean and split the data; pick the
-model; decide what is open; publish the data; train; evaluate; report. A finished stage is not run again.
+model; decide what is open; publish the data; train; evaluate; explain; export; report. A finished stage is not run
+again. A plan whose systems leave `tuned` out measures an outside model: nothing is trained.
 Stages that need torch are imported when they run, so that a run with nothing to do ends in a second.
 """
 
@@ -16,14 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tunewright.asked import from_anywhere, model_files, with_data
-from tunewright.core.errors import DataError, RunError
+from tunewright.asked import from_anywhere, model_files, outside_files, whole_systems, with_data
+from tunewright.core.errors import DataError
 from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_tracker, tee
 from tunewright.core.files import digest, file_digest, is_whole_safetensors, write_text
 from tunewright.core.machine import this_machine
-from tunewright.core.plan import Plan, is_auto, plan_dict
+from tunewright.core.plan import Plan, is_auto
 from tunewright.core.planfile import LoadedPlan, load_plan, plan_from, plan_yaml
 from tunewright.core.run import (
     Run,
@@ -36,17 +35,22 @@ from tunewright.core.run import (
     update_manifest,
     versions,
 )
-from tunewright.core.values import Choice, DataFacts, ModelCard
+from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
-from tunewright.resolve import Resolved, choices_as_dicts, refuse_unsupported
+from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
 
-STAGES = ("prepare", "select", "train", "evaluate", "report")
+STAGES = ("prepare", "select", "train", "evaluate", "explain", "export", "report")
 FILES_OF = {
-    "prepare": ("train.parquet", "validation.parquet", "test.parquet", "ledger.json", "findings.json", "facts.json"),
+    "prepare": (
+        *("train.parquet", "validation.parquet", "test.parquet", "dropped.parquet"),
+        *("ledger.json", "findings.json", "facts.json", "shape.json"),
+    ),
     "select": ("candidates.json", "card.json"),
     "train": ("summary.json", "steps.jsonl"),
     "evaluate": ("metrics.json", "predictions.parquet"),
+    "explain": ("explanations.json",),
+    "export": ("export.json",),
 }
 """Without one of these a stage is not finished, whatever the manifest says."""
 
@@ -62,16 +66,6 @@ class Outcome:
     """metrics.json; empty when evaluate did not run."""
     was_finished: bool
     """Nothing had to be done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """The resolved plan and what the stages need beside it, as resolved.yaml keeps it."""
-
-    plan: Plan
-    card: ModelCard
-    facts: DataFacts
-    predicted_peak_memory_bytes: int
 
 
 def run(
@@ -96,45 +90,43 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
     Raises TunewrightError; whatever was finished before stays.
     """
     refuse_unsupported(loaded.plan)
+    loaded = whole_systems(loaded)
     data = data_digests(with_data(loaded), folder=loaded.folder)
     run = create_run(runs_dir, name=loaded.default_name if is_auto(loaded.plan.run.name) else loaded.plan.run.name)
     with locked(run), jsonl_tracker(run.folder / "events.jsonl") as write:
         everyone = tee(tell, write)
         ran: list[str] = []
         decided = _decided(run, loaded, data=data, tell=everyone, ran=ran)
-        if until not in ("prepare", "select"):
+        is_whole, plan = until == "report", decided.plan
+        if until not in ("prepare", "select") and trains(plan):
             _train(run, decided, tell=everyone, ran=ran)
-        if until in ("evaluate", "report"):
+        if until == "evaluate" or is_whole:
             _evaluate(run, decided, tell=everyone, ran=ran)
-        if until == "report":
+        if until == "explain" or (is_whole and plan.explain.methods):
+            _explain(run, decided, tell=everyone, ran=ran)
+        if until == "export" or (is_whole and plan.export.targets):
+            _export(run, decided, tell=everyone, ran=ran)
+        if is_whole:
             _report(run, tell=everyone, ran=ran)
     metrics = _read_json(run.stage("evaluate") / "metrics.json")
     return Outcome(run, metrics.get("verdict", {}), metrics, was_finished=not ran)
 
 
+def trains(plan: Plan) -> bool:
+    """False: the plan measures a model that something else has trained."""
+    return "tuned" in plan.evaluate.systems
+
+
 def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     """What a run would do, and why; reads the data, writes nothing (but a starter model it needs is fetched)."""
     refuse_unsupported(loaded.plan)
+    loaded = whole_systems(loaded)
     data_digests(with_data(loaded), folder=loaded.folder)
     deciding = importlib.import_module("tunewright.deciding")
     draft = deciding.read_data(loaded, tell=tell)
     _refuse(draft.refusal)
     resolved: Resolved = deciding.decisions(loaded, draft, tell=tell).resolved
     return resolved
-
-
-def example_folder(name: str) -> Path:
-    """The shipped example: inside the installed package, or in the checkout.
-
-    Raises RunError when it is in neither.
-    """
-    here = Path(__file__).parent
-    for folder in (here / "examples" / name, here.parents[1] / "examples" / name):
-        if folder.is_dir():
-            return folder
-    raise RunError(
-        f"the example {name} is not installed", where=str(here), fix="pip install --force-reinstall tunewright"
-    )
 
 
 def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
@@ -149,7 +141,7 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
     if manifest.get("asked_fingerprint") == asked and all(known) and (run.folder / "resolved.yaml").is_file():
         for stage in ("prepare", "select"):
             tell(StageEvent(stage, "skipped", "finished before"))
-        return _known_decision(run)
+        return read_decided(run)
     update_manifest(
         run,
         name=run.name,
@@ -188,7 +180,7 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
         if work:
             deciding.write_selected(decisions, work=work)
     decided = Decided(plan, decisions.card, decisions.facts, decisions.resolved.memory.total)
-    _write_decision(run, decided, choices=decisions.resolved.choices, notes=loaded.notes)
+    write_decided(run, decided, choices=choices_as_dicts(decisions.resolved.choices), notes=loaded.notes)
     return decided
 
 
@@ -215,8 +207,8 @@ def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None
 
 
 def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
-    stages = run.manifest()["stages"]
-    fingerprint = stage_fingerprint("evaluate", plan=decided.plan, before=stages["train"]["fingerprint"])
+    facts = outside_files(decided.plan)
+    fingerprint = stage_fingerprint("evaluate", plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
     with _stage(run, "evaluate", fingerprint=fingerprint, tell=tell, ran=ran) as work:
         if not work:
             return
@@ -231,6 +223,36 @@ def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> N
         )
         evaluation.evaluate(inputs, work=work, tell=tell)
         count_use(run)
+
+
+def _explain(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
+    facts = outside_files(decided.plan)
+    fingerprint = stage_fingerprint("explain", plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
+    with _stage(run, "explain", fingerprint=fingerprint, tell=tell, ran=ran) as work:
+        if work:
+            explaining = importlib.import_module("tunewright.explain.stage")
+            inputs = explaining.ExplainInputs(
+                plan=decided.plan, subject=subject_of(run, decided), prepared=run.stage("prepare")
+            )
+            explaining.explain(inputs, work=work, tell=tell)
+
+
+def _export(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
+    facts = outside_files(decided.plan)
+    fingerprint = stage_fingerprint("export", plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
+    with _stage(run, "export", fingerprint=fingerprint, tell=tell, ran=ran) as work:
+        if work:
+            exporting = importlib.import_module("tunewright.export.stage")
+            inputs = exporting.ExportInputs(
+                plan=decided.plan, subject=subject_of(run, decided), prepared=run.stage("prepare")
+            )
+            exporting.export(inputs, work=work, tell=tell)
+
+
+def _model_fingerprint(run: Run, decided: Decided) -> str:
+    """Of the stage that the measured model comes from: training, or the choice of the model when nothing is trained."""
+    made_by = "train" if trains(decided.plan) else "select"
+    return str(run.manifest()["stages"][made_by]["fingerprint"])
 
 
 def _report(run: Run, *, tell: Tracker, ran: list[str]) -> None:
@@ -278,29 +300,6 @@ def _has_model(run: Run, stage: str) -> bool:
 def _without_start(tell: Tracker) -> Tracker:
     """Reading the data already said that prepare has started."""
     return lambda event: None if isinstance(event, StageEvent) and event.status == "started" else tell(event)
-
-
-def _write_decision(run: Run, decided: Decided, *, choices: tuple[Choice, ...], notes: tuple[str, ...]) -> None:
-    record = {
-        "plan": plan_dict(decided.plan),
-        "choices": choices_as_dicts(choices),
-        "notes": list(notes),
-        "predicted_peak_memory_bytes": decided.predicted_peak_memory_bytes,
-    }
-    text = yaml.safe_dump(json.loads(json.dumps(record)), sort_keys=False, allow_unicode=True, width=110)
-    write_text(run.folder / "resolved.yaml", text)
-
-
-def _known_decision(run: Run) -> Decided:
-    record = yaml.safe_load((run.folder / "resolved.yaml").read_text(encoding="utf-8"))
-    card = _read_json(run.stage("select") / "card.json")
-    facts = _read_json(run.stage("prepare") / "facts.json")
-    return Decided(
-        plan=Plan.model_validate(record["plan"]),
-        card=ModelCard(**{**card, "languages": tuple(card["languages"])}),
-        facts=DataFacts(**{**facts, "labels": tuple(facts["labels"]), "sample": ()}),
-        predicted_peak_memory_bytes=int(record["predicted_peak_memory_bytes"]),
-    )
 
 
 def _refuse(refusal: str | None) -> None:

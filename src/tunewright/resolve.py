@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from tunewright.contradictions import (
     memory_limit_bytes,
@@ -262,6 +261,11 @@ def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     )
 
 
+def after_rules(plan: Plan, context: Context) -> Iterator[Choice]:
+    yield Choice("explain.methods", (), "only when asked: tunewright explain RUN")
+    yield Choice("export.targets", (), "only when asked: tunewright export RUN writes and checks adapter and merged")
+
+
 RULES: tuple[Rule, ...] = (
     run_rules,
     length_rules,
@@ -270,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     batch_rules,
     step_rules,
     evaluate_rules,
+    after_rules,
 )
 
 
@@ -310,11 +315,3 @@ def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
 def _rounded(value: float) -> float:
     """Two significant digits: a rate is not known better."""
     return float(f"{value:.1e}")
-
-
-def choices_as_dicts(choices: Iterable[Choice]) -> list[dict[str, Any]]:
-    """For resolved.yaml: field, value, reason."""
-    return [
-        {"field": c.field, "value": list(c.value) if isinstance(c.value, tuple) else c.value, "reason": c.reason}
-        for c in choices
-    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "one_row.md"
 STOPS = (
-    *("prepare/read.py", "text/render.py", "text/encode.py"),
+    *("tables/read.py", "text/render.py", "text/encode.py"),
     *("train/loop.py", "evaluate/score.py", "evaluate/metrics.py"),
 )
 

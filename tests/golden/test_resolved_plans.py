@@ -14,7 +14,8 @@ import yaml
 
 from tests.golden.contexts import CLASSIFY, GENERATE, choices_before
 from tunewright.core.plan import Plan, plan_dict
-from tunewright.resolve import Context, choices_as_dicts, resolve
+from tunewright.decided import choices_as_dicts
+from tunewright.resolve import Context, resolve
 
 FOLDER = Path(__file__).parent
 CONTEXTS = {"classify": CLASSIFY, "generate": GENERATE}

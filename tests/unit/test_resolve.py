@@ -14,7 +14,8 @@ from tests.golden.contexts import CLASSIFY, DECODER, ENCODER, GENERATE, INTENTS,
 from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.plan import Plan, open_fields
 from tunewright.core.values import Choice
-from tunewright.resolve import Context, Resolved, choices_as_dicts, refuse_unsupported, resolve, with_choices
+from tunewright.decided import choices_as_dicts
+from tunewright.resolve import Context, Resolved, refuse_unsupported, resolve, with_choices
 
 TEXT = replace(with_facts(GENERATE, task="text"), default_name="notes")
 CONTEXTS = {
@@ -278,14 +279,22 @@ class TestRefusals:
             ("train.packing", True),
             ("evaluate.seeds", 2),
             ("evaluate.require", {"accuracy": "> 0.9"}),
-            ("explain.methods", ["influence"]),
-            ("export.targets", ["gguf"]),
         ],
     )
     def test_refuse_unsupported_names_the_field(self, field: str, value: object) -> None:
         section, _, name = field.partition(".")
         with pytest.raises(PlanError, match="not in this version") as caught:
             refuse_unsupported(Plan.model_validate({section: {name: value}}))
+        assert caught.value.where == field
+
+    @pytest.mark.parametrize(
+        ("field", "value", "near"),
+        [("explain.methods", "oclusion", "occlusion"), ("export.targets", "adaptor", "adapter")],
+    )
+    def test_refuse_unsupported_knows_the_words_of_a_field(self, field: str, value: str, near: str) -> None:
+        section, _, name = field.partition(".")
+        with pytest.raises(PlanError, match=f"did you mean {near}") as caught:
+            refuse_unsupported(Plan.model_validate({section: {name: [value]}}))
         assert caught.value.where == field
 
     def test_refuse_unsupported_lets_the_defaults_pass(self) -> None:

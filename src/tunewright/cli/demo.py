@@ -13,7 +13,7 @@ from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
 from tunewright.cli.outcome import show_outcome
 from tunewright.cli.run import run_aloud
 from tunewright.core.planfile import load_plan
-from tunewright.pipeline import example_folder
+from tunewright.verbs.example import example_folder
 
 EXAMPLE = "support"
 NAME = "demo"

@@ -19,8 +19,9 @@ from tunewright.cli.words import size
 from tunewright.core.events import Event, NoteEvent, tee
 from tunewright.core.plan import SECTIONS, Plan, plan_dict
 from tunewright.core.planfile import LoadedPlan, load_plan
+from tunewright.decided import choices_as_dicts
 from tunewright.pipeline import decide
-from tunewright.resolve import Resolved, choices_as_dicts
+from tunewright.resolve import Resolved
 
 ASKED = "you asked"
 DEFAULT = "the default"

@@ -19,8 +19,8 @@ from tunewright.core.errors import PlanError
 from tunewright.core.run import find_run
 from tunewright.core.values import Row
 from tunewright.report.words import system_name
-from tunewright.trace import Answer, Piece, RowTrace, Tokens
-from tunewright.trace import trace as row_trace
+from tunewright.verbs.trace import Answer, Piece, RowTrace, Tokens
+from tunewright.verbs.trace import trace as row_trace
 
 Words = Annotated[
     list[str],

@@ -41,7 +41,31 @@ VERBS: Mapping[str, Verb] = {
         "every stage; finished ones are skipped",
         "tunewright run tickets.csv train.epochs=3",
     ),
-    "report": Verb("Start", "report", "[RUN]", "make a run's page again and say where it is", "tunewright report demo"),
+    "check": Verb(
+        "Start",
+        "check",
+        "PLAN|DATA [a.b=c ...]",
+        "before a run: data, masks, memory, time; changes nothing",
+        "tunewright check tickets.csv",
+    ),
+    "init": Verb(
+        "Start",
+        "init",
+        "DATA [-o plan.yaml]",
+        "look at the data, write a commented plan",
+        "tunewright init tickets.csv -o plan.yaml",
+    ),
+    "predict": Verb(
+        "Start",
+        "predict",
+        "RUN IN -o OUT",
+        "the model's answer beside every row of a file",
+        "tunewright predict tickets new.csv -o answers.csv",
+    ),
+    "chat": Verb(
+        "Start", "chat", "[RUN]", "talk to the model; /base lets the untuned one speak", "tunewright chat tickets"
+    ),
+    "report": Verb("Start", "report", "[RUN]", "make a run's page again and open it", "tunewright report tickets"),
     "runs": Verb("Start", "runs", "", "all runs, the newest first", "tunewright runs"),
     "prepare": Verb(
         "Stages", "stage", "PLAN|DATA [a.b=c ...]", "read, clean, split the data", "tunewright prepare tickets.csv"
@@ -49,11 +73,21 @@ VERBS: Mapping[str, Verb] = {
     "select": Verb("Stages", "stage", "PLAN|DATA [a.b=c ...]", "choose the model", "tunewright select tickets.csv"),
     "train": Verb("Stages", "stage", "PLAN|DATA [a.b=c ...]", "change its weights", "tunewright train tickets.csv"),
     "evaluate": Verb(
+        "Stages", "stage", "PLAN|DATA [a.b=c ...]", "measure it against its rivals", "tunewright evaluate tickets.csv"
+    ),
+    "explain": Verb(
         "Stages",
         "stage",
-        "PLAN|DATA [a.b=c ...]",
-        "measure it against its rivals",
-        "tunewright evaluate tickets.csv",
+        "PLAN|DATA|RUN [a.b=c ...]",
+        "which words carried the answers of a sample",
+        "tunewright explain tickets",
+    ),
+    "export": Verb(
+        "Stages",
+        "stage",
+        "PLAN|DATA|RUN [a.b=c ...]",
+        "adapter and merged folders, checked against the proven model",
+        "tunewright export tickets",
     ),
     "show": Verb(
         "Experts",
@@ -65,24 +99,38 @@ VERBS: Mapping[str, Verb] = {
     "trace": Verb(
         "Experts", "trace", "[RUN] ROW_ID", "one row, from your file to its scores", "tunewright trace train:17"
     ),
+    "why": Verb(
+        "Experts",
+        "why",
+        '[RUN] "TEXT"',
+        "the words of a text that carried its answer",
+        'tunewright why tickets "I never got my parcel"',
+    ),
+    "compare": Verb(
+        "Experts",
+        "compare",
+        "RUN RUN [RUN ...]",
+        "runs on the same rows, with paired tests",
+        "tunewright compare tickets tickets-lora",
+    ),
     "models": Verb(
         "Experts", "models", "list|add|info [NAME]", "the starter models", "tunewright models add minilm-l6"
     ),
     "doctor": Verb("Experts", "doctor", "", "is everything here that a run needs?", "tunewright doctor"),
+    "selftest": Verb(
+        "Experts",
+        "selftest",
+        "[PLAN]",
+        "do masks, gradients, resume and merge hold on your model?",
+        "tunewright selftest plan.yaml",
+    ),
+    "reproduce": Verb(
+        "Experts", "reproduce", "[RUN]", "run it again and say what differs", "tunewright reproduce tickets"
+    ),
 }
 
 LATER: Mapping[str, str] = {
-    "check": "tunewright show PLAN",
-    "init": "tunewright show DATA",
-    "predict": "python RUN/train/model/predict.py TEXT   (labels; adapters load in peft)",
-    "chat": "load RUN/train/adapter with peft, or RUN/train/model with transformers",
     "serve": "RUN/train/model and RUN/train/adapter are standard folders: vLLM and others serve them",
-    "export": "RUN/train/model and RUN/train/adapter are standard folders already",
-    "explain": "tunewright trace RUN ROW_ID",
-    "why": "tunewright trace RUN ROW_ID",
-    "compare": "tunewright runs",
-    "selftest": "tunewright doctor",
-    "reproduce": "tunewright run PLAN run.name=again",
 }
 """Verbs of later versions, and what does nearly the same today."""
 

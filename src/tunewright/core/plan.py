@@ -34,6 +34,9 @@ class Auto:
         return Auto, ()
 
 
+OUTSIDE = "path:"
+"""A system of evaluate.systems that is a folder: a model that something else has trained."""
+
 AUTO: Any = Auto()
 """Typed Any so that fields keep the type they have once resolved."""
 
@@ -166,7 +169,7 @@ class TrainPlan(Section):
 
 class EvaluatePlan(Section):
     systems: tuple[str, ...] = AUTO
-    """Who is compared: tuned, base, majority, tfidf, linear_probe ..."""
+    """Who is compared: tuned, base, majority, tfidf, linear_probe, path:FOLDER for a model trained by another tool."""
     metrics: tuple[str, ...] = AUTO
     """Which numbers are reported; left out: all of the task."""
     primary_metric: str = AUTO
@@ -182,15 +185,17 @@ class EvaluatePlan(Section):
 
 
 class ExplainPlan(Section):
-    methods: tuple[str, ...] = ()
+    methods: tuple[str, ...] = AUTO
+    """How answers are explained: occlusion; an empty list: not at all."""
     rows: int = Field(default=50, ge=1)
-    """Test rows that are explained."""
+    """Test rows that are explained, drawn by seed."""
 
 
 class ExportPlan(Section):
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = AUTO
+    """What is exported: adapter, merged; an empty list: nothing, until `tunewright export` asks."""
     max_kl_nats: float = Field(default=0.01, gt=0)
-    """Largest mean divergence between the exported and the trained model."""
+    """Largest mean divergence between the exported and the trained model on held-out rows, nats."""
 
 
 class RunPlan(Section):

@@ -39,6 +39,8 @@ class LoadedPlan:
     """Run name unless the plan gives one: the file's stem."""
     notes: tuple[str, ...] = ()
     """Aliases used, one sentence each; said aloud."""
+    given: tuple[str, ...] = ()
+    """Canonical names of the fields that a person gave, in the order given."""
 
 
 def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
@@ -84,7 +86,9 @@ def plan_from(
     for word in overrides:
         _override(reading, word)
     _convert_warmup_steps(reading)
-    return LoadedPlan(_checked(reading), folder=folder, default_name=name, notes=tuple(reading.notes))
+    return LoadedPlan(
+        _checked(reading), folder=folder, default_name=name, notes=tuple(reading.notes), given=tuple(reading.places)
+    )
 
 
 def plan_yaml(plan: Plan, *, with_auto: bool = False) -> str:

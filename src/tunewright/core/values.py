@@ -222,6 +222,27 @@ class ModelCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """A model that answers: the one a run trained, or an outside folder that a run measures."""
+
+    name: str
+    """As evaluate.systems names it: tuned, or path:FOLDER."""
+    folder: str
+    """tuned: the finished train stage (adapter/ or model/ inside). path: the outside folder itself."""
+    card: ModelCard
+    """Of the model that it was made from."""
+    task: Task
+    labels: tuple[str, ...]
+    """classify: names in class order."""
+    max_length: int
+    """Tokens; longer rows are cut as in training."""
+    device: str
+    dtype: str
+    threads: int
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What this machine can do. Facts are read, rates are measured; neither is hashed into a fingerprint."""
 

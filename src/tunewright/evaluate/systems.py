@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from tunewright.core.errors import EvalError
 from tunewright.core.events import ProgressEvent, Tracker
@@ -22,13 +21,12 @@ from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Encoded, Example, ModelCard, Prediction, Row
 from tunewright.evaluate.probe import cosine_predictions, probe_predictions
 from tunewright.evaluate.rivals import majority_predictions, tfidf_predictions
-from tunewright.model.forward import class_logits, precision
+from tunewright.model.classes import class_probabilities
 from tunewright.model.generate import answers
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.score import answer_scores, label_log_probabilities
 from tunewright.model.trained import load_trained
-from tunewright.model.vectors import SCORING_TOKENS, text_vectors
-from tunewright.text.batch import batch_of, by_length
+from tunewright.model.vectors import text_vectors
 from tunewright.text.encode import encode, encode_prompt
 from tunewright.text.render import label_question, prompt_of, reference_of, render
 
@@ -92,7 +90,7 @@ def tuned(contest: Contest) -> Answers:
         trust=plan.model.trust_remote_code,
     )
     if plan.task == "classify":
-        return _class_predictions(contest, loaded)
+        return _class_predictions(contest, loaded, system="tuned")
     return _language_predictions(contest, loaded, system="tuned")
 
 
@@ -190,17 +188,12 @@ def _vectors(
     return text_vectors(loaded, _encoded(contest, loaded, rows))
 
 
-def _class_predictions(contest: Contest, loaded: Loaded) -> Answers:
-    encoded = _encoded(contest, loaded, contest.test)
-    p_NC = np.zeros((len(encoded), len(contest.facts.labels)))
-    for group in by_length(encoded, max_tokens=SCORING_TOKENS):
-        batch = batch_of([encoded[i] for i in group], pad_id=loaded.pad_id, device=loaded.device)
-        with torch.inference_mode(), precision(loaded.device, loaded.dtype):
-            p_NC[list(group)] = class_logits(loaded.model, batch).softmax(-1).cpu().numpy()
+def _class_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
+    p_NC = class_probabilities(loaded, _encoded(contest, loaded, contest.test))
     return tuple(
         Prediction(
             row.row_id,
-            "tuned",
+            system,
             answer=contest.facts.labels[int(p_C.argmax())],
             reference=row.label or "",
             probabilities=tuple(float(p) for p in p_C),

@@ -12,7 +12,7 @@ from tunewright.core.plan import Plan, is_auto, open_fields
 from tunewright.core.values import Choice, Split
 from tunewright.prepare.given import Given, named_files
 from tunewright.prepare.split import Share
-from tunewright.prepare.words import rows
+from tunewright.tables.words import rows
 
 TEST_FRACTION = 0.15
 TEST_ROWS = 2000

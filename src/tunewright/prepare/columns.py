@@ -5,12 +5,12 @@ In: a table. Out: Facts, one Column each. Its own file because counting is one t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunewright.prepare.table import Record, Table, cell_text
+from tunewright.tables.table import Record, Table, cell_text
+from tunewright.tables.turns import turns_of
 
 MAX_LABELS = 200
 MIN_PER_LABEL = 5
@@ -62,21 +62,6 @@ class Column:
 
 def columns_of(table: Table) -> tuple[Column, ...]:
     return tuple(_column(name, table.records) for name in table.columns)
-
-
-def turns_of(cell: Any) -> list[dict[str, Any]] | None:
-    """A cell's conversation: a list of turns, also as JSON text; None when it is none.
-
-    >>> turns_of('[{"role": "user", "content": "hi"}]')
-    [{'role': 'user', 'content': 'hi'}]
-    """
-    if isinstance(cell, str) and cell.lstrip()[:1] == "[":
-        try:
-            cell = json.loads(cell)
-        except (ValueError, RecursionError):
-            return None
-    is_list = isinstance(cell, list) and bool(cell) and all(isinstance(turn, dict) for turn in cell)
-    return cell if is_list and all({"role", "from"} & turn.keys() for turn in cell) else None
 
 
 def _column(name: str, records: Sequence[Record]) -> Column:

@@ -8,41 +8,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from tunewright.core.errors import DataError
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import Choice, Task
-from tunewright.prepare.columns import Column, columns_of, turns_of
+from tunewright.prepare.columns import Column, columns_of
 from tunewright.prepare.guess import Asked, Guess, guessed
-from tunewright.prepare.names import GROUP, INPUT, plain
-from tunewright.prepare.table import Table
-
-Kind = Literal["labelled", "unlabelled", "prompt_completion", "alpaca", "messages", "sharegpt", "text"]
-"""unlabelled: classify without a label column, which the plan must say (`label_column: null`)."""
+from tunewright.tables.names import GROUP, INPUT, plain
+from tunewright.tables.shape import Kind, Shape
+from tunewright.tables.table import Table
+from tunewright.tables.turns import turns_of
 
 ROLES = ("text", "label", "prompt", "completion", "messages", "group")
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How rows are read from a table's columns."""
-
-    task: Task
-    kind: Kind
-    text_column: str | None = None
-    label_column: str | None = None
-    prompt_column: str | None = None
-    input_column: str | None = None
-    """alpaca: what the instruction is about; joined below it when not empty."""
-    completion_column: str | None = None
-    messages_column: str | None = None
-    group_column: str | None = None
-    choices: tuple[Choice, ...] = ()
-    """One for each field that the user left open."""
-    mapping: str = ""
-    """One line to print: `text <- utterance, label <- intent`."""
 
 
 def shape(table: Table, *, plan: Plan) -> Shape:

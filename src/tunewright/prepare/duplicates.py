@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tunewright.core.values import Action, Dropped, Finding, Split
 from tunewright.prepare.keys import Keyed
-from tunewright.prepare.words import few, rows
+from tunewright.tables.words import few, rows
 
 DUPLICATES = "duplicates"
 CONFLICTS = "conflicting_labels"

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tunewright.core.values import SPLITS, Action, Dropped, Finding, Row, Split, Task
 from tunewright.prepare.actions import CHECKS, NOT_RUN
-from tunewright.prepare.words import few, rows
+from tunewright.tables.words import few, rows
 from tunewright.text.clean import normalised
 
 Splits = Mapping[Split, Sequence[Row]]

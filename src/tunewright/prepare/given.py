@@ -15,11 +15,12 @@ from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
-from tunewright.prepare.convert import Converted, converted
-from tunewright.prepare.detect import Shape, shape
-from tunewright.prepare.read import read_table
-from tunewright.prepare.table import Table
-from tunewright.prepare.words import few
+from tunewright.prepare.detect import shape
+from tunewright.tables.convert import Converted, converted
+from tunewright.tables.read import read_table
+from tunewright.tables.shape import Shape
+from tunewright.tables.table import Table
+from tunewright.tables.words import few
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,6 @@ class Given:
     shape: Shape
     format: str
     """Of the first train file."""
-    mapping: tuple[str, ...]
-    """Lines to print: what the columns mean."""
 
 
 def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
@@ -131,7 +130,6 @@ def _collected(
         n_read=sum(table.n_read for table in all_tables),
         shape=found,
         format=all_tables[0].format,
-        mapping=(found.mapping,) if found.mapping else (),
     )
     ids = [row.row_id for some in made.rows.values() for row in some] + [d.row_id for d in made.dropped]
     assert len(ids) == made.n_read, (len(ids), made.n_read)

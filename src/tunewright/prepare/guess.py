@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tunewright.core.values import Task
 from tunewright.prepare.columns import MAX_LABELS, MIN_PER_LABEL, Column
-from tunewright.prepare.names import LABEL, MESSAGES, PAIRS, STRONG_LABEL, STRONG_PROMPT, TEXT, plain
+from tunewright.tables.names import LABEL, MESSAGES, PAIRS, STRONG_LABEL, STRONG_PROMPT, TEXT, plain
 
 _MIN_PER_NAMED_LABEL = 2
 """A column that is called label, intent ... needs fewer repetitions: small files are common at the start."""

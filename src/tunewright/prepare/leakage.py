@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tunewright.core.values import SPLITS, Action, Dropped, Finding, Split
 from tunewright.prepare.keys import Keyed
-from tunewright.prepare.words import few, percent, rows
+from tunewright.tables.words import few, percent, rows
 
 LEAKAGE = "leakage"
 GROUPS = "group_overlap"

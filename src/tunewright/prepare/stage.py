@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
 from tunewright.prepare.leakage import group_findings, leak_findings, leaking, leaks, refusal
 from tunewright.prepare.ledger import ledger
 from tunewright.prepare.split import limited, split_of
-from tunewright.prepare.words import rows
+from tunewright.tables.shape import Shape
+from tunewright.tables.words import rows
 from tunewright.text.rows import write_dropped, write_rows
 
 
@@ -57,8 +58,8 @@ class Draft:
     rows_read: int
     refusal: str | None
     """Why the run must not go on; the evidence is published all the same."""
-    mapping: tuple[str, ...]
-    """Lines to print: what the columns mean."""
+    shape: Shape
+    """Which column is what; predicting reads files in the same way."""
 
 
 def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
@@ -95,6 +96,7 @@ def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, i
     )
     write_json(work / "ledger.json", account)
     write_json(work / "findings.json", findings_record(draft, tokens=tokens))
+    write_json(work / "shape.json", replace(draft.shape, choices=()))
 
 
 def findings_record(draft: Draft, *, tokens: Mapping[str, Mapping[str, int]] | None) -> dict[str, Any]:
@@ -138,7 +140,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
         choices=data_choices(plan, read=read, held_out=kept, n_divided=len(cleaned.sides["train"])),
         rows_read=read.n_read,
         refusal=refusal(shared, action=actions["leakage"]),
-        mapping=read.mapping,
+        shape=read.shape,
     )
 
 

@@ -17,7 +17,7 @@ from tunewright.core.plan import open_fields
 from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run
 from tunewright.pipeline import decide
-from tunewright.trace import trace
+from tunewright.verbs.trace import trace
 
 PLAN = """
 model: {model}

@@ -10,9 +10,10 @@ import pytest
 from tests.shared_data import shared_data
 from tunewright.core.errors import DataError
 from tunewright.core.plan import DataPlan, Plan
-from tunewright.prepare.detect import Shape, shape
-from tunewright.prepare.read import read_table
-from tunewright.prepare.table import Record, Table
+from tunewright.prepare.detect import shape
+from tunewright.tables.read import read_table
+from tunewright.tables.shape import Shape
+from tunewright.tables.table import Record, Table
 
 TEXTS = tuple(f"a sentence about parcel number {i}" for i in range(40))
 

@@ -17,9 +17,9 @@ from tunewright.core.errors import DataError
 from tunewright.core.plan import Plan, open_fields
 from tunewright.core.values import SPLITS, Dropped, Row, Split
 from tunewright.prepare.actions import checked_actions
-from tunewright.prepare.detect import Shape
 from tunewright.prepare.given import Given
 from tunewright.prepare.stage import Draft, drafted, write_draft
+from tunewright.tables.shape import Shape
 from tunewright.text.rows import read_rows
 
 
@@ -33,7 +33,6 @@ def read_of(rows: dict[Split, tuple[Row, ...]], *, dropped: tuple[Dropped, ...] 
         n_read=sum(map(len, rows.values())) + len(dropped),
         shape=Shape(task, kind),  # type: ignore[arg-type]
         format="csv",
-        mapping=(),
     )
 
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from tests.shared_data import shared_data
 from tunewright.core.errors import DataError
-from tunewright.prepare.decode import decoded
-from tunewright.prepare.delimited import delimited
-from tunewright.prepare.header import header
-from tunewright.prepare.read import read_table
-from tunewright.prepare.table import Table
+from tunewright.tables.decode import decoded
+from tunewright.tables.delimited import delimited
+from tunewright.tables.header import header
+from tunewright.tables.read import read_table
+from tunewright.tables.table import Table
 
 
 def read(folder: Path, content: str | bytes, *, name: str = "data.csv", format: str | None = None) -> Table:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from tunewright.core.errors import DataError
 from tunewright.core.values import Dropped
-from tunewright.prepare.content import DATA_SUFFIXES, file_bytes
-from tunewright.prepare.decode import Decoded, decoded
-from tunewright.prepare.delimited import NAMES, Delimited, Line, delimited
-from tunewright.prepare.header import Header, header
-from tunewright.prepare.records import Read, json_records, looks_like_json, parquet_records, text_records
-from tunewright.prepare.remarks import dialect_findings, encoding_findings, unreadable_findings
-from tunewright.prepare.table import Record, Table
-from tunewright.prepare.words import rows
+from tunewright.tables.content import DATA_SUFFIXES, file_bytes
+from tunewright.tables.decode import Decoded, decoded
+from tunewright.tables.delimited import NAMES, Delimited, Line, delimited
+from tunewright.tables.header import Header, header
+from tunewright.tables.records import Read, json_records, looks_like_json, parquet_records, text_records
+from tunewright.tables.remarks import dialect_findings, encoding_findings, unreadable_findings
+from tunewright.tables.table import Record, Table
+from tunewright.tables.words import rows
 
 _FORMATS = {
     ".csv": "csv", ".psv": "csv", ".ssv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl",

@@ -19,7 +19,7 @@ from typing import Literal
 
 import clevercsv
 
-from tunewright.prepare.names import is_known
+from tunewright.tables.names import is_known
 
 Quotes = Literal["quoted", "escaped", "spaced", "none", "mended"]
 """quoted: RFC 4180. escaped: a backslash before a quote. spaced: a blank before the quote. none: quotes are letters.

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunewright.core.values import Dropped, Finding, Message, Row
-from tunewright.prepare.columns import turns_of
-from tunewright.prepare.detect import Shape
-from tunewright.prepare.table import Record, Table, cell_text
-from tunewright.prepare.turns import conversation
+from tunewright.tables.shape import Shape
+from tunewright.tables.table import Record, Table, cell_text
+from tunewright.tables.turns import conversation, turns_of
 from tunewright.text.clean import clean_label, clean_text
 
 _SHOWN = 80

@@ -12,11 +12,12 @@ import pytest
 from tests.shared_data import shared_data
 from tunewright.core.plan import Plan
 from tunewright.core.values import Message
-from tunewright.prepare.convert import Converted, converted
-from tunewright.prepare.detect import Kind, Shape, shape
-from tunewright.prepare.read import read_table
-from tunewright.prepare.table import Record, Table, cell_text
-from tunewright.prepare.turns import conversation
+from tunewright.prepare.detect import shape
+from tunewright.tables.convert import Converted, converted
+from tunewright.tables.read import read_table
+from tunewright.tables.shape import Kind, Shape
+from tunewright.tables.table import Record, Table, cell_text
+from tunewright.tables.turns import conversation
 
 
 def made(kind: Kind, records: list[dict[str, Any]], *, system: str | None = None, **columns: str) -> Converted:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunewright.core.values import Message
-from tunewright.prepare.table import cell_text
+from tunewright.tables.table import cell_text
 from tunewright.text.clean import clean_text
 
 ROLES: dict[str, str] = {
@@ -64,6 +64,21 @@ def conversation(turns: Sequence[Mapping[str, Any]], *, system: str | None = Non
     if system and system.strip() and all(message.role != "system" for message in kept):
         kept = [Message("system", clean_text(system)), *kept]
     return Conversation(tuple(kept), repaired=tuple(dict.fromkeys(repaired)))
+
+
+def turns_of(cell: Any) -> list[dict[str, Any]] | None:
+    """A cell's conversation: a list of turns, also as JSON text; None when it is none.
+
+    >>> turns_of('[{"role": "user", "content": "hi"}]')
+    [{'role': 'user', 'content': 'hi'}]
+    """
+    if isinstance(cell, str) and cell.lstrip()[:1] == "[":
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+    is_list = isinstance(cell, list) and bool(cell) and all(isinstance(turn, dict) for turn in cell)
+    return cell if is_list and all({"role", "from"} & turn.keys() for turn in cell) else None
 
 
 def _why_not(messages: Sequence[Message], *, last: int) -> str:

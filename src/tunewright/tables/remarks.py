@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tunewright.core.values import Dropped, Finding
-from tunewright.prepare.decode import Decoded
-from tunewright.prepare.delimited import Delimited
-from tunewright.prepare.header import Header
+from tunewright.tables.decode import Decoded
+from tunewright.tables.delimited import Delimited
+from tunewright.tables.header import Header
 
 
 def encoding_findings(path: Path, text: Decoded) -> tuple[Finding, ...]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tunewright.core.errors import DataError
-from tunewright.prepare.names import is_known
+from tunewright.tables.names import is_known
 
 _LIST_KEYS = ("data", "rows", "examples", "train", "records", "items", "instances", "dataset", "samples")
 _MIN_GOOD_SHARE = 0.5

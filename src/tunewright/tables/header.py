@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunewright.prepare.delimited import Line
-from tunewright.prepare.names import is_known
+from tunewright.tables.delimited import Line
+from tunewright.tables.names import is_known
 
 _LONGEST_NAME = 60
 """Characters; a longer first cell is a sentence. Google Forms' headers, which are questions, have known neighbours."""

@@ -24,7 +24,7 @@ from tunewright.evaluate.score import row_scores
 from tunewright.evaluate.write import read_predictions
 from tunewright.model.load import load_tokenizer
 from tunewright.prepare.given import named_files
-from tunewright.prepare.read import read_table
+from tunewright.tables.read import read_table
 from tunewright.text.chat import Tokenizer
 from tunewright.text.encode import encode
 from tunewright.text.render import render

@@ -1,0 +1,1 @@
+"""What each verb does, as a function: the Python API. The command line only prints what these return."""
