@@ -27,7 +27,7 @@ from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
 from tunewright.model.memory import lora_parameters, memory_plan
 from tunewright.model.starter import add_starter, starter_path
-from tunewright.prepare.stage import Draft, draft, write_draft
+from tunewright.prepare.stage import Draft, write_draft
 from tunewright.resolve import Context, LengthFacts, Resolved, resolve, with_choices
 from tunewright.select.rank import Candidate, candidates
 from tunewright.select.stage import write_candidates
@@ -50,11 +50,6 @@ class Decisions:
     encoded: dict[Split, tuple[Encoded, ...]]
     """By split, before any cut."""
     tokenizer: Tokenizer
-
-
-def read_data(loaded: LoadedPlan, *, tell: Tracker) -> Draft:
-    """Rows read, cleaned and split; nothing written."""
-    return draft(loaded.plan, folder=loaded.folder, tell=tell)
 
 
 def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:

@@ -122,9 +122,9 @@ def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     refuse_unsupported(loaded.plan)
     loaded = whole_systems(loaded)
     data_digests(with_data(loaded), folder=loaded.folder)
-    deciding = importlib.import_module("tunewright.deciding")
-    draft = deciding.read_data(loaded, tell=tell)
+    draft = importlib.import_module("tunewright.prepare.stage").draft(loaded.plan, folder=loaded.folder, tell=tell)
     _refuse(draft.refusal)
+    deciding = importlib.import_module("tunewright.deciding")
     resolved: Resolved = deciding.decisions(loaded, draft, tell=tell).resolved
     return resolved
 
@@ -158,17 +158,18 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
 
 
 def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
-    deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic import torch
+    preparing = importlib.import_module("tunewright.prepare.stage")
     tell(StageEvent("prepare", "started"))
     write_text(run.folder / "plan.yaml", plan_yaml(from_anywhere(loaded, name=run.name)))
-    draft = deciding.read_data(loaded, tell=tell)
+    draft = preparing.draft(loaded.plan, folder=loaded.folder, tell=tell)
     before = digest(data)
     if draft.refusal:
         with stage_work(run, "prepare", fingerprint=before) as work:
-            deciding.write_draft(draft, work, tokens=None)
+            preparing.write_draft(draft, work, tokens=None)
         mark_refused(run, "prepare", fingerprint=before, why=draft.refusal)
         tell(StageEvent("prepare", "refused", draft.refusal))
         _refuse(draft.refusal)
+    deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch
     decisions = deciding.decisions(loaded, draft, tell=tell)
     plan = decisions.resolved.plan
     prepared = stage_fingerprint("prepare", plan=plan, before=before, facts=decisions.card.fingerprint)
