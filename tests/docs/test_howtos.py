@@ -1,0 +1,90 @@
+"""The how-tos do what they say: every command on them is typed, every plan is written, every line of Python is run.
+
+A tiny model stands in for the named or chosen one, and the processor for a GPU; nothing else differs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.tiny import save_tiny_decoder, save_tiny_encoder
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(path.stem for path in (ROOT / "docs/howto").glob("[a-z]*.md"))
+SUPPORT = ROOT / "examples/support"
+TAKES_A_PLAN = ("run", "check", "selftest")
+"""Verbs whose model the tests replace."""
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """(language, text) of every fenced block, in order."""
+    text = (ROOT / f"docs/howto/{page}.md").read_text(encoding="utf-8")
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def typed(line: str, *, model: Path) -> str:
+    """The command as the test types it."""
+    line = re.sub(r"model\.name=\S+", f"model.name={model}", line).replace("run.device=cuda", "run.device=cpu")
+    verb = line.split()[1] if line.startswith("tunewright ") else ""
+    takes_ours = verb in TAKES_A_PLAN and "model.name=" not in line
+    return f"{line} model.name={model} train.epochs=1" if takes_ours else line
+
+
+def write_files(folder: Path, *, decoder: Path) -> None:
+    """What the pages say you have."""
+    shutil.copy(SUPPORT / "messages.csv", folder / "tickets.csv")
+    texts = [line.split(",")[0] for line in (SUPPORT / "messages.csv").read_text(encoding="utf-8").splitlines()[1:9]]
+    (folder / "new.csv").write_text("\n".join(["text", *(text.strip('"') for text in texts)]) + "\n", encoding="utf-8")
+    shutil.copy(SUPPORT / "replies.jsonl", folder / "chats.jsonl")
+    for name, word in (("notes.txt", "river"), ("more_notes.txt", "harbour")):
+        lines = [f"note {i}: the {word} rises and falls with the moon, day {i % 7}\n" for i in range(160)]
+        (folder / name).write_text("".join(lines), encoding="utf-8")
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(decoder)
+    adapter = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    adapter.save_pretrained(str(folder / "my-adapter"))
+    AutoTokenizer.from_pretrained(decoder).save_pretrained(str(folder / "my-adapter"))
+
+
+def run_words(line: str, *, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "encoder": save_tiny_encoder(folder / "encoder"),
+        "decoder": save_tiny_decoder(folder / "decoder"),
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.timeout(900)
+def test_howto_does_what_it_says(page: str, models: dict[str, Path], tmp_path: Path) -> None:
+    write_files(tmp_path, decoder=models["decoder"])
+    model = models["encoder" if page == "my-csv" else "decoder"]
+
+    for language, text in blocks(page):
+        if language == "yaml":
+            (tmp_path / "plan.yaml").write_text(text, encoding="utf-8")
+            continue
+        lines = [shlex.join([sys.executable, "-c", text])] if language == "python" else text.splitlines()
+        for line in lines:
+            done = run_words(typed(line, model=model), folder=tmp_path)
+            assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+            assert "Traceback" not in done.stderr
