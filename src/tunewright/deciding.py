@@ -123,12 +123,7 @@ def _check_evaluation(plan: Plan) -> None:
 def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:
     """The prepare folder: rows, ledger with the token account, findings, lengths, facts."""
     plan = decided.resolved.plan
-    tokens: dict[str, dict[str, int]] = {}
-    for split in SPLITS:
-        whole = decided.encoded[split]
-        is_long = plan.task == "text" or any(len(e) > plan.prepare.max_length for e in whole)
-        kept = _encoded_again(decided, data, split) if is_long else whole
-        tokens[split] = asdict(token_account(kept))
+    tokens = {split: asdict(token_account(cut_rows(decided, data, split))) for split in SPLITS}
     write_draft(data, work, tokens=tokens)
     write_json(work / "facts.json", replace(decided.facts, sample=()))
     write_json(work / "lengths.json", length_histogram(decided.encoded, max_length=plan.prepare.max_length))
@@ -138,6 +133,15 @@ def write_selected(decided: Decisions, *, work: Path) -> None:
     """The select folder: who was compared, and the facts of the chosen one."""
     write_candidates(work, decided.ranked)
     write_json(work / "card.json", decided.card)
+
+
+def cut_rows(decided: Decisions, data: Draft, split: Split) -> tuple[Encoded, ...]:
+    """The split as training and evaluation see it: rows cut to prepare.max_length, documents divided."""
+    plan, whole = decided.resolved.plan, decided.encoded[split]
+    if plan.task != "text" and all(len(e) <= plan.prepare.max_length for e in whole):
+        return whole
+    examples = [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]]
+    return encode(examples, tokenizer=decided.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
 
 
 def _say_untrained(plan: Plan, encoded: Sequence[Encoded], *, tell: Tracker) -> None:
@@ -203,12 +207,6 @@ def _card(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:
     card = model_card(name, folder=loaded.folder, revision=plan.revision, trust_remote_code=plan.trust_remote_code)
     tell(NoteEvent(f"model: {name}, {card.n_parameters / 1e6:.1f} M parameters, licence {card.licence}"))
     return card
-
-
-def _encoded_again(decided: Decisions, data: Draft, split: Split) -> tuple[Encoded, ...]:
-    plan = decided.resolved.plan
-    examples = [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]]
-    return encode(examples, tokenizer=decided.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
 
 
 def _check_masks(plan: Plan, encoded: Sequence[Encoded], *, tokenizer: Tokenizer) -> None:

@@ -123,7 +123,7 @@ def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     loaded = whole_systems(loaded)
     data_digests(with_data(loaded), folder=loaded.folder)
     draft = importlib.import_module("tunewright.prepare.stage").draft(loaded.plan, folder=loaded.folder, tell=tell)
-    _refuse(draft.refusal)
+    refuse_leakage(draft.refusal)
     deciding = importlib.import_module("tunewright.deciding")
     resolved: Resolved = deciding.decisions(loaded, draft, tell=tell).resolved
     return resolved
@@ -168,7 +168,7 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
             preparing.write_draft(draft, work, tokens=None)
         mark_refused(run, "prepare", fingerprint=before, why=draft.refusal)
         tell(StageEvent("prepare", "refused", draft.refusal))
-        _refuse(draft.refusal)
+        refuse_leakage(draft.refusal)
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch
     decisions = deciding.decisions(loaded, draft, tell=tell)
     plan = decisions.resolved.plan
@@ -303,7 +303,8 @@ def _without_start(tell: Tracker) -> Tracker:
     return lambda event: None if isinstance(event, StageEvent) and event.status == "started" else tell(event)
 
 
-def _refuse(refusal: str | None) -> None:
+def refuse_leakage(refusal: str | None) -> None:
+    """Raises DataError when the test rows stand in train too."""
     if refusal:
         raise DataError(
             "the test rows leak into training",

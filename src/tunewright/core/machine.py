@@ -72,6 +72,9 @@ def peak_memory_bytes() -> int:
     """This process's largest resident size so far, imports included."""
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
+    status = Path("/proc/self/status")  # Linux: ru_maxrss also counts the process that started this one, before exec
+    if status.exists() and (high := re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)):
+        return int(high[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak) if sys.platform == "darwin" else int(peak) * 1024  # macOS counts bytes, Linux kB
 

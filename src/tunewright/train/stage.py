@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEven
 from tunewright.core.files import json_text, write_json, write_text
 from tunewright.core.machine import peak_memory_bytes
 from tunewright.core.plan import Plan
-from tunewright.core.values import DataFacts, Encoded, ModelCard, Split
+from tunewright.core.values import DataFacts, Encoded, ModelCard, Split, Task
 from tunewright.model.adapt import Parameters, adapted, parameters, trainable_state
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.memory import training_flops
@@ -72,7 +72,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     if not rows:
         raise DataError("no row has anything to train on", where=str(inputs.prepared), fix="tunewright show PLAN")
     loaded = adapted(loaded, plan.train, seed=plan.run.seed)
-    training = _training(inputs, loaded, rows)
+    training = training_of(plan, loaded, rows)
     position = _train_all(training, validation, inputs=inputs, work=work, tell=tell)
     if position.best_step:
         load_weights(work / "checkpoints" / BEST, training)
@@ -97,11 +97,17 @@ def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Enco
     rows = read_rows(inputs.prepared, split)
     examples = [render(row, task=plan.task, labels=inputs.facts.labels) for row in rows]
     encoded = encode(examples, tokenizer=loaded.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
-    return tuple(e for e in encoded if (e.label_index is not None if plan.task == "classify" else any(e.trained)))
+    return with_target(encoded, task=plan.task)
 
 
-def _training(inputs: TrainInputs, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:
-    plan = inputs.plan.train
+def with_target(encoded: Sequence[Encoded], *, task: Task) -> tuple[Encoded, ...]:
+    """Those that have something to learn: a class, or a trained token."""
+    return tuple(e for e in encoded if (e.label_index is not None if task == "classify" else any(e.trained)))
+
+
+def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:
+    """The training that a resolved plan asks for, of an adapted model on these rows."""
+    plan = asked.train
     return Training(
         model=loaded.model.train(),
         optimizer=adamw(
@@ -110,19 +116,19 @@ def _training(inputs: TrainInputs, loaded: Loaded, rows: tuple[Encoded, ...]) ->
             weight_decay=plan.weight_decay,
             head_rate_factor=HEAD_RATE_FACTORS[plan.method],
         ),
-        objective=OBJECTIVES[inputs.plan.task],
+        objective=OBJECTIVES[asked.task],
         rows=rows,
         pad_id=loaded.pad_id,
         device=loaded.device,
         dtype=loaded.dtype,
         batch_size=plan.batch_size,
         gradient_accumulation_steps=plan.gradient_accumulation_steps,
-        n_steps=planned_steps(inputs.plan, n_rows=len(rows)),
+        n_steps=planned_steps(asked, n_rows=len(rows)),
         learning_rate=plan.learning_rate,
         warmup_ratio=plan.warmup_ratio,
         lr_scheduler_type=plan.lr_scheduler_type,
         max_grad_norm=plan.max_grad_norm,
-        seed=inputs.plan.run.seed,
+        seed=asked.run.seed,
     )
 
 
