@@ -1,0 +1,115 @@
+"""One row explained: its answer, the weight of each word, and whether these weights mean anything.
+
+In: a Loaded, a Row. Out: Explanation. Its own file because the stage asks it of a sample and `tunewright why` of one
+text, and both must say the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunewright.core.values import Row
+from tunewright.explain.confidence import Answer, Confidence, confidences, own_answer
+from tunewright.explain.faithfulness import Check, check, random_orders, removals
+from tunewright.explain.occlusion import NOTHING, Gone, by_importance, importances_nats, single_removals
+from tunewright.explain.words import Pieces, pieces_of, without
+from tunewright.model.load import Loaded
+
+UNIT = "nats"
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A piece of the text and what it did for the answer."""
+
+    text: str
+    turn: int
+    importance_nats: float
+    """How far the answer's log-probability falls without this piece; nan when it is the whole text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Which words carried one answer. The pieces' texts, joined, are the text."""
+
+    row_id: str
+    answer: str
+    probability: float
+    """Of the label; for a written answer that of its tokens in the geometric mean."""
+    pieces: tuple[Weighed, ...]
+    words_a_piece: int
+    """1, or how many neighbouring words were left out together because the text is long."""
+    comprehensiveness: float
+    random: float
+    p_value: float
+    is_better_than_random: bool
+    sentence: str
+    """What the check says, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How rows are asked; the same for every row of a sample."""
+
+    loaded: Loaded
+    max_length: int
+    max_new_tokens: int
+    n_orders: int
+    """Random orders that each picture is held against."""
+    seed: int
+
+
+def explained(row: Row, *, asking: Asking) -> tuple[Explanation, Check]:
+    """The row's explanation and the numbers behind its verdict.
+
+    Cost: up to 33 + 5 x (1 + n_orders) texts of the row's length are scored; sets that come twice, once.
+    """
+    loaded, max_length = asking.loaded, asking.max_length
+    answer = own_answer(loaded, row, max_length=max_length, max_new_tokens=asking.max_new_tokens)
+    found = pieces_of(row)
+    n_pieces = len(found.pieces)
+    confidence = _asked(row, found, single_removals(n_pieces), answer=answer, asking=asking)
+    importances = importances_nats(confidence, n_pieces=n_pieces)
+    ours = by_importance(importances)
+    chance = random_orders(len(ours), n_orders=asking.n_orders, seed=f"{asking.seed}:{row.row_id}")
+    wanted = dict.fromkeys(gone for order in (ours, *chance) for gone in removals(order))
+    new = [gone for gone in wanted if gone not in confidence] if ours else []
+    confidence |= _asked(row, found, new, answer=answer, asking=asking)
+    checked = check(confidence, ours=ours, chance=chance)
+    weights = importances or (math.nan,) * n_pieces
+    return Explanation(
+        row_id=row.row_id,
+        answer=answer.text,
+        probability=confidence[NOTHING].probability,
+        pieces=tuple(Weighed(p.text, p.turn, w) for p, w in zip(found.pieces, weights, strict=True)),
+        words_a_piece=found.words_a_piece,
+        comprehensiveness=checked.comprehensiveness,
+        random=checked.random,
+        p_value=checked.p_value,
+        is_better_than_random=checked.is_better_than_random,
+        sentence=sentence(checked, n_pieces=n_pieces),
+    ), checked
+
+
+def sentence(checked: Check, *, n_pieces: int) -> str:
+    """The check in words that end where a person may stop reading.
+
+    >>> sentence(Check(0.41, 0.1, 0.3, 0.04, True), n_pieces=9)
+    'these words matter more than random words: p .04'
+    """
+    if math.isnan(checked.p_value):
+        return f"too short to check ({n_pieces} word{'s' * (n_pieces != 1)}): do not read anything into it"
+    p = f"{checked.p_value:.2g}".replace("0.", ".", 1)
+    if checked.is_better_than_random:
+        return f"these words matter more than random words: p {p}"
+    return f"not better than random words: do not read anything into it (p {p})"
+
+
+def _asked(row: Row, found: Pieces, sets: Sequence[Gone], *, answer: Answer, asking: Asking) -> dict[Gone, Confidence]:
+    if not sets:
+        return {}
+    rows = [without(row, found.pieces, gone) for gone in sets]
+    scored = confidences(asking.loaded, rows, answer=answer, max_length=asking.max_length)
+    return dict(zip(sets, scored, strict=True))

@@ -1,0 +1,106 @@
+"""The explain stage: which words carried the answers of a sample of test rows, each checked against random words.
+
+In: the resolved plan, the subject, the prepare folder. Out: explanations.json. Its own file because it is the one that
+touches files.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.errors import EvalError, PlanError
+from tunewright.core.events import ProgressEvent, Tracker, null_tracker
+from tunewright.core.files import write_json
+from tunewright.core.plan import Plan
+from tunewright.core.values import Row, Subject, Task
+from tunewright.explain.explanation import UNIT, Asking, explained
+from tunewright.explain.faithfulness import N_RESAMPLES, SHARES_PERCENT, summary
+from tunewright.model.subject import load_subject
+from tunewright.text.render import reference_of
+from tunewright.text.rows import read_rows
+
+METHOD = "occlusion"
+"""The one there is; a plan without methods that is asked to explain gets it too."""
+N_ORDERS = 20
+"""Random orders of each row: the fewest with which a picture that beats them all has p < .05 (1/21)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainInputs:
+    """What the stage is given."""
+
+    plan: Plan
+    """Resolved."""
+    subject: Subject
+    prepared: Path
+
+
+def explain(inputs: ExplainInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
+    """Write explanations.json into `work` and return it as values.
+
+    Raises PlanError for raw text, which has no answer; EvalError when there is no test row.
+    """
+    plan, subject = inputs.plan, inputs.subject
+    refuse_raw_text(subject.task)
+    test = read_rows(inputs.prepared, "test")
+    if not test:
+        raise EvalError("there is no test row", where=str(inputs.prepared), fix="prepare.test_fraction=0.2")
+    rows = sampled(test, n_rows=plan.explain.rows, seed=plan.run.seed)
+    asking = Asking(
+        loaded=load_subject(subject),
+        max_length=subject.max_length,
+        max_new_tokens=plan.evaluate.max_new_tokens,
+        n_orders=N_ORDERS,
+        seed=plan.run.seed,
+    )
+    explanations, checks = [], []
+    for n, row in enumerate(rows, start=1):
+        explanation, checked = explained(row, asking=asking)
+        explanations.append({**asdict(explanation), "reference": row.label or reference_of(row.messages)})
+        checks.append(checked)
+        tell(ProgressEvent("explaining answers", n, len(rows)))
+    found = {
+        "method": METHOD,
+        "task": subject.task,
+        "system": subject.name,
+        "unit": UNIT,
+        "signature": signature(subject.task, seed=plan.run.seed),
+        "rows_in_test": len(test),
+        "summary": asdict(summary(checks, seed=plan.run.seed)),
+        "rows": explanations,
+    }
+    write_json(work / "explanations.json", found)
+    return found
+
+
+def refuse_raw_text(task: Task) -> None:
+    """Raises PlanError: a model of raw text gives no answer that words could carry."""
+    if task == "text":
+        raise PlanError(
+            "a model of raw text gives no answer, so no words can have carried it",
+            where="task",
+            why="explaining needs a label (classify) or an answer (generate)",
+            fix="leave explain out; tunewright trace RUN ROW_ID shows what the model sees of a row",
+        )
+
+
+def sampled(rows: Sequence[Row], *, n_rows: int, seed: int) -> tuple[Row, ...]:
+    """A seeded draw, in the file's order."""
+    drawn = random.Random(f"explain:{seed}").sample(range(len(rows)), min(n_rows, len(rows)))
+    return tuple(rows[i] for i in sorted(drawn))
+
+
+def signature(task: Task, *, seed: int) -> str:
+    """How the numbers were made, so that two reports can be compared."""
+    of = "the predicted label" if task == "classify" else "the model's own greedy answer (probability: mean per token)"
+    shares = "/".join(str(share) for share in SHARES_PERCENT)
+    return (
+        f"occlusion: fall of the log-probability of {of} when a word is deleted, nats; comprehensiveness (ERASER): "
+        f"fall of its probability when the top {shares} % of the words are deleted, averaged; random: {N_ORDERS} "
+        f"random orders a row, seed {seed}; p-values on sets of two or more words (rank of the row, sign permutation "
+        f"of the sample), BCa interval, {N_RESAMPLES} resamples"
+    )
