@@ -123,7 +123,9 @@ def _check_evaluation(plan: Plan) -> None:
 def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:
     """The prepare folder: rows, ledger with the token account, findings, lengths, facts."""
     plan = decided.resolved.plan
-    tokens = {split: asdict(token_account(cut_rows(decided, data, split))) for split in SPLITS}
+    tokens: dict[str, dict[str, int]] = {
+        split: asdict(token_account(cut_rows(decided, data, split))) for split in SPLITS
+    }
     write_draft(data, work, tokens=tokens)
     write_json(work / "facts.json", replace(decided.facts, sample=()))
     write_json(work / "lengths.json", length_histogram(decided.encoded, max_length=plan.prepare.max_length))

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Annotated
 
 import typer
 
-from tunewright.cli.console import open_console
+from tunewright.cli.console import Console, open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
+from tunewright.cli.token_view import show_tokens
 from tunewright.cli.words import number, one_line, table
 from tunewright.core.errors import PlanError
 from tunewright.core.run import find_run
 from tunewright.core.values import Row
 from tunewright.report.words import system_name
-from tunewright.verbs.trace import Answer, Piece, RowTrace, Tokens
+from tunewright.verbs.token_view import Tokens
+from tunewright.verbs.trace import Answer, RowTrace
 from tunewright.verbs.trace import trace as row_trace
 
 Words = Annotated[
@@ -41,14 +42,26 @@ def trace(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: Runs
             )
         found = row_trace(find_run(words[0] if len(words) == 2 else None, runs_dir=runs_dir), words[-1])
         if not json:
-            for line in trace_lines(found):
-                console.result(line, style="" if line.startswith(" ") else "bold")
+            _show(console, found)
         console.answer(found)
     return 0
 
 
-def trace_lines(found: RowTrace) -> Iterator[str]:
-    """Every stop; headings stand at the left edge."""
+def _show(console: Console, found: RowTrace) -> None:
+    for line in way_lines(found):
+        console.result(line, style="" if line.startswith(" ") else "bold")
+    if found.row is None:
+        return
+    console.result(f"as tokens of {found.model}", style="bold")
+    for tokens in found.tokens:
+        console.result(f"  {token_words(tokens, found)}")
+        show_tokens(console, tokens, trained_word=_trained_word(found))
+    for line in answer_lines(found):
+        console.result(line, style="" if line.startswith(" ") else "bold")
+
+
+def way_lines(found: RowTrace) -> Iterator[str]:
+    """From the file to the split; headings stand at the left edge."""
     yield f"{found.row_id} of run {found.run}"
     yield f"in your file {found.source.path}"
     yield from (f"  {column}: {one_line(str(value))}" for column, value in found.source.values.items())
@@ -63,10 +76,6 @@ def trace_lines(found: RowTrace) -> Iterator[str]:
     assert found.row is not None, "a row is kept or dropped"
     yield f"kept, in {found.split}"
     yield from _row_lines(found.row)
-    yield f"as tokens of {found.model}"
-    for tokens in found.tokens:
-        yield from _token_lines(tokens, found)
-    yield from _answer_lines(found)
 
 
 def _row_lines(row: Row) -> Iterator[str]:
@@ -80,18 +89,15 @@ def _row_lines(row: Row) -> Iterator[str]:
         yield f"  group: {row.group}"
 
 
-def _token_lines(tokens: Tokens, found: RowTrace) -> Iterator[str]:
-    n_trained = sum(piece.is_trained for piece in tokens.pieces)
-    word = "trained on" if found.split == "train" else "scored"
-    what = f"the label is {word}: {_label_words(tokens, found)}" if found.task == "classify" else f"{n_trained} {word}"
-    yield f"  {len(tokens.pieces)} tokens, {tokens.n_cut} cut; {what}"
-    start = 0
-    for is_trained, group in groupby(tokens.pieces, key=lambda piece: piece.is_trained):
-        pieces = tuple(group)
-        yield f"  {start:>5} {'*' if is_trained else ' '} {_joined(pieces)}"
-        start += len(pieces)
-    if n_trained:
-        yield f"        (* = {word}; | stands between tokens)"
+def token_words(tokens: Tokens, found: RowTrace) -> str:
+    """How many tokens, and which of them count."""
+    word, n_seen = _trained_word(found), len(tokens.pieces) - tokens.n_cut
+    what = f"the label is {word}: {_label_words(tokens, found)}" if found.task == "classify" else ""
+    return f"{n_seen:,} tokens, {tokens.n_cut:,} cut; {what or f'{tokens.n_trained:,} {word}'}"
+
+
+def _trained_word(found: RowTrace) -> str:
+    return "trained on" if found.split == "train" else "scored"
 
 
 def _label_words(tokens: Tokens, found: RowTrace) -> str:
@@ -100,11 +106,8 @@ def _label_words(tokens: Tokens, found: RowTrace) -> str:
     return f"{found.labels[tokens.label_index]}, class {tokens.label_index + 1} of {len(found.labels)}"
 
 
-def _joined(pieces: tuple[Piece, ...]) -> str:
-    return "|".join(piece.text.replace("\n", "\\n") for piece in pieces)
-
-
-def _answer_lines(found: RowTrace) -> Iterator[str]:
+def answer_lines(found: RowTrace) -> Iterator[str]:
+    """What every system answered, and how it was scored."""
     if not found.answers:
         yield "answers"
         yield "  none: only test rows are asked" if found.split != "test" else "  none yet: tunewright evaluate PLAN"

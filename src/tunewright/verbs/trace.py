@@ -19,19 +19,14 @@ import yaml
 from tunewright.core.errors import DataError, RunError, TunewrightError
 from tunewright.core.plan import Plan
 from tunewright.core.run import Run
-from tunewright.core.values import SPLITS, Dropped, Encoded, Finding, Prediction, Row, Score, Split
+from tunewright.core.values import SPLITS, Dropped, Finding, Prediction, Row, Score, Split
 from tunewright.evaluate.score import row_scores
 from tunewright.evaluate.write import read_predictions
 from tunewright.model.load import load_tokenizer
 from tunewright.prepare.given import named_files
 from tunewright.tables.read import read_table
-from tunewright.text.chat import Tokenizer
-from tunewright.text.encode import encode
-from tunewright.text.render import render
 from tunewright.text.rows import read_rows
-
-REPLACEMENT = "\ufffd"
-"""What decoding one token of a longer character gives: the token's own spelling says more."""
+from tunewright.verbs.token_view import Tokens, row_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +39,6 @@ class Source:
     """Cells by column; empty when the file cannot be read any more."""
     why_not: str = ""
     """Why there are no values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One token."""
-
-    token_id: int
-    text: str
-    is_trained: bool
-    """The model learns to write this token (or, on a test row, is scored on it)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """One encoded sequence of the row; a long document has several."""
-
-    pieces: tuple[Piece, ...]
-    n_cut: int
-    label_index: int | None
-    """classify: position of the row's label among `labels`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,22 +100,6 @@ def trace(run: Run, row_id: str) -> RowTrace:
         tokens=tokens,
         answers=tuple(_answers(run, row_id, plan=plan)),
     )
-
-
-def row_tokens(row: Row, *, plan: Plan, labels: tuple[str, ...], tokenizer: Tokenizer) -> tuple[Tokens, ...]:
-    """The row as training and evaluation see it, by the functions that they use."""
-    example = render(row, task=plan.task, labels=labels)
-    encoded = encode((example,), tokenizer=tokenizer, task=plan.task, max_length=plan.prepare.max_length)
-    return tuple(Tokens(_pieces(e, tokenizer), e.n_cut, e.label_index) for e in encoded)
-
-
-def _pieces(encoded: Encoded, tokenizer: Tokenizer) -> tuple[Piece, ...]:
-    def text(token_id: int) -> str:
-        decoded = str(tokenizer.decode([token_id], skip_special_tokens=False))
-        return str(tokenizer.convert_ids_to_tokens(token_id)) if REPLACEMENT in decoded else decoded
-
-    pairs = zip(encoded.ids, encoded.trained, strict=True)
-    return tuple(Piece(token_id, text(token_id), is_trained) for token_id, is_trained in pairs)
 
 
 def _plan(run: Run) -> Plan:

@@ -1,0 +1,93 @@
+"""A row as the model sees it, token by token: which are trained on, which are only read, which were cut.
+
+In: a row, the resolved plan, the model's tokenizer. Out: Tokens. Its own file because `check` shows a row before
+anything is trained and `trace` shows it afterwards, and both must show the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tunewright.core.plan import Plan
+from tunewright.core.values import Encoded, Row
+from tunewright.text.chat import Tokenizer
+from tunewright.text.encode import encode
+from tunewright.text.render import render
+
+REPLACEMENT = "\ufffd"
+"""What decoding one token of a longer character gives: the token's own spelling says more."""
+
+Mark = Literal["trained", "context", "cut"]
+"""trained: the model learns to write this token (or, on a test row, is scored on it). context: it only reads it.
+cut: the row was too long, and the model does not see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token."""
+
+    token_id: int
+    text: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One encoded sequence of the row; a long document has several."""
+
+    pieces: tuple[Piece, ...]
+    """In the row's order, those that were cut too."""
+    n_cut: int
+    label_index: int | None
+    """classify: position of the row's label among the sorted labels."""
+
+    @property
+    def n_trained(self) -> int:
+        return sum(piece.mark == "trained" for piece in self.pieces)
+
+
+def row_tokens(row: Row, *, plan: Plan, labels: tuple[str, ...], tokenizer: Tokenizer) -> tuple[Tokens, ...]:
+    """The row as training and evaluation see it, by the functions that they use."""
+    example = (render(row, task=plan.task, labels=labels),)
+    kept = encode(example, tokenizer=tokenizer, task=plan.task, max_length=plan.prepare.max_length)
+    if plan.task == "text":  # a document is divided, never cut
+        return tuple(_tokens(piece, piece, tokenizer) for piece in kept)
+    whole = encode(example, tokenizer=tokenizer, task=plan.task)
+    return tuple(_tokens(a, b, tokenizer) for a, b in zip(whole, kept, strict=True))
+
+
+def kept_positions(whole: Sequence[object], kept: Sequence[object]) -> frozenset[int]:
+    """Where the elements of `kept` stand in `whole`, from which some were left out.
+
+    From the front as far as both agree, then from the back: exact when one stretch was left out.
+
+    >>> sorted(kept_positions("abcabd", "abd"))
+    [0, 1, 5]
+    """
+    front = next((i for i, (a, b) in enumerate(zip(whole, kept, strict=False)) if a != b), len(kept))
+    places, at = set(range(front)), len(whole)
+    for element in reversed(kept[front:]):
+        at -= 1
+        while whole[at] != element:
+            at -= 1
+        places.add(at)
+    return frozenset(places)
+
+
+def _tokens(whole: Encoded, kept: Encoded, tokenizer: Tokenizer) -> Tokens:
+    pairs = list(zip(whole.ids, whole.trained, strict=True))
+    is_kept = kept_positions(pairs, list(zip(kept.ids, kept.trained, strict=True)))
+    pieces = tuple(
+        Piece(
+            token_id, _text(token_id, tokenizer), "cut" if i not in is_kept else "trained" if is_trained else "context"
+        )
+        for i, (token_id, is_trained) in enumerate(pairs)
+    )
+    return Tokens(pieces, kept.n_cut, kept.label_index)
+
+
+def _text(token_id: int, tokenizer: Tokenizer) -> str:
+    decoded = str(tokenizer.decode([token_id], skip_special_tokens=False))
+    return str(tokenizer.convert_ids_to_tokens(token_id)) if REPLACEMENT in decoded else decoded
