@@ -1,7 +1,7 @@
-"""The bytes of a file, or why there are none that we can read.
+"""What kind of file this is, and its bytes.
 
-In: a path. Out: its bytes, unpacked when gzipped; DataError for what is missing, a folder, empty or not a data file.
-Its own file because "this is an Excel workbook, save it as CSV" needs a table of what files start with.
+In: a path. Out: Source, read from the start as often as needed and unpacked when gzipped; DataError for what is
+missing, a folder, empty or no data file. Its own file because "this is a PDF" needs a table of what files start with.
 """
 
 from __future__ import annotations
@@ -10,20 +10,34 @@ import difflib
 import gzip
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
+from typing import Literal
 
 from tunewright.core.errors import DataError
 
-SAVE_AS_CSV = "open it, choose File > Save as > CSV UTF-8, and name that file"
-DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt")
+DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".ods", ".txt")
+Kind = Literal["text", "parquet", "xlsx", "xls", "ods"]
+SHEETS: tuple[Kind, ...] = ("xlsx", "xls", "ods")
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""Office files up to 2003, and newer ones with a password. Source: MS-CFB 2.2."""
+_CHUNK_BYTES = 2**20
+_HEAD_BYTES = 2**16
+_BLANK = b"\x00\t\n\r "
+_NAME_TEXT = f"name a file of one of these kinds: {', '.join(DATA_SUFFIXES)}"
+_AS_TEXT = "copy its text into a .txt or .csv file and name that file"
+_NO_PICKLE = "pickles can run code and are never opened: save the data as CSV or Parquet"
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"%PDF", "a PDF document", "copy its text into a .txt or .csv file and name that file"),
-    (b"\x89PNG", "a PNG picture", "name a file of text: csv, tsv, json, jsonl, parquet or txt"),
-    (b"\xff\xd8\xff", "a JPEG picture", "name a file of text: csv, tsv, json, jsonl, parquet or txt"),
-    (b"GIF8", "a GIF picture", "name a file of text: csv, tsv, json, jsonl, parquet or txt"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (xls, doc)", SAVE_AS_CSV),
+    (b"%PDF", "a PDF document", _AS_TEXT),
+    (b"\x89PNG", "a PNG picture", _NAME_TEXT),
+    (b"\xff\xd8\xff", "a JPEG picture", _NAME_TEXT),
+    (b"GIF8", "a GIF picture", _NAME_TEXT),
     (b"SQLite format 3\x00", "an SQLite database", 'sqlite3 -header -csv FILE "select * from TABLE" > data.csv'),
     (b"BZh", "a bzip2 archive", "bunzip2 FILE, and name the unpacked file"),
     (b"\xfd7zXZ\x00", "an xz archive", "unxz FILE, and name the unpacked file"),
@@ -33,76 +47,118 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"ARROW1", "an Arrow file", "save it as Parquet: pandas.read_feather(FILE).to_parquet('data.parquet')"),
     (b"\x89HDF", "an HDF5 file", "save its table as Parquet or CSV"),
     (b"\x93NUMPY", "a NumPy array", "save the texts and labels as CSV"),
-    (b"\x7fELF", "a program", "name a file of text: csv, tsv, json, jsonl, parquet or txt"),
-    (b"\x80\x04\x95", "a Python pickle", "pickles can run code and are never opened: save the data as CSV or Parquet"),
-    (b"\x80\x05\x95", "a Python pickle", "pickles can run code and are never opened: save the data as CSV or Parquet"),
+    (b"\x7fELF", "a program", _NAME_TEXT),
+    (b"\x80\x04\x95", "a Python pickle", _NO_PICKLE),
+    (b"\x80\x05\x95", "a Python pickle", _NO_PICKLE),
 )
 """First bytes, what it is, what to do. Source: file(1)'s magic database; PEP 3154 for pickles."""
 
 
-def file_bytes(path: Path) -> bytes:
-    """The file's content, unpacked when it is gzipped.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that holds rows."""
+
+    path: Path
+    kind: Kind
+    is_gzipped: bool
+    head: bytes
+    """Its first bytes, unpacked; all of them when there are at most 64 KiB."""
+
+    @contextmanager
+    def opened(self) -> Iterator[gzip.GzipFile | BufferedReader]:
+        """The unpacked bytes; raises DataError when they cannot be read to the end."""
+        with _reading(self.path), _open(self.path, is_gzipped=self.is_gzipped) as file:
+            yield file
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, a mebibyte at a time."""
+        with self.opened() as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+
+    def whole(self) -> bytes:
+        with self.opened() as file:
+            return file.read()
+
+
+def source_of(path: Path) -> Source:
+    """The file, ready to be read.
 
     Raises DataError: missing (with near names), a folder, not readable, empty, or a kind of file that holds no rows.
     """
     if path.is_dir():
         raise _is_folder(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            is_gzipped = file.read(len(_GZIP)) == _GZIP
     except FileNotFoundError as error:
         raise _is_missing(path) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise DataError("the file cannot be opened", where=str(path), why=str(error), fix=f"ls -l {path}") from error
-    if data.startswith(_GZIP):
-        data = _unpacked(path, data)
-    if not data.strip(b"\x00\t\n\r "):
-        raise DataError(
-            "the file is empty",
-            where=str(path),
-            why=f"it has {len(data)} bytes and no text",
-            fix="name a file with rows",
-        )
-    _refuse_other_kinds(path, data)
-    return data
+    with _reading(path), _open(path, is_gzipped=is_gzipped) as unpacked:
+        head = unpacked.read(_HEAD_BYTES)
+    source = Source(path, "text", is_gzipped, head)
+    if not head.strip(_BLANK) and not any(chunk.strip(_BLANK) for chunk in source.chunks()):
+        n_bytes = path.stat().st_size
+        why = f"it has {n_bytes:,} bytes and no text"
+        raise DataError("the file is empty", where=str(path), why=why, fix="name a file with rows")
+    return Source(path, _kind(source), is_gzipped, head)
 
 
-def _unpacked(path: Path, data: bytes) -> bytes:
+def _open(path: Path, *, is_gzipped: bool) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(path) if is_gzipped else path.open("rb")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
             "the gzip archive is damaged", where=str(path), why=str(error), fix=f"gzip -t {path}; then copy it again"
         ) from error
 
 
-def _refuse_other_kinds(path: Path, data: bytes) -> None:
-    if data.startswith(b"PK\x03\x04"):
-        what, fix = _zip_kind(path)
-        raise DataError(f"this is {what}, not rows of text", where=str(path), why="its first bytes say so", fix=fix)
+def _kind(source: Source) -> Kind:
+    """Raises DataError for what holds no rows."""
+    if source.head.startswith(b"PAR1"):
+        return "parquet"
+    if source.head.startswith(_OLE):
+        return "xls"
+    if source.head.startswith(_ZIP):
+        return _zip_kind(source)
     for start, what, fix in _MAGIC:
-        if data.startswith(start):
-            raise DataError(
-                f"this is {what}, not rows of text",
-                where=str(path),
-                why="its first bytes say so",
-                fix=fix.replace("FILE", path.name),
-            )
+        if source.head.startswith(start):
+            raise _is_other(source.path, what, fix.replace("FILE", source.path.name))
+    return "text"
 
 
-def _zip_kind(path: Path) -> tuple[str, str]:
+def _zip_kind(source: Source) -> Kind:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with source.opened() as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        names = []
+            kind = archive.read("mimetype") if "mimetype" in names else b""
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, zlib.error):
+        names, kind = [], b""
     if any(name.startswith("xl/") for name in names):
-        return "an Excel workbook", SAVE_AS_CSV
-    if any(name.startswith("word/") for name in names):
-        return "a Word document", "copy its text into a .txt or .csv file and name that file"
-    if "content.xml" in names:
-        return "an OpenDocument file", SAVE_AS_CSV
-    inside = f" (it holds {', '.join(names[:3])})" if names else ""
-    return "a zip archive", f"unzip {path.name}, and name the file inside{inside}"
+        return "xlsx"
+    if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
+        return "ods"
+    if any(name.startswith("word/") for name in names) or b"opendocument.text" in kind:
+        raise _is_other(source.path, "a text document", _AS_TEXT)
+    if not names:
+        raise DataError(
+            "the workbook or archive is damaged",
+            where=str(source.path),
+            why="it is cut off or not a zip file inside",
+            fix="copy it again from where it came from, and open it once to see that it is whole",
+        )
+    fix = f"unzip {source.path.name}, and name the file inside (it holds {', '.join(names[:3])})"
+    raise _is_other(source.path, "a zip archive", fix)
+
+
+def _is_other(path: Path, what: str, fix: str) -> DataError:
+    return DataError(f"this is {what}, not rows of text", where=str(path), why="its first bytes say so", fix=fix)
 
 
 def _is_folder(path: Path) -> DataError:
@@ -111,9 +167,7 @@ def _is_folder(path: Path) -> DataError:
         "this is a folder, not a file",
         where=str(path),
         why=f"data files in it: {', '.join(inside)}" if inside else "it holds no data file",
-        fix=f"name a file: data.train={path / inside[0]}"
-        if inside
-        else "name a file: csv, json, jsonl, parquet or txt",
+        fix=f"name a file: data.train={path / inside[0]}" if inside else _NAME_TEXT,
     )
 
 

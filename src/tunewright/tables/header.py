@@ -20,8 +20,8 @@ _NUMBER = re.compile(r"\s*[-+]?\d[\d.,:/ -]*%?\s*")
 _NAME = re.compile(r"[^\W\d_][\w .\-/()#:]*")
 _SPELLED = re.compile(r"[^\W\d_]+(_\w+|\d{1,3})|[a-z]+[A-Z]\w*")
 """snake_case, camelCase, field1: how programs name columns."""
-_BODY_ROWS = 1000
-"""Rows that the first one is held against."""
+HEAD_LINES = 1001
+"""Lines that are looked at: the first, and those it is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,11 @@ class Header:
 def header(lines: Sequence[Line], *, width: int) -> Header:
     """The file's columns.
 
+    lines: the file's first, at most HEAD_LINES.
     width: the most frequent number of cells; a first row with fewer gets names of ours at its end, or, when the
     first column counts 1, 2, 3 (R writes it without a name), at its start.
     """
-    first, body = lines[0].cells, [line.cells for line in lines[1 : _BODY_ROWS + 1]]
+    first, body = lines[0].cells, [line.cells for line in lines[1:]]
     if not _is_header(first, body):
         return Header(_our_names(first, lines, width=max(width, 1)), is_found=False)
     given = [cell.strip().strip("\ufeff") for cell in first]

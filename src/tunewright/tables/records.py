@@ -1,14 +1,14 @@
 """JSON, JSON lines, Parquet and plain text as records.
 
-In: a file's text or path. Out: Read: numbered rows of values, and the lines that could not be read.
+In: a file. Out: Read: numbered rows of values, and the lines that could not be read.
 Its own file because JSON comes in many shapes (a list, {"data": [...]}, columns, records by id) and all are welcome.
 """
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tunewright.core.errors import DataError
+from tunewright.tables.again import Again
+from tunewright.tables.content import Source
+from tunewright.tables.decode import Encoding, text_lines, whole_text
 from tunewright.tables.names import is_known
 
 _LIST_KEYS = ("data", "rows", "examples", "train", "records", "items", "instances", "dataset", "samples")
 _MIN_GOOD_SHARE = 0.5
 """Below it a file is not JSON lines but damaged JSON."""
+_MOST_BAD_LINES = 20
+"""That many at the start and no good one: a JSON document over several lines."""
+_PARQUET_ROWS = 1024
+_PARQUET_BUFFER_BYTES = 2**20
 _JSON_ERRORS = (ValueError, RecursionError)
 """json.loads: a syntax error, a number of more than 4,300 digits; nesting beyond the interpreter's stack."""
 
@@ -42,82 +49,125 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    rows: tuple[Numbered, ...]
-    bad: tuple[BadLine, ...] = ()
-    format: str = "json"
+    """Rows and where they come from; going through them reads the file unless it had to be read whole."""
+
+    format: str
+    rows: Iterable[Numbered | BadLine]
+    """In the order of the file, as often as they are asked for."""
+    n_rows: int
+    columns: tuple[str, ...]
+    """Keys of the rows' values, in the order in which they appear; none when no row can be read."""
     shape: str = ""
     """How the rows were found, for people: `the list under "data"`."""
 
 
-def json_records(text: str, *, path: Path) -> Read:
-    """Rows of a JSON or JSON lines file, whichever it is.
+def json_records(source: Source, encoding: Encoding) -> Read:
+    """Rows of a JSON or JSON lines file, whichever it is; only JSON lines are read one at a time.
 
     Raises DataError when it is neither.
     """
-    lines = _json_lines(text)
+    lines = _json_lines(text_lines(source, encoding, newline="\n"))
     if lines is not None:
         return lines
+    text = whole_text(source, encoding)
     try:
         value = json.loads(text)
     except _JSON_ERRORS as error:
         several = _concatenated(text)
         if several is not None:
             return several
-        raise _broken(error, path=path) from error
-    return _from_value(value, path=path)
+        raise _broken(error, path=source.path) from error
+    return _from_value(value, path=source.path)
 
 
-def text_records(text: str) -> Read:
+def text_records(source: Source, encoding: Encoding) -> Read:
     """One row a line; blank lines are no rows."""
-    lines = enumerate(io.StringIO(text, newline=None), 1)
-    return Read(tuple(Numbered(i, {"text": line.rstrip("\n")}) for i, line in lines if line.strip()), format="txt")
+    lines = text_lines(source, encoding, newline=None)
+    rows = Again(lambda: (Numbered(i, {"text": line.rstrip("\n")}) for i, line in enumerate(lines, 1) if line.strip()))
+    return Read("txt", rows, sum(1 for _ in rows), ("text",), "one line = one row")
 
 
-def parquet_records(data: bytes, *, path: Path) -> Read:
+def parquet_records(source: Source) -> Read:
     """Rows of a Parquet file.
 
-    Raises DataError when Arrow cannot read it.
+    Raises DataError when Arrow cannot read it; going through the rows can raise it too, where the file is damaged.
     """
+    rows = Again(lambda: _parquet_rows(source))
+    with _parquet(source) as file:
+        is_nested = any(map(pa.types.is_nested, file.schema_arrow.types))
+        columns = () if is_nested else tuple(file.schema_arrow.names)
+        n_rows = file.metadata.num_rows
+    if is_nested:
+        columns = tuple(dict.fromkeys(key for row in rows for key in row.values))
+    return Read("parquet", rows, n_rows, columns)
+
+
+def _parquet_rows(source: Source) -> Iterator[Numbered]:
+    number = 0
+    with _parquet(source) as file:
+        for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+            for row in batch.to_pylist():
+                number += 1
+                yield Numbered(number, _flat(row))
+
+
+@contextmanager
+def _parquet(source: Source) -> Iterator[pq.ParquetFile]:
     try:
-        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+        # Without a buffer size Arrow reads whole column chunks: one row group of a million rows at once.
+        file = pa.BufferReader(source.whole()) if source.is_gzipped else str(source.path)
+        with pq.ParquetFile(file, buffer_size=_PARQUET_BUFFER_BYTES) as opened:
+            yield opened
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise DataError(
             "the Parquet file cannot be read",
-            where=str(path),
+            where=str(source.path),
             why=str(error).splitlines()[0] if str(error) else type(error).__name__,
             fix="copy or write it again: pandas.DataFrame(...).to_parquet('data.parquet')",
         ) from error
-    return Read(tuple(Numbered(i, _flat(row)) for i, row in enumerate(rows, 1)), format="parquet")
 
 
 def looks_like_json(text: str) -> bool:
     return text.lstrip()[:1] in ("{", "[")
 
 
-def _json_lines(text: str) -> Read | None:
+def _json_lines(lines: Iterable[str]) -> Read | None:
     """Rows when most lines are values of their own; None when this is one JSON document."""
-    rows: list[Numbered] = []
-    bad: list[BadLine] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    rows = Again(lambda: _json_rows(lines))
+    columns: dict[str, None] = {}
+    n_good = n_bad = 0
+    first: dict[str, Any] = {}
+    for row in rows:
+        if isinstance(row, BadLine):
+            n_bad += 1
+        else:
+            n_good += 1
+            first = first or row.values
+            columns |= dict.fromkeys(row.values)
+        if not n_good and n_bad > _MOST_BAD_LINES:
+            return None
+    opening = next((line.lstrip()[:1] for line in lines if line.strip()), "")
+    is_document = n_good + n_bad == 1 and (opening == "[" or not _is_one_record(first))
+    if is_document or n_good < _MIN_GOOD_SHARE * (n_good + n_bad) or not n_good:
+        return None
+    return Read("jsonl", rows, n_good + n_bad, tuple(columns))
+
+
+def _json_rows(lines: Iterable[str]) -> Iterator[Numbered | BadLine]:
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            rows.append(Numbered(number, _row(json.loads(line))))
+            yield Numbered(number, _row(json.loads(line)))
         except _JSON_ERRORS as error:
-            bad.append(BadLine(number, _reason(error)))
-        if not rows and len(bad) > 20:
-            return None
-    is_document = len(rows) + len(bad) == 1 and (text.lstrip().startswith("[") or not _is_one_record(rows))
-    if is_document or len(rows) < _MIN_GOOD_SHARE * (len(rows) + len(bad)) or not rows:
-        return None
-    return Read(tuple(rows), tuple(bad), format="jsonl")
+            yield BadLine(number, _reason(error))
 
 
-def _is_one_record(rows: Sequence[Numbered]) -> bool:
+def _is_one_record(value: Mapping[str, Any]) -> bool:
     """A lone object is a row, unless its values are the rows or the columns."""
-    if not rows or _list_key(rows[0].values) or _is_columns(list(rows[0].values.values())):
+    if _list_key(value) or _is_columns(list(value.values())):
         return False
-    return any(is_known(key) for key in rows[0].values)
+    return any(is_known(key) for key in value)
 
 
 def _is_columns(items: Sequence[Any]) -> bool:
@@ -161,13 +211,17 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _concatenated(text: str) -> Read | None:
     """Objects one after the other over several lines each (jq writes so); None when it is not that."""
-    rows: list[Numbered] = []
     try:
-        for value in _values(text):
-            rows.append(Numbered(len(rows) + 1, _row(value)))
+        values = list(_values(text))
+        rows = [Numbered(number, _row(value)) for number, value in enumerate(values, 1)]
     except _JSON_ERRORS:
         return None
-    return Read(tuple(rows), format="jsonl", shape="objects one after the other") if len(rows) > 1 else None
+    return _held("jsonl", rows, shape="objects one after the other") if len(rows) > 1 else None
+
+
+def _held(format: str, rows: Sequence[Numbered | BadLine], *, shape: str) -> Read:
+    good = (row for row in rows if isinstance(row, Numbered))
+    return Read(format, rows, len(rows), tuple(dict.fromkeys(key for row in good for key in row.values)), shape)
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -194,14 +248,13 @@ def _from_value(value: Any, *, path: Path) -> Read:
 
 
 def _from_list(items: Sequence[Any], *, shape: str) -> Read:
-    rows: list[Numbered] = []
-    bad: list[BadLine] = []
+    rows: list[Numbered | BadLine] = []
     for number, item in enumerate(items, 1):
         try:
             rows.append(Numbered(number, _row(item)))
         except ValueError as error:
-            bad.append(BadLine(number, str(error)))
-    return Read(tuple(rows), tuple(bad), shape=shape)
+            rows.append(BadLine(number, str(error)))
+    return _held("json", rows, shape=shape)
 
 
 def _list_key(value: Mapping[str, Any]) -> str:

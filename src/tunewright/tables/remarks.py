@@ -10,22 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tunewright.core.values import Dropped, Finding
-from tunewright.tables.decode import Decoded
-from tunewright.tables.delimited import Delimited
+from tunewright.tables.decode import Encoding
+from tunewright.tables.dialect import Dialect
 from tunewright.tables.header import Header
 
 
-def encoding_findings(path: Path, text: Decoded) -> tuple[Finding, ...]:
+def encoding_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
     """Anything but clean UTF-8, because a wrong guess shows only in the letters."""
-    if text.encoding == "utf-8" and not text.n_mended:
+    if encoding.name == "utf-8" and not encoding.n_mended:
         return ()
-    if text.encoding == "utf-8":
-        message = f"{path.name} is UTF-8 but {text.n_mended:,} of its bytes are not; they are read as cp1252"
+    if encoding.name == "utf-8":
+        message = f"{path.name} is UTF-8 but {encoding.n_mended:,} of its bytes are not; they are read as cp1252"
     else:
-        unknown = f"; {text.n_mended:,} characters could not be read and show as \ufffd" if text.n_mended else ""
-        message = f"{path.name} is not UTF-8; it is read as {text.encoding}{unknown}"
-    suggestion = f"look at a row with accents; if it is wrong, save the file again: {_iconv(path, text.encoding)}"
-    is_sure = text.encoding.startswith("utf-") and not text.n_mended
+        unknown = (
+            f"; {encoding.n_mended:,} characters could not be read and show as \ufffd" if encoding.n_mended else ""
+        )
+        message = f"{path.name} is not UTF-8; it is read as {encoding.name}{unknown}"
+    suggestion = f"look at a row with accents; if it is wrong, save the file again: {_iconv(path, encoding.name)}"
+    is_sure = encoding.name.startswith("utf-") and not encoding.n_mended
     return (Finding("encoding", "info" if is_sure else "warning", message, suggestion=suggestion),)
 
 
@@ -34,28 +36,26 @@ def _iconv(path: Path, encoding: str) -> str:
 
 
 def unreadable_findings(path: Path, dropped: Sequence[Dropped]) -> tuple[Finding, ...]:
-    if not dropped:
+    bad = [drop for drop in dropped if drop.reason == "unreadable"]
+    if not bad:
         return ()
     return (
         Finding(
             "unreadable",
             "warning",
-            f"{len(dropped):,} rows of {path.name} cannot be read and are left out; the first: {dropped[0].detail}",
-            row_ids=tuple(drop.row_id for drop in dropped),
-            suggestion=f"mend the line: sed -n {dropped[0].row_id.rsplit(':', 1)[-1]}p {path.name}",
+            f"{len(bad):,} rows of {path.name} cannot be read and are left out; the first: {bad[0].detail}",
+            row_ids=tuple(drop.row_id for drop in bad),
+            suggestion=f"mend the line: sed -n {bad[0].row_id.rsplit(':', 1)[-1]}p {path.name}",
             action="drop",
         ),
     )
 
 
-def dialect_findings(
-    path: Path, split: Delimited, head: Header, *, columns: Sequence[str], dropped: Sequence[Dropped]
-) -> tuple[Finding, ...]:
+def dialect_findings(path: Path, written: Dialect, head: Header, *, columns: Sequence[str]) -> tuple[Finding, ...]:
     return (
-        *_header_findings(path, head, delimiter=split.delimiter),
-        *_quote_findings(path, split),
+        *_header_findings(path, head, delimiter=written.delimiter),
+        *_quote_findings(path, written),
         *_column_findings(path, head, columns=columns),
-        *_ragged_findings(path, dropped),
     )
 
 
@@ -74,19 +74,19 @@ def _header_findings(path: Path, head: Header, *, delimiter: str) -> tuple[Findi
     )
 
 
-def _quote_findings(path: Path, split: Delimited) -> tuple[Finding, ...]:
+def _quote_findings(path: Path, written: Dialect) -> tuple[Finding, ...]:
     said = {
         "none": "has quotes that do not close, so quotes are read as letters and every line is a row",
         "escaped": "puts a backslash before quotes inside cells; they are read as quotes",
-        "mended": f"has {split.n_stray:,} lines with a stray quote, which are read as they stand",
+        "mended": f"has {written.n_stray:,} lines with a stray quote, which are read as they stand",
     }
-    if split.quotes not in said or (split.quotes == "mended" and not split.n_stray):
+    if written.quotes not in said or (written.quotes == "mended" and not written.n_stray):
         return ()
     return (
         Finding(
             "quotes",
-            "warning" if split.quotes == "mended" else "info",
-            f"{path.name} {said[split.quotes]}",
+            "warning" if written.quotes == "mended" else "info",
+            f"{path.name} {said[written.quotes]}",
             suggestion='a quote inside a quoted cell is written twice: "He said ""hi"""',
         ),
     )
@@ -115,7 +115,7 @@ def _column_findings(path: Path, head: Header, *, columns: Sequence[str]) -> tup
     return tuple(found)
 
 
-def _ragged_findings(path: Path, dropped: Sequence[Dropped]) -> tuple[Finding, ...]:
+def ragged_findings(path: Path, dropped: Sequence[Dropped]) -> tuple[Finding, ...]:
     ragged = [drop for drop in dropped if drop.reason == "ragged"]
     if not ragged:
         return ()

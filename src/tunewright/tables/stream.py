@@ -1,54 +1,185 @@
-"""A file's rows one after the other, as they stand in it.
+"""A file's rows one after the other, whatever it is written in.
 
-In: a path. Out: Stream: its columns, how it is read, and an iterator of records and of rows that cannot be read.
-Its own file because predicting must read what training read in the same way, and must not hold a file in memory.
+In: a path. Out: Stream: its columns, how it is read, and its rows as often as needed; or DataError. Its own file
+because the order of decisions (kind, encoding, format, dialect, header) is all of reading, in training and predicting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunewright.core.errors import DataError
 from tunewright.core.values import Dropped, Finding
-from tunewright.tables.read import read_table
+from tunewright.tables.again import Again
+from tunewright.tables.content import DATA_SUFFIXES, Source, source_of
+from tunewright.tables.decode import Encoding, encoding_of, head_text, text_lines
+from tunewright.tables.dialect import NAMES, Dialect, dialect, rows_of
+from tunewright.tables.grid import Grid, RowId, grid
+from tunewright.tables.records import Numbered, Read, json_records, looks_like_json, parquet_records, text_records
+from tunewright.tables.remarks import dialect_findings, encoding_findings
 from tunewright.tables.table import Record
+from tunewright.tables.words import rows
+
+_FORMATS = {
+    ".csv": "csv", ".psv": "csv", ".ssv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl",
+    ".ndjson": "jsonl", ".txt": "txt", ".md": "txt", ".log": "txt", ".parquet": "csv", ".pq": "csv",
+}  # fmt: skip
+"""Of text files by their names; text that calls itself Parquet is none."""
+_MAX_CONTROLS = 0.05
+"""Share of control characters above which a file is not text. Source: file(1) and git call far fewer binary; the data
+of a damaged but readable file had at most 1 %."""
+_MAX_UNKNOWN = 0.05
+"""Share of characters that the encoding does not know, above which a file is not text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One file, opened. Iterating reads it from the start, as often as it is asked to.
+    """One file, opened. `for row in stream` reads it from the start, as often as it is asked to.
 
-    Every row of the file comes out once, in file order: a Record, or Dropped(row_id, reason, detail) for a row that
-    cannot be read (ragged, unreadable, repeated_header). Rows never raise. len(list(stream)) == stream.n_read.
+    Every row of the file comes out once, in file order: Record(row_id, values), or Dropped(row_id, reason, detail) for
+    one that cannot be read (ragged, repeated_header, unreadable). n_read counts both. A bad row never raises; DataError
+    while iterating means that the file itself broke off (a damaged Parquet page, a file that somebody removed).
+
+    Memory is that of one row, and of a thousand at the start, for csv, tsv, jsonl, txt and parquet, gzipped or not
+    (parquet.gz excepted). A JSON document or a workbook is held whole, and `how` says so. Opening goes through a file
+    of text several times: whatever is said about it here is true of all of it, not of a sample.
+
+    To skip rows that are done already: itertools.islice(stream, n_done, None); ids do not depend on where one starts.
     """
 
     path: Path
     format: str
+    """csv, tsv, json, jsonl, parquet or txt."""
     columns: tuple[str, ...]
-    """Keys of the records' values; a record may lack some of them."""
+    """Keys of the records' values. In csv and tsv every record has all of them, None where the row is too short."""
     n_read: int
-    """Rows, the unreadable ones included: what a progress bar counts up to."""
     how: str
     """One sentence to print: `tickets.csv: csv, comma, utf-8, 5,574 rows`."""
     findings: tuple[Finding, ...]
     """About the file as a whole: encoding, header, quotes, columns."""
-    _rows: tuple[Record | Dropped, ...]
+    repaired: dict[str, int]
+    """What was mended in the file's form, by reason: nul_bytes, stray_quotes."""
+    rows: Again[Record | Dropped]
 
     def __iter__(self) -> Iterator[Record | Dropped]:
-        return iter(self._rows)
+        return iter(self.rows)
 
 
-def open_stream(
-    path: Path, *, format: str | None = None, sheet: str | None = None, role: str = "row", tag: str = ""
-) -> Stream:
+def open_stream(path: Path, *, format: str | None = None, role: str = "row", tag: str = "") -> Stream:
     """A file, looked at and ready to be read row by row.
 
     format: csv, tsv, json, jsonl, parquet or txt; None: from the name and the content.
-    sheet: of a spreadsheet; None: the first that has rows.
-    role, tag: the first parts of every row id, `row:17` or `row:file.csv:17`.
-    Raises DataError: missing, not a data file, damaged beyond reading, no rows.
+    role: the first part of every row id: the data key train, validation or test; `row` elsewhere.
+    tag: the file's name in row ids when a role has several files: `train:a.csv:17`.
+    Ids end in the physical line on which a row starts (delimited text, JSON lines, text) or its number, from 1.
+    Raises DataError: missing, not a data file, damaged beyond reading, not one row that can be read.
     """
-    table = read_table(path, role=role, format=format, tag=tag)
-    rows = sorted((*table.records, *table.dropped), key=lambda row: int(row.row_id.rsplit(":", 1)[-1]))
-    return Stream(path, table.format, table.columns, table.n_read, table.how, table.findings, tuple(rows))
+    source = source_of(path)
+    prefix = f"{role}:{tag}:" if tag else f"{role}:"
+
+    def row_id(number: int) -> str:
+        return f"{prefix}{number}"
+
+    if source.kind == "parquet":
+        return _from_read(path, parquet_records(source), row_id=row_id)
+    encoding = encoding_of(source)
+    _refuse_binary(source, encoding)
+    kind = format or _format(source, encoding)
+    if kind in ("json", "jsonl"):
+        return _from_read(path, json_records(source, encoding), row_id=row_id, encoding=encoding)
+    if kind == "txt":
+        return _from_read(path, text_records(source, encoding), row_id=row_id, encoding=encoding)
+    return _from_delimited(source, encoding, format=kind, row_id=row_id)
+
+
+def _format(source: Source, encoding: Encoding) -> str:
+    """By the name; by the content when the name says nothing or something else."""
+    suffix = [s.lower() for s in source.path.suffixes if s.lower() != ".gz"][-1:]
+    named = _FORMATS.get(suffix[0], "") if suffix else ""
+    if named in ("json", "jsonl") or (not named and looks_like_json(head_text(source, encoding))):
+        return "json"
+    if named and named != "txt":
+        return named
+    written = dialect(text_lines(source, encoding), prefer="\t")
+    is_table = written.is_even and written.n_lines > 1 and (written.delimiter == "\t" or not named)
+    return "txt" if not is_table else "tsv" if written.delimiter == "\t" else "csv"
+
+
+def _refuse_binary(source: Source, encoding: Encoding) -> None:
+    head = head_text(source, encoding)
+    n_controls = sum(1 for c in head if (c < " " and c not in "\t\n\r\f") or c == "\x7f")
+    n_unknown = encoding.n_mended if encoding.name != "utf-8" else 0
+    if n_controls > _MAX_CONTROLS * len(head) or n_unknown > _MAX_UNKNOWN * encoding.n_characters:
+        raise DataError(
+            "this is not a text file",
+            where=str(source.path),
+            why=f"{n_controls:,} of its first {len(head):,} characters are control characters"
+            if n_controls
+            else f"{n_unknown:,} characters fit no encoding",
+            fix=f"name a file of one of these kinds: {', '.join(DATA_SUFFIXES)}",
+        )
+
+
+def _from_read(path: Path, read: Read, *, row_id: RowId, encoding: Encoding | None = None) -> Stream:
+    def converted() -> Iterator[Record | Dropped]:
+        for row in read.rows:
+            if isinstance(row, Numbered):
+                yield Record(row_id(row.number), row.values)
+            else:
+                yield Dropped(row_id(row.number), "unreadable", row.why)
+
+    if not read.columns:
+        raise _no_rows(path, n_rows=read.n_rows)
+    facts = (read.format, read.shape, encoding.name if encoding else "", rows(read.n_rows))
+    return Stream(
+        path=path,
+        format=read.format,
+        columns=read.columns,
+        n_read=read.n_rows,
+        how=f"{path.name}: {', '.join(fact for fact in facts if fact)}",
+        findings=encoding_findings(path, encoding) if encoding else (),
+        repaired={"nul_bytes": encoding.n_nul} if encoding and encoding.n_nul else {},
+        rows=Again(converted),
+    )
+
+
+def _from_delimited(source: Source, encoding: Encoding, *, format: str, row_id: RowId) -> Stream:
+    physical = text_lines(source, encoding)
+    written = dialect(physical, prefer="\t" if format == "tsv" else ",")
+    if not written.n_lines:
+        raise _no_rows(source.path, n_rows=0)
+    lines = Again(lambda: rows_of(physical, written))
+    made = grid(lines, n_lines=written.n_lines, width=written.width, row_id=row_id, where=f"{source.path}:1")
+    repaired = Counter(nul_bytes=encoding.n_nul, stray_quotes=written.n_stray)
+    return Stream(
+        path=source.path,
+        format=format,
+        columns=made.columns,
+        n_read=made.n_rows,
+        how=f"{source.path.name}: {format}, {_how(written, made, encoding=encoding.name)}",
+        findings=(
+            *encoding_findings(source.path, encoding),
+            *dialect_findings(source.path, written, made.head, columns=made.columns),
+        ),
+        repaired=dict(+repaired),
+        rows=made.rows,
+    )
+
+
+def _how(written: Dialect, made: Grid, *, encoding: str) -> str:
+    delimiter = NAMES.get(written.delimiter, f"delimiter {written.delimiter!r}") if written.delimiter else "one column"
+    quotes = {"none": ", quotes are letters", "escaped": ", backslash before quotes", "mended": ", stray quotes"}
+    no_header = "" if made.head.is_found else f", no header (columns: {_few_columns(made.head.columns)})"
+    return f"{delimiter}{quotes.get(written.quotes, '')}, {encoding}{no_header}, {rows(made.n_rows)}"
+
+
+def _few_columns(columns: Sequence[str]) -> str:
+    return ", ".join(columns) if len(columns) <= 3 else f"column_1 to column_{len(columns)}"
+
+
+def _no_rows(path: Path, *, n_rows: int) -> DataError:
+    why = f"none of its {n_rows:,} rows can be read" if n_rows else "it holds no row"
+    return DataError("there is nothing to read in this file", where=str(path), why=why, fix="name a file with rows")

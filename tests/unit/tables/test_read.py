@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from tests.shared_data import shared_data
 from tunewright.core.errors import DataError
-from tunewright.tables.decode import decoded
-from tunewright.tables.delimited import delimited
+from tunewright.tables.content import source_of
+from tunewright.tables.decode import encoding_of, whole_text
+from tunewright.tables.dialect import dialect, rows_of
 from tunewright.tables.header import header
 from tunewright.tables.read import read_table
 from tunewright.tables.table import Table
@@ -27,6 +28,12 @@ def read(folder: Path, content: str | bytes, *, name: str = "data.csv", format: 
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_table(path, role="train", format=format)
+
+
+def text_of(folder: Path, data: bytes) -> str:
+    (folder / "text").write_bytes(data)
+    source = source_of(folder / "text")
+    return whole_text(source, encoding_of(source))
 
 
 def cells(table: Table) -> list[tuple[object, ...]]:
@@ -49,16 +56,22 @@ PAIRS = st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8)
     end=st.sampled_from(["\r\n", "\n"]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
-def test_delimited_gives_back_what_csv_writer_wrote(
-    pairs: list[tuple[str, str]], delimiter: str, quoting: int, end: str, encoding: str
+def test_dialect_gives_back_what_csv_writer_wrote(
+    tmp_path_factory: pytest.TempPathFactory,
+    pairs: list[tuple[str, str]],
+    delimiter: str,
+    quoting: int,
+    end: str,
+    encoding: str,
 ) -> None:
     # A quoted cell of tab-separated text that holds tabs and line ends looks like rows: documented as rows.
     assume(delimiter != "\t" or not any("\t" in cell and "\n" in cell for pair in pairs for cell in pair))
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=end)  # type: ignore[arg-type]
     writer.writerows([("text", "label"), *pairs])
-    split = delimited(decoded(file.getvalue().encode(encoding)).text)
-    assert [line.cells for line in split.lines] == [("text", "label"), *pairs]
+    text = text_of(tmp_path_factory.getbasetemp(), file.getvalue().encode(encoding))
+    lines = list(io.StringIO(text, newline=""))
+    assert [line.cells for line in rows_of(lines, dialect(lines))] == [("text", "label"), *pairs]
 
 
 @settings(deadline=None, max_examples=300)
@@ -185,8 +198,9 @@ def test_read_table_names_columns_when_names_are_missing_or_double(tmp_path: Pat
     ],
 )
 def test_header_is_told_from_data(content: str, columns: tuple[str, ...]) -> None:
-    split = delimited(content)
-    assert header(split.lines, width=split.width).columns == columns
+    lines = content.splitlines(keepends=True)
+    written = dialect(lines)
+    assert header(list(rows_of(lines, written)), width=written.width).columns == columns
 
 
 def test_read_table_drops_the_header_again_when_files_were_pasted_together(tmp_path: Path) -> None:
@@ -221,9 +235,9 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize("encoding", SENTENCES)
-def test_decoded_finds_the_encoding_when_it_is_not_utf8(encoding: str) -> None:
+def test_encoding_of_finds_the_encoding_when_it_is_not_utf8(tmp_path: Path, encoding: str) -> None:
     text = "text;label\n" + f"{SENTENCES[encoding]};a\n" * 20
-    assert decoded(text.encode(encoding)).text == text
+    assert text_of(tmp_path, text.encode(encoding)) == text
 
 
 def test_read_table_reports_another_encoding(tmp_path: Path) -> None:
@@ -232,10 +246,10 @@ def test_read_table_reports_another_encoding(tmp_path: Path) -> None:
     assert "cp1252" in table.how
 
 
-def test_decoded_keeps_utf8_when_a_few_bytes_are_foreign() -> None:
+def test_encoding_of_keeps_utf8_when_a_few_bytes_are_foreign(tmp_path: Path) -> None:
     data = "déjà vu\n".encode() * 20 + "déjà vu\n".encode("cp1252")
-    assert decoded(data).text == "déjà vu\n" * 21
-    assert decoded(data).n_mended == 2
+    assert text_of(tmp_path, data) == "déjà vu\n" * 21
+    assert encoding_of(source_of(tmp_path / "text")).n_mended == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""Rows of cells under a header, as records.
+
+In: lines of cells, of a delimited file or a sheet. Out: Grid: columns, and each line as a record or as a drop.
+Its own file because a spreadsheet and a CSV of the same cells must give the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from tunewright.core.errors import DataError
+from tunewright.core.values import Dropped
+from tunewright.tables.again import Again
+from tunewright.tables.delimited import Line
+from tunewright.tables.header import HEAD_LINES, Header, header
+from tunewright.tables.table import Record
+
+RowId = Callable[[int], str]
+"""A line's number as a row id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    head: Header
+    columns: tuple[str, ...]
+    """The header's without those that have neither a name nor a value."""
+    n_rows: int
+    rows: Again[Record | Dropped]
+
+
+def grid(lines: Iterable[Line], *, n_lines: int, width: int, row_id: RowId, where: str) -> Grid:
+    """The lines as rows.
+
+    n_lines: all of them. width: the most frequent number of cells. where: the first line, for errors.
+    Raises DataError when there is nothing below the header.
+    """
+    first = list(islice(lines, HEAD_LINES))
+    head = header(first, width=width)
+    if n_lines == 1 and head.is_found:
+        why = f"its only line is {', '.join(head.columns)}"[:200]
+        fix = "add rows below the header, or name another file"
+        raise DataError("the file has a header and no rows", where=where, why=why, fix=fix)
+    below = Again(lambda: islice(lines, int(head.is_found), None))
+    columns = _used_columns(head.columns, below)
+    names = first[0].cells if head.is_found else None
+    rows = Again(lambda: (_row(line, head.columns, used=columns, names=names, row_id=row_id) for line in below))
+    return Grid(head, columns, n_lines - head.is_found, rows)
+
+
+def _row(
+    line: Line, columns: Sequence[str], *, used: Sequence[str], names: tuple[str, ...] | None, row_id: RowId
+) -> Record | Dropped:
+    if any(cell.strip() for cell in line.cells[len(columns) :]):
+        return Dropped(row_id(line.number), "ragged", f"{len(line.cells)} cells instead of {len(columns)}")
+    if line.cells == names:
+        return Dropped(row_id(line.number), "repeated_header", "the names of the columns again")
+    cells = dict(zip(columns, line.cells, strict=False))
+    return Record(row_id(line.number), {name: cells.get(name) for name in used})
+
+
+def _used_columns(columns: Sequence[str], lines: Iterable[Line]) -> tuple[str, ...]:
+    """Without those that have neither a name nor a value: a spreadsheet's empty columns."""
+    unnamed = {i for i, name in enumerate(columns) if name == f"column_{i + 1}"}
+    empty = set(unnamed)
+    for line in lines if unnamed else ():
+        empty -= {i for i in empty if i < len(line.cells) and line.cells[i].strip()}
+        if not empty:
+            break
+    return tuple(name for i, name in enumerate(columns) if i not in empty)
