@@ -6,7 +6,7 @@ Its own file because "nothing to do" must be decided in milliseconds and by one 
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from tunewright.core.errors import DataError
@@ -23,6 +23,8 @@ CODE_OF: dict[str, tuple[str, ...]] = {
     "report": ("report",),
 }
 """Packages whose source makes a stage's result: changed code is a changed input."""
+PLACES = {"data": ("train", "validation", "test"), "model": ("name",), "select": ("candidates",)}
+"""Fields that say where something lies; what lies there is told by `before` and `facts`."""
 
 
 def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
@@ -58,7 +60,7 @@ def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None)
 
     before: fingerprint of the stage whose folder it reads; the data's digest for prepare.
     """
-    sections = plan_dict(plan)
+    sections = _without_folders(plan_dict(plan))
     wanted = {
         "prepare": ("task", "data", "prepare"),
         "select": ("task", "model", "select"),
@@ -78,3 +80,18 @@ def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None)
             "code": code_digest(CODE_OF[stage]),
         }
     )
+
+
+def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:
+    """Names instead of paths: the plan kept in a run folder has whole paths and must find the results of the first."""
+
+    def name(value: Any) -> Any:
+        if isinstance(value, list):
+            return [name(one) for one in value]
+        return PurePath(value).name if isinstance(value, str) else value
+
+    out = dict(sections)
+    for section, fields in PLACES.items():
+        values = sections.get(section, {})
+        out[section] = values | {field: name(values[field]) for field in fields if field in values}
+    return out

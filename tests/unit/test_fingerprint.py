@@ -63,6 +63,14 @@ def test_stage_fingerprint_changes_with_what_it_is_given(stage: str) -> None:
     assert one != stage_fingerprint(stage, plan=plan, before="a", facts="a model")
 
 
+def test_stage_fingerprint_is_the_same_when_the_same_files_are_named_from_elsewhere() -> None:
+    """The plan that a run keeps has whole paths: run from there, nothing may be trained again."""
+    elsewhere = _fingerprints(data={"train": "/home/me/a.csv"}, model={"name": "/models/m"})
+
+    assert elsewhere == _fingerprints()
+    assert _fingerprints(data={"train": "b.csv"})["prepare"] != elsewhere["prepare"]
+
+
 def test_stages_never_share_a_fingerprint() -> None:
     assert len(set(_fingerprints().values())) == len(STAGES)
 
