@@ -41,6 +41,7 @@ STAGE_WORDS = {
     "select": "choosing the model",
     "train": "changing its weights",
     "evaluate": "every system answers the same test rows",
+    "explain": "which words carried the answers",
     "report": "writing the page",
 }
 

@@ -1,7 +1,7 @@
-"""`tunewright prepare|select|train|evaluate`: one stage, and what it needs.
+"""`tunewright prepare|select|train|evaluate|explain`: one stage, and what it needs.
 
-In: a plan or data file and overrides. Out: what the stage found, in a few lines. Its own file because the four differ
-only in the stage and its words.
+In: a plan or data file, or a run, and overrides. Out: what the stage found, in a few lines. Its own file because they
+differ only in the stage and its words.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.cli.console import Console, open_console
-from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanPath, Quiet, RunsDir
+from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanOrRun, PlanPath, Quiet, RunsDir
 from tunewright.cli.outcome import show_verdict, shown_path, systems_table
 from tunewright.cli.run import run_aloud
+from tunewright.cli.verbs import DATA_SUFFIXES
 from tunewright.cli.words import duration, number, size
 from tunewright.core.planfile import load_plan
-from tunewright.core.run import Run
+from tunewright.core.run import Run, find_run
 
 RESULTS = {
     "prepare": ("prepare", "ledger.json"),
     "select": ("select", "candidates.json"),
     "train": ("train", "summary.json"),
     "evaluate": ("evaluate", "metrics.json"),
+    "explain": ("explain", "explanations.json"),
 }
 """Where each stage's result stands."""
 AFTER = {"prepare": "train", "select": "train", "train": "evaluate", "evaluate": "run"}
-"""What is typed next."""
+"""What is typed next; after the others the report."""
 
 
 def prepare(
@@ -64,6 +66,23 @@ def evaluate(
         return _stage("evaluate", plan, overrides or [], console=console, runs_dir=runs_dir)
 
 
+def explain(
+    plan: PlanOrRun, overrides: Overrides = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR
+) -> int:
+    """Find the words that carried the answers to a sample of test rows, and check them against random words."""
+    with open_console(wants_json=json, is_quiet=quiet) as console:
+        file, folder = _plan_of(plan, runs_dir=runs_dir)
+        return _stage("explain", file, overrides or [], console=console, runs_dir=folder)
+
+
+def _plan_of(word: Path, *, runs_dir: Path) -> tuple[Path, Path]:
+    """A plan or data file and the folder of its runs; a run's name means the plan that the run keeps."""
+    if word.is_file() or word.suffix.lower() in DATA_SUFFIXES:
+        return word, runs_dir
+    run = find_run(str(word), runs_dir=runs_dir)
+    return run.folder / "plan.yaml", run.folder.parent
+
+
 def _stage(stage: str, plan: Path, overrides: list[str], *, console: Console, runs_dir: Path) -> int:
     started = time.monotonic()
     outcome = run_aloud(load_plan(plan, overrides=overrides), console=console, runs_dir=runs_dir, until=stage)
@@ -73,7 +92,8 @@ def _stage(stage: str, plan: Path, overrides: list[str], *, console: Console, ru
         console.result(f"nothing to do: {stage} of {outcome.run.name} is finished")
     _show(stage, found, run=outcome.run, console=console)
     console.result(f"\nfolder  {shown_path(outcome.run.stage(folder))}")
-    console.result(f"next    {shlex.join(['tunewright', AFTER[stage], str(plan), *overrides])}")
+    words = [str(plan), *overrides] if stage in AFTER else [outcome.run.name]
+    console.result(f"next    {shlex.join(['tunewright', AFTER.get(stage, 'report'), *words])}")
     console.answer(
         {
             "run": str(outcome.run.folder),
@@ -95,6 +115,9 @@ def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -
             console.result(f"{candidate['rank']}  {candidate['name']}: {candidate['reason']}")
     elif stage == "train":
         for line in trained_lines(found):
+            console.result(line)
+    elif stage == "explain":
+        for line in explained_lines(found):
             console.result(line)
     else:
         console.result(systems_table(found) + "\n")
@@ -127,6 +150,17 @@ def trained_lines(summary: Mapping[str, Any]) -> list[str]:
         f"{summary['tokens_per_second'] or 0:,.0f} tokens/s, peak memory {size(summary['peak_memory_bytes'])}",
         f"best validation at step {summary['best_step']}: loss {number(summary['validation_loss_nats'])}"
         + (f", accuracy {number(score)}" if score is not None else ""),
+    ]
+
+
+def explained_lines(found: Mapping[str, Any]) -> list[str]:
+    """How many answers were explained, and whether their pictures are worth looking at."""
+    summary = found["summary"]
+    share = summary["share_better_than_random"]
+    better = f"; {share:.0%} of the pictures are better than random words" if share is not None else ""
+    return [
+        f"{len(found['rows']):,} of {found['rows_in_test']:,} test rows, drawn by seed{better}",
+        summary["sentence"],
     ]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tunewright.core.values import Row
 from tunewright.explain.confidence import Answer, Confidence, confidences, own_answer
-from tunewright.explain.faithfulness import Check, check, random_orders, removals
+from tunewright.explain.faithfulness import Check, check, p_words, random_orders, removals
 from tunewright.explain.occlusion import NOTHING, Gone, by_importance, importances_nats, single_removals
 from tunewright.explain.words import Pieces, pieces_of, without
 from tunewright.model.load import Loaded
@@ -101,10 +101,9 @@ def sentence(checked: Check, *, n_pieces: int) -> str:
     """
     if math.isnan(checked.p_value):
         return f"too short to check ({n_pieces} word{'s' * (n_pieces != 1)}): do not read anything into it"
-    p = f"{checked.p_value:.2g}".replace("0.", ".", 1)
     if checked.is_better_than_random:
-        return f"these words matter more than random words: p {p}"
-    return f"not better than random words: do not read anything into it (p {p})"
+        return f"these words matter more than random words: {p_words(checked.p_value)}"
+    return f"not better than random words: do not read anything into it ({p_words(checked.p_value)})"
 
 
 def _asked(row: Row, found: Pieces, sets: Sequence[Gone], *, answer: Answer, asking: Asking) -> dict[Gone, Confidence]:

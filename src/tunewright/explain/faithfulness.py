@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -70,6 +70,8 @@ class Summary:
     """Paired permutation test over rows, on sets of two or more words only."""
     verdict: Verdict
     share_better_than_random: float
+    sentence: str
+    """The verdict and its numbers in words."""
 
 
 def sizes(n_pieces: int) -> tuple[int, ...]:
@@ -125,7 +127,7 @@ def summary(checks: Sequence[Check], *, seed: int) -> Summary:
     if len(known) > 1:
         ci95 = _interval(ours_N - chance_N, seed=seed)
         p_value = _paired_p(np.array([check.joint_difference for check in known]), seed=seed)
-    return Summary(
+    found = Summary(
         n=len(known),
         comprehensiveness=float(ours_N.mean()) if known else math.nan,
         random=float(chance_N.mean()) if known else math.nan,
@@ -134,7 +136,38 @@ def summary(checks: Sequence[Check], *, seed: int) -> Summary:
         p_value=p_value,
         verdict="better than random" if p_value < ALPHA and ci95[0] > 0 else "not better than random",
         share_better_than_random=fmean(c.is_better_than_random for c in known) if known else math.nan,
+        sentence="",
     )
+    return replace(found, sentence=_sentence(found))
+
+
+def _sentence(found: Summary) -> str:
+    if found.n < 2:
+        return f"{found.n} rows have words enough to be checked: nothing can be said of them together"
+    falls = (
+        f"without them the answers lose {_short(found.comprehensiveness)} of their probability, "
+        f"without as many random words {_short(found.random)}"
+    )
+    low, high = (_short(end) for end in found.ci95)
+    numbers = f"{found.n} rows, difference {_short(found.difference)} [{low}, {high}], {p_words(found.p_value)}"
+    if found.verdict == "better than random":
+        return f"the words found here carry the answers: {falls} ({numbers})"
+    return (
+        f"the words found here are not better than random words, so do not read anything into them: {falls} ({numbers})"
+    )
+
+
+def p_words(p_value: float) -> str:
+    """p .048, p < .001.
+
+    >>> p_words(0.0476), p_words(0.0002)
+    ('p .048', 'p < .001')
+    """
+    return "p < .001" if p_value < 0.001 else f"p {p_value:.2g}".replace(" 0.", " .")
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".replace("0.", ".", 1)
 
 
 def _falls(confidence: Mapping[Gone, Confidence], order: Order) -> list[float]:
