@@ -38,7 +38,7 @@ def test_options_are_frozen() -> None:
 
 
 def test_public_names_are_pinned() -> None:
-    assert tunewright.__all__ == ["Plan", "__version__", "run"]
+    assert tunewright.__all__ == ["__version__", "Plan", "run", "compare", "trace"]
     assert tunewright.Plan is Plan
     assert tunewright.__version__ == version("tunewright")
 

@@ -8,7 +8,6 @@ does not dispatch: its own sub-commands would load every verb, and its error box
 from __future__ import annotations
 
 import difflib
-import importlib
 import logging
 import os
 import shlex
@@ -94,7 +93,7 @@ def quieten_libraries() -> None:
 
 
 def _do(words: list[str]) -> int:
-    if not words or words[0] in ("--help", "-h", "help"):
+    if not words or words[0] in ("--help", "-h") or words == ["help"]:
         print_to(sys.stdout, help_text())
         return 0
     if words[0] in ("--version", "-V"):
@@ -110,8 +109,13 @@ def _do(words: list[str]) -> int:
 def _do_verb(name: str, words: list[str]) -> int:
     import typer  # help and version do without
 
+    from tunewright.cli.usage import usage, usage_text, verb_command
+
     usage_error: Any = typer.BadParameter.__mro__[2]  # ClickException, wherever this version of typer keeps it
-    command: Any = _command(name)
+    command = verb_command(name)
+    if {"--help", "-h"} & set(words):
+        print_to(sys.stdout, usage_text(usage(name, command)))
+        return 0
     try:
         with command.make_context(f"tunewright {name}", words) as context:
             return int(command.invoke(context) or 0)
@@ -119,17 +123,6 @@ def _do_verb(name: str, words: list[str]) -> int:
         return int(end.exit_code)
     except usage_error as error:
         raise _plan_error(error, name=name, command=command) from error
-
-
-def _command(name: str) -> Any:
-    import typer
-
-    verb = VERBS[name]
-    function = vars(importlib.import_module(f"tunewright.cli.{verb.module}"))[name]
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    settings = {"help_option_names": ["--help", "-h"], "max_content_width": 110}
-    app.command(name, context_settings=settings, epilog=f"Example: {verb.example}")(function)
-    return typer.main.get_command(app)
 
 
 def _plan_error(error: Any, *, name: str, command: Any) -> PlanError:

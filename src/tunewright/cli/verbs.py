@@ -7,6 +7,7 @@ answer without loading any verb.
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,16 @@ from pathlib import Path
 from tunewright.core.errors import PlanError
 
 GROUPS: tuple[str, ...] = ("Start", "Stages", "Experts")
+
+AFTER = (
+    "Every verb takes --json, --quiet, --runs-dir DIR (default ./runs) and --help.",
+    "RUN is a run's name or folder; left out, the newest. A plan's values can follow",
+    "it: tunewright run tickets.csv train.epochs=3. An example of any verb, and what",
+    "any word means: tunewright help VERB|FIELD|WORD. --version says which this is.",
+    "",
+    "Example:  tunewright run tickets.csv",
+)
+"""Below the verbs."""
 
 DATA_SUFFIXES = (".yaml", ".yml", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt")
 """Endings of what `run` takes: a word with one of them was meant as a file."""
@@ -28,25 +39,18 @@ class Verb:
     module: str
     """The file below cli/ whose function bears the verb's name."""
     usage: str
+    """What may follow the verb: RUN, PLAN, DATA, a.b=c stand for words, options and small words for themselves."""
     summary: str
     example: str
 
 
+PLANNED = "PLAN|DATA [a.b=c ...]"
+
 VERBS: Mapping[str, Verb] = {
     "demo": Verb("Start", "demo", "", "the shipped example, start to finish", "tunewright demo"),
-    "run": Verb(
-        "Start",
-        "run",
-        "PLAN|DATA [a.b=c ...]",
-        "every stage; finished ones are skipped",
-        "tunewright run tickets.csv train.epochs=3",
-    ),
+    "run": Verb("Start", "run", PLANNED, "every stage; finished ones are skipped", "tunewright run tickets.csv"),
     "check": Verb(
-        "Start",
-        "check",
-        "PLAN|DATA [a.b=c ...]",
-        "before a run: data, masks, memory, time; changes nothing",
-        "tunewright check tickets.csv",
+        "Start", "check", PLANNED, "data, masks, memory, time; changes nothing", "tunewright check tickets.csv"
     ),
     "init": Verb(
         "Start",
@@ -58,23 +62,22 @@ VERBS: Mapping[str, Verb] = {
     "predict": Verb(
         "Start",
         "predict",
-        "RUN IN -o OUT",
+        "RUN IN -o OUT [a.b=c ...]",
         "the model's answer beside every row of a file",
         "tunewright predict tickets new.csv -o answers.csv",
     ),
     "chat": Verb(
-        "Start", "chat", "[RUN]", "talk to the model; /base lets the untuned one speak", "tunewright chat tickets"
+        "Start", "chat", "[RUN] [a.b=c ...]", "talk to the model; /base for the untuned", "tunewright chat tickets"
     ),
-    "report": Verb("Start", "report", "[RUN]", "make a run's page again and open it", "tunewright report tickets"),
+    "report": Verb(
+        "Start", "report", "[RUN] [--no-open]", "make a run's page again and open it", "tunewright report tickets"
+    ),
     "runs": Verb("Start", "runs", "", "all runs, the newest first", "tunewright runs"),
-    "prepare": Verb(
-        "Stages", "stage", "PLAN|DATA [a.b=c ...]", "read, clean, split the data", "tunewright prepare tickets.csv"
-    ),
-    "select": Verb("Stages", "stage", "PLAN|DATA [a.b=c ...]", "choose the model", "tunewright select tickets.csv"),
-    "train": Verb("Stages", "stage", "PLAN|DATA [a.b=c ...]", "change its weights", "tunewright train tickets.csv"),
-    "evaluate": Verb(
-        "Stages", "stage", "PLAN|DATA [a.b=c ...]", "measure it against its rivals", "tunewright evaluate tickets.csv"
-    ),
+    "help": Verb("Start", "help", "[WORD]", "what a verb, field, error or word means", "tunewright help learning_rate"),
+    "prepare": Verb("Stages", "stage", PLANNED, "read, clean, split the data", "tunewright prepare tickets.csv"),
+    "select": Verb("Stages", "stage", PLANNED, "choose the model", "tunewright select tickets.csv"),
+    "train": Verb("Stages", "stage", PLANNED, "change its weights", "tunewright train tickets.csv train.epochs=2"),
+    "evaluate": Verb("Stages", "stage", PLANNED, "measure it against its rivals", "tunewright evaluate tickets.csv"),
     "explain": Verb(
         "Stages",
         "stage",
@@ -86,13 +89,13 @@ VERBS: Mapping[str, Verb] = {
         "Stages",
         "stage",
         "PLAN|DATA|RUN [a.b=c ...]",
-        "adapter and merged folders, checked against the proven model",
+        "standard folders, checked against the model",
         "tunewright export tickets",
     ),
     "show": Verb(
         "Experts",
         "show",
-        "PLAN|DATA [a.b=c ...]",
+        "[PLAN|DATA] [a.b=c ...] [--schema]",
         "what would be done, and why; changes nothing",
         "tunewright show tickets.csv",
     ),
@@ -114,18 +117,25 @@ VERBS: Mapping[str, Verb] = {
         "tunewright compare tickets tickets-lora",
     ),
     "models": Verb(
-        "Experts", "models", "list|add|info [NAME]", "the starter models", "tunewright models add minilm-l6"
+        "Experts", "models", "list|add|info [NAME]", "the starter models", "tunewright models info minilm-l6"
     ),
     "doctor": Verb("Experts", "doctor", "", "is everything here that a run needs?", "tunewright doctor"),
     "selftest": Verb(
         "Experts",
         "selftest",
-        "[PLAN]",
-        "do masks, gradients, resume and merge hold on your model?",
+        "[PLAN] [a.b=c ...]",
+        "do masks, resume, merge hold on your model?",
         "tunewright selftest plan.yaml",
     ),
     "reproduce": Verb(
         "Experts", "reproduce", "[RUN]", "run it again and say what differs", "tunewright reproduce tickets"
+    ),
+    "completion": Verb(
+        "Experts",
+        "completion",
+        "bash|zsh|fish",
+        "a script: your shell completes our words",
+        "tunewright completion bash",
     ),
 }
 
@@ -136,23 +146,33 @@ LATER: Mapping[str, str] = {
 
 
 def help_text() -> str:
-    """What `tunewright --help` prints."""
-    width = max(len(f"{name} {verb.usage}") for name, verb in VERBS.items()) + 2
-    lines = ["A file of examples becomes a fine-tuned language model that is proven and explained.", ""]
+    """What `tunewright --help` prints: one screen of 80 columns."""
+    short = {name: f"{name} {short_usage(verb.usage)}".rstrip() for name, verb in VERBS.items()}
+    width = max(map(len, short.values())) + 2
+    lines = ["A file of examples becomes a fine-tuned language model, proven and explained.", ""]
     for group in GROUPS:
         lines.append(group)
-        verbs = [(f"{name} {verb.usage}", verb.summary) for name, verb in VERBS.items() if verb.group == group]
-        lines += [f"  {words:<{width}}{summary}".rstrip() for words, summary in verbs]
+        lines += [f"  {short[name]:<{width}}{verb.summary}" for name, verb in VERBS.items() if verb.group == group]
         lines.append("")
-    return "\n".join(
-        [
-            *lines,
-            "Every verb takes --json (one JSON object on stdout), --quiet, --runs-dir DIR (default ./runs) and --help.",
-            "RUN is a name or a folder; left out, the newest. --version says which tunewright this is.",
-            "",
-            "Example:  tunewright run tickets.csv",
-        ]
-    )
+    return "\n".join([*lines, *AFTER])
+
+
+def short_usage(usage: str) -> str:
+    """Without the words that may be left out, RUN apart.
+
+    >>> short_usage("PLAN|DATA [a.b=c ...]"), short_usage("[RUN] [--no-open]")
+    ('PLAN|DATA', '[RUN]')
+    """
+    return re.sub(r" ?\[(a\.b=c|-)[^\]]*\]", "", usage).strip()
+
+
+def options_of(usage: str) -> tuple[str, ...]:
+    """The verb's own options, beside those of every verb.
+
+    >>> options_of("DATA [-o plan.yaml] [--force]")
+    ('-o', '--force')
+    """
+    return tuple(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", usage))
 
 
 def unknown_verb(word: str, rest: Sequence[str]) -> PlanError:

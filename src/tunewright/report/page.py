@@ -19,6 +19,7 @@ from tunewright.report import numbers, words
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import Decisions, decisions_of
 from tunewright.report.examples import Group, examples_of
+from tunewright.report.glossary import glossary
 from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.read import RunFiles, as_record
 from tunewright.report.results import Results, Verdict, primary_of, results_of, verdict_of
@@ -84,7 +85,7 @@ def page_of(run: RunFiles) -> Page:
         mistakes=mistakes_of(run),
         examples=examples_of(run),
         decisions=decisions,
-        glossary=words.glossary(_terms(run)),
+        glossary=glossary(_terms(run)),
         commands=_commands(run),
         made_by=f"tunewright {as_record(run.manifest.get('versions')).get('tunewright') or versions()['tunewright']}",
         style=Markup(
