@@ -101,8 +101,10 @@ class DataPlan(Section):
     """Held out to choose the best checkpoint. Left out: split from train."""
     test: str | tuple[str, ...] | None = AUTO
     """Held out to measure. Left out: split from train."""
-    format: Literal["csv", "tsv", "json", "jsonl", "parquet", "txt"] = AUTO
+    format: Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "xls", "ods", "txt"] = AUTO
     """File format. Left out: from name and content."""
+    sheet: str | None = None
+    """Which sheet of a workbook; null: the first that has rows."""
     text_column: str | None = AUTO
     """Column of the text that is labelled or read. Left out: found by name and content."""
     label_column: str | None = AUTO
@@ -207,8 +209,8 @@ class EvaluatePlan(Section):
 
 class ExplainPlan(Section):
     methods: tuple[str, ...] = AUTO
-    """How answers are explained: occlusion; an empty list: not at all. Left out: none, until
-    `tunewright explain` asks."""
+    """How answers are explained: occlusion; an empty list: not at all.
+    Left out: occlusion for labels while it is quick, else not until `tunewright explain` asks."""
     rows: int = Field(default=50, ge=1)
     """Test rows that are explained, drawn by seed."""
 
