@@ -1,0 +1,169 @@
+"""Do ids and masks say what they should? Looked at from outside, by other means than those that made them.
+
+In: rows, their encoded form, the tokenizer. Out: Probe for ids, masks, end token, what stands in front. Its own file
+because `check` asks this of the data before a run and `selftest` of the tool on the user's model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from tunewright.core.values import Encoded, Message, Row, Task
+from tunewright.text.chat import THINKING_SWITCH, Tokenizer, end_token_ids, special_ids
+from tunewright.verbs.probe import Probe, counted, not_run
+
+IDS = "ids of the template"
+MASKS = "masks"
+END = "end token"
+FRONT = "nothing in front"
+
+_WHY = {
+    IDS: "other ids than in pre-training make a model forget how its conversations look",
+    MASKS: "a model that is trained on its prompts learns to ask, not to answer",
+    END: "without it the tuned model never stops",
+    FRONT: "a second start token in front is a text that the model has never seen",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Rows and how they were encoded, uncut, one Encoded each."""
+
+    rows: tuple[Row, ...]
+    encoded: tuple[Encoded, ...]
+    task: Task
+    tokenizer: Tokenizer
+
+
+def mask_probes(looked: Looked) -> tuple[Probe, ...]:
+    """ids, masks, end token, what stands in front."""
+    return tuple(probe(looked) for probe in (ids_probe, masks_probe, end_probe, front_probe))
+
+
+def ids_probe(looked: Looked) -> Probe:
+    """Our ids are those of the template's own tokenisation (generate), of the tokenizer's own call (else)."""
+    own = [_own_ids(row, looked) for row in looked.rows]
+    wrong = [e.row_id for e, ids in zip(looked.encoded, own, strict=True) if list(e.ids) != ids]
+    n = len(own)
+    whose = "apply_chat_template's own" if looked.task == "generate" else "the tokenizer's own"
+    found = f"in {n - len(wrong)} of {n} rows the ids are {whose}" + (f"; not in {wrong[0]}" if wrong else "")
+    return counted(IDS, len(wrong), n, found, why=_WHY[IDS])
+
+
+def masks_probe(looked: Looked) -> Probe:
+    """The trained tokens read as the answers and their end tokens, and as nothing else."""
+    if looked.task == "classify":
+        return not_run(MASKS, "classes are learned from whole rows: no token is masked", why=_WHY[MASKS])
+    wrong = [
+        row.row_id
+        for row, e in zip(looked.rows, looked.encoded, strict=True)
+        if not _is_answers_only(row, e, looked=looked)
+    ]
+    n = len(looked.rows)
+    n_trained, n_all = sum(sum(e.trained) for e in looked.encoded), sum(map(len, looked.encoded))
+    what = "the answers and their end tokens" if looked.task == "generate" else "everything after the first token"
+    found = f"in {n - len(wrong)} of {n} rows {what} are trained on ({n_trained:,} of {n_all:,} tokens)"
+    return counted(MASKS, len(wrong), n, found + (f"; not in {wrong[0]}" if wrong else ""), why=_WHY[MASKS])
+
+
+def end_probe(looked: Looked) -> Probe:
+    """The last trained token of every row ends an answer."""
+    if looked.task == "classify":
+        return not_run(END, "a class has no end", why=_WHY[END])
+    ends = set(end_token_ids(looked.tokenizer))
+    trained = [e for e in looked.encoded if any(e.trained)]
+    last = {e.row_id: e.ids[max(i for i, t in enumerate(e.trained) if t)] for e in trained}
+    wrong = [row_id for row_id, token in last.items() if token not in ends]
+    names = ", ".join(str(looked.tokenizer.convert_ids_to_tokens(i)) for i in sorted({*last.values()} & ends))
+    found = f"in {len(trained) - len(wrong)} of {len(trained)} rows the last trained token is {names or 'an end token'}"
+    return counted(END, len(wrong), len(trained), found + (f"; not in {wrong[0]}" if wrong else ""), why=_WHY[END])
+
+
+def front_probe(looked: Looked) -> Probe:
+    """A row begins with what its text begins with: start tokens are the template's own, or one in front of a text."""
+    start = looked.tokenizer.bos_token_id if looked.task != "classify" else looked.tokenizer.cls_token_id
+    if start is None:
+        return not_run(FRONT, "this tokenizer has no start token", why=_WHY[FRONT])
+    word = str(looked.tokenizer.convert_ids_to_tokens(start))
+    wrong = []
+    for row, e in zip(looked.rows, looked.encoded, strict=True):
+        n_there = sum(1 for _ in _leading(e.ids, start))
+        written = _rendered(row, looked) if looked.task == "generate" else row.text
+        n_right = _n_leading(written, word) + (looked.task == "classify")
+        wrong += [row.row_id] if n_there != n_right else []
+    n = len(looked.rows)
+    found = f"{n - len(wrong)} of {n} rows begin as they should" + (f"; not {wrong[0]}" if wrong else f" ({word})")
+    return counted(FRONT, len(wrong), n, found, why=_WHY[FRONT])
+
+
+def trained_runs(trained: Sequence[bool]) -> list[tuple[int, int]]:
+    """Start and end of each stretch of trained tokens: the turns that are learned.
+
+    >>> trained_runs((False, True, True, False, True))
+    [(1, 3), (4, 5)]
+    """
+    runs, at = [], 0
+    for is_trained, group in groupby(trained):
+        n = len(list(group))
+        runs += [(at, at + n)] if is_trained else []
+        at += n
+    return runs
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _switches(tokenizer: Tokenizer) -> dict[str, Any]:
+    return {THINKING_SWITCH: False} if THINKING_SWITCH in str(tokenizer.chat_template) else {}
+
+
+def _own_ids(row: Row, looked: Looked) -> list[int]:
+    if looked.task == "generate":
+        own = looked.tokenizer.apply_chat_template(
+            _turns(row.messages), tokenize=True, return_dict=True, **_switches(looked.tokenizer)
+        )["input_ids"]
+        return list(own)
+    is_text = looked.task == "text"
+    ids = list(looked.tokenizer(row.text, add_special_tokens=not is_text, verbose=False)["input_ids"])
+    end = looked.tokenizer.eos_token_id
+    return [*ids, end] if is_text and end is not None else ids
+
+
+def _rendered(row: Row, looked: Looked) -> str:
+    tokenizer = looked.tokenizer
+    return str(tokenizer.apply_chat_template(_turns(row.messages), tokenize=False, **_switches(tokenizer)))
+
+
+def _is_answers_only(row: Row, e: Encoded, *, looked: Looked) -> bool:
+    if looked.task == "text":
+        return e.trained == (False,) + (True,) * (len(e) - 1)
+    control = special_ids(looked.tokenizer)
+    left = iter([message.content.strip() for message in row.messages if message.is_trained])
+    for start, end in trained_runs(e.trained):
+        ids = e.ids[start:end]
+        if ids[-1] not in control or _decoded(ids[:-1], looked) not in left:  # searches on from the answer before
+            return False
+    return True
+
+
+def _decoded(ids: Sequence[int], looked: Looked) -> str:
+    decode = looked.tokenizer.decode
+    return str(decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)).strip()
+
+
+def _leading(ids: Sequence[int], start: int) -> Iterator[int]:
+    for token in ids:
+        if token != start:
+            return
+        yield token
+
+
+def _n_leading(text: str, word: str) -> int:
+    n = 0
+    while text.startswith(word):
+        text, n = text[len(word) :], n + 1
+    return n
