@@ -13,7 +13,7 @@ OPTIONS = {
     "model": "name revision dtype trust_remote_code",
     "select": "candidates race budget",
     "data": (
-        "train validation test format text_column label_column prompt_column completion_column messages_column"
+        "train validation test format sheet text_column label_column prompt_column completion_column messages_column"
         " group_column system limit"
     ),
     "prepare": "actions validation_fraction test_fraction max_length review",

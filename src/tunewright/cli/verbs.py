@@ -27,7 +27,7 @@ AFTER = (
 )
 """Below the verbs."""
 
-DATA_SUFFIXES = (".yaml", ".yml", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt")
+DATA_SUFFIXES = (".yaml", ".yml", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx", ".xls", ".ods", ".txt")
 """Endings of what `run` takes: a word with one of them was meant as a file."""
 
 

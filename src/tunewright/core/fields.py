@@ -30,6 +30,7 @@ EXAMPLES: dict[str, str] = {
     "data.train": "tickets.csv",
     "data.validation": "validation.csv",
     "data.test": "held_out.csv",
+    "data.sheet": "Sheet2",
     "data.text_column": "message",
     "data.label_column": "intent",
     "data.prompt_column": "question",

@@ -52,7 +52,7 @@ def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
     if not path.exists():
         raise PlanError(
             f"there is no file {path}",
-            fix="name a plan (.yaml) or a data file (.csv, .tsv, .json, .jsonl, .parquet, .txt)",
+            fix="name a plan (.yaml) or a data file (.csv, .tsv, .json, .jsonl, .parquet, .xlsx, .txt)",
         )
     if path.is_dir():
         raise PlanError(f"{path} is a folder", fix="name a plan (.yaml) or a data file inside it")

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunewright.core.errors import DataError
+from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
 from tunewright.prepare.detect import shape
+from tunewright.tables.content import SHEETS
 from tunewright.tables.convert import Converted, converted
 from tunewright.tables.read import read_table
 from tunewright.tables.shape import Shape
@@ -41,10 +42,12 @@ class Given:
 def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
     """Read, understand and convert every file.
 
-    Raises DataError for a file that cannot be read, holds no row, or lacks a column that the train file has.
+    Raises DataError for a file that cannot be read, holds no row, or lacks a column that the train file has; PlanError
+    for a sheet where no file has any.
     """
     tables = {split: _tables(plan, split, folder=folder, tell=tell) for split in SPLITS if named_files(plan, split)}
     first = tables["train"][0]
+    _refuse_unused_sheet(plan, [table for some in tables.values() for table in some])
     if not first.records:
         raise DataError(
             "there is no row to train on", where=str(first.path), why=first.how, fix="name another data.train"
@@ -73,7 +76,7 @@ def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> tuple[T
     tables = []
     for name, tag in zip(names, _tags(names), strict=True):
         asked = None if is_auto(plan.data.format) else plan.data.format
-        table = read_table(folder / name, role=split, format=asked, tag=tag)
+        table = read_table(folder / name, role=split, format=asked, sheet=plan.data.sheet, tag=tag)
         assert table.n_read == len(table.records) + len(table.dropped), (name, table.n_read)
         tell(NoteEvent(table.how))
         tables.append(table)
@@ -89,6 +92,16 @@ def _tags(names: Sequence[str]) -> tuple[str, ...]:
     if len(set(short)) == len(names):
         return tuple(short)
     return tuple(f"{name}@{i}" if names.count(name) > 1 else name for i, name in enumerate(names, start=1))
+
+
+def _refuse_unused_sheet(plan: Plan, tables: Sequence[Table]) -> None:
+    if plan.data.sheet is not None and all(table.format not in SHEETS for table in tables):
+        raise PlanError(
+            "data.sheet names a sheet, but no file is a workbook",
+            where="data.sheet",
+            why=f"{tables[0].path.name} is {tables[0].format}",
+            fix="data.sheet=null",
+        )
 
 
 def _refuse_missing_columns(table: Table, found: Shape, *, first: Table) -> None:

@@ -13,15 +13,15 @@ from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, Table
 
 
-def read_table(path: Path, *, role: str, format: str | None = None, tag: str = "") -> Table:
+def read_table(path: Path, *, role: str, format: str | None = None, sheet: str | None = None, tag: str = "") -> Table:
     """One file's rows as they are written, with what was wrong with it as findings.
 
     role: the data key, train, validation or test; the first part of every row id.
-    format: csv, tsv, json, jsonl, parquet or txt; None: from the name and the content.
+    format, sheet: as in open_stream.
     tag: the file's name in row ids when a role has several files.
     Raises DataError: missing, not a data file, damaged beyond reading, no rows.
     """
-    stream = open_stream(path, format=format, role=role, tag=tag)
+    stream = open_stream(path, format=format, sheet=sheet, role=role, tag=tag)
     records, dropped = [], []
     for row in stream:
         if isinstance(row, Record):

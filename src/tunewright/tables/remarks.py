@@ -6,6 +6,7 @@ quotes, columns without a name, lines that could not be read.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tunewright.core.values import Dropped, Finding
 from tunewright.tables.decode import Encoding
 from tunewright.tables.dialect import Dialect
 from tunewright.tables.header import Header
+from tunewright.tables.spreadsheet import Sheet
+from tunewright.tables.words import few, rows
 
 
 def encoding_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
@@ -57,6 +60,17 @@ def dialect_findings(path: Path, written: Dialect, head: Header, *, columns: Seq
         *_quote_findings(path, written),
         *_column_findings(path, head, columns=columns),
     )
+
+
+def sheet_findings(path: Path, sheet: Sheet, head: Header, *, columns: Sequence[str]) -> tuple[Finding, ...]:
+    found = [*_header_findings(path, head, delimiter="\t"), *_column_findings(path, head, columns=columns)]
+    if sheet.others:
+        message = f"{path.name} has other sheets with rows ({few(sheet.others)}); {sheet.name} is read"
+        found.append(Finding("sheets", "info", message, suggestion=f"data.sheet={shlex.quote(sheet.others[0])}"))
+    if sheet.n_merged:
+        message = f"{path.name} has cells merged over rows; {rows(sheet.n_merged)} below the first get its value"
+        found.append(Finding("merged_cells", "info", message, suggestion="unmerge them to say it otherwise"))
+    return tuple(found)
 
 
 def _header_findings(path: Path, head: Header, *, delimiter: str) -> tuple[Finding, ...]:

@@ -14,12 +14,13 @@ from pathlib import Path
 from tunewright.core.errors import DataError
 from tunewright.core.values import Dropped, Finding
 from tunewright.tables.again import Again
-from tunewright.tables.content import DATA_SUFFIXES, Source, source_of
+from tunewright.tables.content import DATA_SUFFIXES, SHEETS, Source, source_of
 from tunewright.tables.decode import Encoding, encoding_of, head_text, text_lines
 from tunewright.tables.dialect import NAMES, Dialect, dialect, rows_of
 from tunewright.tables.grid import Grid, RowId, grid
 from tunewright.tables.records import Numbered, Read, json_records, looks_like_json, parquet_records, text_records
-from tunewright.tables.remarks import dialect_findings, encoding_findings
+from tunewright.tables.remarks import dialect_findings, encoding_findings, sheet_findings
+from tunewright.tables.spreadsheet import Sheet, sheet_of
 from tunewright.tables.table import Record
 from tunewright.tables.words import rows
 
@@ -44,17 +45,17 @@ class Stream:
     while iterating means that the file itself broke off (a damaged Parquet page, a file that somebody removed).
 
     Memory is that of one row, and of a thousand at the start, for csv, tsv, jsonl, txt and parquet, gzipped or not
-    (parquet.gz excepted). A JSON document or a workbook is held whole, and `how` says so. Opening goes through a file
-    of text several times: whatever is said about it here is true of all of it, not of a sample.
+    (parquet.gz excepted). A JSON document or a workbook (xlsx, xls, ods) is held whole. Opening goes through a file of
+    text several times: whatever is said about it here is true of all of it, not of a sample.
 
     To skip rows that are done already: itertools.islice(stream, n_done, None); ids do not depend on where one starts.
     """
 
     path: Path
     format: str
-    """csv, tsv, json, jsonl, parquet or txt."""
+    """csv, tsv, json, jsonl, parquet, xlsx, xls, ods or txt."""
     columns: tuple[str, ...]
-    """Keys of the records' values. In csv and tsv every record has all of them, None where the row is too short."""
+    """Keys of the records' values. In csv, tsv and sheets every record has all, None where a row is too short."""
     n_read: int
     how: str
     """One sentence to print: `tickets.csv: csv, comma, utf-8, 5,574 rows`."""
@@ -68,13 +69,17 @@ class Stream:
         return iter(self.rows)
 
 
-def open_stream(path: Path, *, format: str | None = None, role: str = "row", tag: str = "") -> Stream:
+def open_stream(
+    path: Path, *, format: str | None = None, sheet: str | None = None, role: str = "row", tag: str = ""
+) -> Stream:
     """A file, looked at and ready to be read row by row.
 
-    format: csv, tsv, json, jsonl, parquet or txt; None: from the name and the content.
+    format: csv, tsv, json, jsonl, parquet, xlsx, xls, ods or txt; None: from the name and the content.
+    sheet: which one of a workbook; None: the first that has rows. Other files have none.
     role: the first part of every row id: the data key train, validation or test; `row` elsewhere.
     tag: the file's name in row ids when a role has several files: `train:a.csv:17`.
-    Ids end in the physical line on which a row starts (delimited text, JSON lines, text) or its number, from 1.
+    Ids end in the physical line on which a row starts (delimited text, JSON lines, text), the sheet and its row
+    (`row:Sheet1!17`) or the record's number, from 1.
     Raises DataError: missing, not a data file, damaged beyond reading, not one row that can be read.
     """
     source = source_of(path)
@@ -83,6 +88,9 @@ def open_stream(path: Path, *, format: str | None = None, role: str = "row", tag
     def row_id(number: int) -> str:
         return f"{prefix}{number}"
 
+    _refuse_other_format(source, format)
+    if source.kind in SHEETS:
+        return _from_sheet(source, sheet_of(source, wanted=sheet), prefix=prefix)
     if source.kind == "parquet":
         return _from_read(path, parquet_records(source), row_id=row_id)
     encoding = encoding_of(source)
@@ -106,6 +114,17 @@ def _format(source: Source, encoding: Encoding) -> str:
     written = dialect(text_lines(source, encoding), prefer="\t")
     is_table = written.is_even and written.n_lines > 1 and (written.delimiter == "\t" or not named)
     return "txt" if not is_table else "tsv" if written.delimiter == "\t" else "csv"
+
+
+def _refuse_other_format(source: Source, format: str | None) -> None:
+    """Text may be read in another way than its name says; what is not text is what it is."""
+    if format not in (None, source.kind) and (source.kind != "text" or format in ("parquet", *SHEETS)):
+        raise DataError(
+            f"this file is {source.kind}, not {format}",
+            where=f"{source.path} (data.format)",
+            why="its first bytes say so",
+            fix=f"data.format={'auto' if source.kind == 'text' else source.kind}",
+        )
 
 
 def _refuse_binary(source: Source, encoding: Encoding) -> None:
@@ -165,6 +184,27 @@ def _from_delimited(source: Source, encoding: Encoding, *, format: str, row_id: 
             *dialect_findings(source.path, written, made.head, columns=made.columns),
         ),
         repaired=dict(+repaired),
+        rows=made.rows,
+    )
+
+
+def _from_sheet(source: Source, sheet: Sheet, *, prefix: str) -> Stream:
+    made = grid(
+        Again(lambda: iter(sheet.lines)),
+        n_lines=len(sheet.lines),
+        width=len(sheet.lines[0].cells),
+        row_id=lambda number: f"{prefix}{sheet.name}!{number}",
+        where=f"{source.path}, {sheet.name}!{sheet.lines[0].number}",
+    )
+    no_header = "" if made.head.is_found else f", no header (columns: {_few_columns(made.head.columns)})"
+    return Stream(
+        path=source.path,
+        format=source.kind,
+        columns=made.columns,
+        n_read=made.n_rows,
+        how=f"{source.path.name}: {source.kind}, sheet {sheet.name}{no_header}, {rows(made.n_rows)}",
+        findings=sheet_findings(source.path, sheet, made.head, columns=made.columns),
+        repaired={"merged_cells": sheet.n_merged} if sheet.n_merged else {},
         rows=made.rows,
     )
 
