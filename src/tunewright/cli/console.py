@@ -73,17 +73,18 @@ def open_console(*, wants_json: bool, is_quiet: bool) -> Iterator[Console]:
         yield console
 
 
-def print_to(stream: TextIO, text: str, *, style: str = "", may_fail: bool = False) -> None:
+def print_to(stream: TextIO, text: str, *, style: str = "", end: str = "\n", may_fail: bool = False) -> None:
     """One piece of text, in colour only on a terminal.
 
+    end: what stands behind it.
     may_fail: nobody may be reading notes any more; that must not end the work they are about.
     Raises BrokenPipeError, RunError (disk full) unless it may fail.
     """
     try:
         if style and is_terminal(stream):
-            _print_styled(stream, text, style=style)
+            _print_styled(stream, text, style=style, end=end)
         else:
-            print(text, file=stream, flush=True)
+            print(text, file=stream, end=end, flush=True)
     except BrokenPipeError:
         if not may_fail:
             raise
@@ -139,8 +140,8 @@ def _plain_characters(error: UnicodeError) -> tuple[str | bytes, int]:
     return "".join(_PLAIN.get(character, "?") for character in text), error.end
 
 
-def _print_styled(stream: TextIO, text: str, *, style: str) -> None:
+def _print_styled(stream: TextIO, text: str, *, style: str, end: str) -> None:
     from rich.console import Console as Terminal  # 40 ms that plain output need not pay
     from rich.text import Text
 
-    Terminal(file=stream, highlight=False, soft_wrap=True).print(Text(text, style=style))
+    Terminal(file=stream, highlight=False, soft_wrap=True).print(Text(text, style=style), end=end)

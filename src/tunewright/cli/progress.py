@@ -116,6 +116,13 @@ def _step_details(recent: Sequence[StepEvent]) -> str:
     return "  ".join(word for word in words if word)
 
 
+def _progress_details(event: ProgressEvent) -> str:
+    """4,096/200,000 rows  512 rows/s  6 min 22 s left"""
+    left = f"{duration(event.seconds_left)} left" if event.seconds_left > 0 else ""
+    words = (f"{event.done:,}/{event.total:,} {event.unit}", event.rate, left)
+    return "  ".join(word for word in words if word)
+
+
 def _stage_sentence(event: StageEvent) -> str:
     if event.status == "started":
         return f"{event.stage:<10}{STAGE_WORDS.get(event.stage, '')}".rstrip()
@@ -174,8 +181,7 @@ class _Plain:
 
     def _progress(self, event: ProgressEvent) -> None:
         if self._is_time(event.what):
-            rate = f"  {event.rate}" if event.rate else ""
-            self.console.note(f"  {event.what}: {event.done:,}/{event.total:,} {event.unit}{rate}")
+            self.console.note(f"  {event.what}: {_progress_details(event)}")
 
     def _is_time(self, what: str) -> bool:
         """Every few seconds, counted anew for other work."""
@@ -224,8 +230,7 @@ class _Live:
             details = f"{event.step}/{event.n_steps}  {_step_details(tuple(self.steps))}"
             self._bar("training", done=event.step, total=event.n_steps, details=details)
         elif isinstance(event, ProgressEvent):
-            details = f"{event.done:,}/{event.total:,} {event.unit}  {event.rate}".rstrip()
-            self._bar(event.what, done=event.done, total=event.total, details=details)
+            self._bar(event.what, done=event.done, total=event.total, details=_progress_details(event))
         elif not self.held.lines:
             self._sentence(event)
 

@@ -6,6 +6,7 @@ events and knows nobody who listens; a tracker is a function that takes an event
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +46,8 @@ class ProgressEvent:
     unit: str = "rows"
     rate: str = ""
     """As printed: 512 tokens/s."""
+    seconds_left: float = math.nan
+    """nan when it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

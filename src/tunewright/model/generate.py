@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
+from transformers.generation.streamers import BaseStreamer
 
 from tunewright.core.values import Encoded
 from tunewright.model.forward import precision
@@ -20,6 +22,9 @@ from tunewright.text.chat import end_token_ids
 
 GENERATION_TOKENS = 6_000
 """Padded prompt and answer tokens of one batch: bounds the key-value cache (SmolLM2 in float32: 46 kB a token)."""
+
+_HALF = "\ufffd"
+"""What decoding the first bytes of a longer character gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,48 @@ def answers(
     return tuple(out)
 
 
+def streamed_answer(loaded: Loaded, prompt: Encoded, *, max_new_tokens: int, tell: Callable[[str], None]) -> Answer:
+    """The same answer as from `answers`, told while it is written; what was told, joined, is the answer's text.
+
+    tell may raise to stop the writing: KeyboardInterrupt passes through.
+    """
+    ends = end_token_ids(loaded.tokenizer)
+    pieces = _Pieces(loaded, ends=ends, tell=tell)
+    (answer,) = _batch_answers(loaded, [prompt.ids], max_new_tokens=max_new_tokens, ends=ends, streamer=pieces)
+    pieces.say(answer.text)
+    return answer
+
+
+class _Pieces(BaseStreamer):  # type: ignore[misc]  # transformers' hook for tokens as they come; it holds those so far
+    def __init__(self, loaded: Loaded, *, ends: Sequence[int], tell: Callable[[str], None]) -> None:
+        self.loaded, self.ends, self.tell = loaded, ends, tell
+        self.ids: list[int] | None = None
+        self.said = ""
+
+    def put(self, value: Tensor) -> None:
+        if self.ids is None:  # the first call brings the prompt
+            self.ids = []
+            return
+        self.ids += value.flatten().tolist()
+        self.say(_answer(self.loaded, self.ids, ends=self.ends).text)
+
+    def end(self) -> None:
+        """transformers calls it after the last token; the whole text is said by who asked for it."""
+
+    def say(self, text: str) -> None:
+        """What is new of the text so far; half a character, or an end that a later token changed, waits."""
+        if not text.endswith(_HALF) and text.startswith(self.said) and len(text) > len(self.said):
+            self.tell(text[len(self.said) :])
+            self.said = text
+
+
 def _batch_answers(
-    loaded: Loaded, prompts: Sequence[tuple[int, ...]], *, max_new_tokens: int, ends: Sequence[int]
+    loaded: Loaded,
+    prompts: Sequence[tuple[int, ...]],
+    *,
+    max_new_tokens: int,
+    ends: Sequence[int],
+    streamer: BaseStreamer | None = None,
 ) -> list[Answer]:
     width = max(len(ids) for ids in prompts)
     ids_BT = torch.tensor([(loaded.pad_id,) * (width - len(ids)) + ids for ids in prompts], device=loaded.device)
@@ -77,6 +122,7 @@ def _batch_answers(
             top_k=None,
             eos_token_id=list(ends),
             pad_token_id=loaded.pad_id,
+            streamer=streamer,
         )[:, width:]
     return [_answer(loaded, ids_T.tolist(), ends=ends) for ids_T in written_BT]
 

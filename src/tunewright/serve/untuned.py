@@ -1,0 +1,60 @@
+"""The model as it was before tuning, to be heard beside the tuned one.
+
+In: the tuned model. Out: the same without what tuning changed, and its answer to a text that is to be labelled. Its own
+file because an adapter can be set aside for a moment, so that no second model has to lie in memory.
+Axes: N texts, C classes, H hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+from peft import PeftModel
+
+from tunewright.core.errors import ModelError
+from tunewright.core.values import Example
+from tunewright.model.classifier import EncoderClassifier
+from tunewright.model.load import Loaded
+from tunewright.model.score import label_log_probabilities
+from tunewright.model.vectors import text_vectors
+from tunewright.text.encode import encode
+from tunewright.text.render import label_question
+
+
+@contextmanager
+def untuned(loaded: Loaded, *, load: Callable[[], Loaded]) -> Iterator[Loaded]:
+    """The base model, a language model or a bare encoder, for as long as the block lasts.
+
+    load: loads it, for a model whose own weights were tuned or which has a head in place of its output layer.
+    """
+    model = loaded.model
+    if isinstance(model, EncoderClassifier) and isinstance(model.encoder, PeftModel):
+        with model.encoder.disable_adapter():
+            yield replace(loaded, model=model.encoder)
+    elif isinstance(model, PeftModel) and loaded.task != "classify":
+        with model.disable_adapter():
+            yield loaded
+    else:
+        yield load()
+
+
+def untuned_label(base: Loaded, text: str, *, labels: tuple[str, ...], max_length: int) -> str:
+    """The label that the base model finds likeliest, by the rule that evaluation measures it by.
+
+    A decoder is asked for the label's name; an encoder has no words, so the name whose vector lies nearest is taken.
+    Raises ModelError for a decoder without a chat template.
+    """
+    if base.card.architecture == "decoder":
+        if not base.tokenizer.chat_template:
+            raise ModelError("the base model has no chat template, so it cannot be asked for a label")
+        question = label_question(text, labels=labels)
+        return labels[int(label_log_probabilities(base, [question], labels=labels)[0].argmax())]
+    examples = [Example("text", text=text), *(Example(name, text=name.replace("_", " ")) for name in labels)]
+    encoded = encode(examples, tokenizer=base.tokenizer, task="classify", max_length=max_length)
+    vectors_NH = text_vectors(base, encoded)
+    lengths_N1 = np.linalg.norm(vectors_NH, axis=1, keepdims=True)
+    unit_NH = vectors_NH / np.maximum(lengths_N1, 1e-12)
+    return labels[int((unit_NH[1:] @ unit_NH[0]).argmax())]

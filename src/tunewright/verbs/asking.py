@@ -1,0 +1,68 @@
+"""How a finished run's model is asked: which model, how a file is read for it, how much it reads and writes.
+
+In: a run and plan values that win over it. Out: Asking, without torch. Its own file because predict, chat and the
+Python API must ask alike, and a mistake in what was typed must be told before a model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunewright.core.errors import PlanError
+from tunewright.core.planfile import plan_from
+from tunewright.core.run import Run
+from tunewright.core.values import Subject
+from tunewright.decided import read_decided, read_shape, subject_of, used_with
+from tunewright.tables.shape import Shape
+
+FIELDS = (
+    *("data.text_column", "data.prompt_column", "data.messages_column", "data.format", "data.system"),
+    *("evaluate.max_new_tokens", "run.device", "run.threads"),
+)
+"""What may be said anew when a model is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is the same for every row and every turn."""
+
+    subject: Subject
+    shape: Shape
+    """How the run read its own files."""
+    named: dict[str, str]
+    """Columns that the user named for this file: text_column, prompt_column, messages_column."""
+    format: str | None
+    """Of the file to read; None: by its name and content."""
+    system: str | None
+    """System message put before conversations that have none."""
+    max_new_tokens: int
+
+
+def asking(run: Run, overrides: Sequence[str] = ()) -> Asking:
+    """How `run` is asked, with the values that win over its plan.
+
+    Raises PlanError for a value that asking does not use or that would need a training, RunError when the run is not
+    trained.
+    """
+    decided = used_with(read_decided(run), overrides)
+    given = plan_from({}, folder=Path(), name="", overrides=overrides).given
+    for field in given:
+        if field not in FIELDS:
+            raise PlanError(
+                f"{field} changes nothing about an answer",
+                where="command line",
+                why=f"what can be changed now: {', '.join(FIELDS)}",
+                fix=f"leave {field} out",
+            )
+    data = decided.plan.data
+    columns = [field.partition(".")[2] for field in given if field.endswith("_column")]
+    return Asking(
+        subject=subject_of(run, decided),
+        shape=read_shape(run),
+        named={name: str(getattr(data, name)) for name in columns},
+        format=data.format if "data.format" in given else None,
+        system=data.system,
+        max_new_tokens=decided.plan.evaluate.max_new_tokens,
+    )
