@@ -10,8 +10,7 @@ import math
 import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +24,7 @@ from tunewright.core.events import NoteEvent
 from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
 from tunewright.core.values import Finding, Split
+from tunewright.prepare.actions import NOT_RUN
 from tunewright.verbs.check import Check
 from tunewright.verbs.check import check as look
 from tunewright.verbs.model_check import Memory, ModelCheck, Resolution, SplitTokens, TimeEstimate
@@ -119,14 +119,19 @@ def data_lines(found: Check) -> Iterator[tuple[str, str]]:
     )
     yield "columns", ", ".join(columns)
     if found.checks:
-        counts = Counter(check["status"] for check in found.checks.values())
-        not_run = sorted(name for name, check in found.checks.items() if check["status"] == "not run")
-        yield (
-            "checks",
-            f"{counts['ok']} found nothing, {counts['found']} found something, {counts['not run']} not run: "
-            f"{', '.join(not_run)}",
-        )
+        yield "checks", checks_words(found.checks)
     yield from _findings(found.findings)
+
+
+def checks_words(checks: Mapping[str, Mapping[str, str]]) -> str:
+    """How many found something; those that this version does not have, by name: silence is not "ok"."""
+    counts = Counter(check["status"] for check in checks.values())
+    missing = sorted(name for name in checks if name in NOT_RUN)
+    others = counts["not run"] - len(missing)
+    return (
+        f"{counts['ok']} found nothing, {counts['found']} found something; not run: {others} that do not concern this "
+        f"data, and those that are not in this version: {', '.join(name.replace('_', ' ') for name in missing)}"
+    )
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
@@ -145,10 +150,9 @@ def model_lines(model: ModelCheck) -> Iterator[tuple[str, str]]:
     reason = next((c.reason for c in model.choices if c.field == "model.name"), "you asked")
     yield "", ""
     yield "model", f"{plan.model.name}: {model.n_parameters / 1e6:.1f} M parameters, licence {model.licence}; {reason}"
-    yield (
-        "training",
-        f"{plan.train.method}, {plan.train.epochs:g} epochs, {plan.train.batch_size} rows a batch, {plan.model.dtype} on {plan.run.device}",
-    )
+    train = plan.train
+    how = f"{train.method}, {train.epochs:g} epochs, {train.batch_size} rows a batch"
+    yield "training", f"{how}, {plan.model.dtype} on {plan.run.device}; why: tunewright show"
     for probe in model.probes:
         yield probe.status, probe_words(probe)
     yield "", ""
@@ -175,9 +179,10 @@ def length_table(tokens: dict[Split, SplitTokens], *, max_length: int, task: str
 
 def _show_row(console: Console, model: ModelCheck, *, is_whole: bool) -> None:
     shown = model.shown
-    label = f", label {shown.row.label}" if shown.row.label is not None else ""
-    chosen = "" if is_whole else ", of median length (another: --row ROW_ID)"
-    console.result(f"\n{shown.row.row_id} as the model sees it{label}{chosen}", style="bold")
+    label = f"; its label is {one_line(shown.row.label, width=40)}" if shown.row.label is not None else ""
+    console.result(f"\n{shown.row.row_id} as the model sees it{label}", style="bold")
+    if not is_whole:
+        console.result("(a row of median length; another one: --row ROW_ID)")
     word = "trained on" if shown.split == "train" else "scored"
     for tokens in shown.tokens if is_whole else shown.tokens[:1]:
         show_tokens(console, tokens, trained_word=word, most=None if is_whole else SHOWN_TOKENS)
@@ -212,7 +217,7 @@ def time_words(time: TimeEstimate) -> str:
     """The estimate with its range, and the steps that it stands on."""
     between = f"{duration(_rounded(time.low_seconds))} to {duration(_rounded(time.high_seconds))}"
     return (
-        f"about {duration(_rounded(time.seconds))}: {time.n_steps:,} steps with validations ({between}); measured: "
+        f"about {duration(_rounded(time.seconds))} ({between}): {time.n_steps:,} steps and validations; measured: "
         f"longest step {duration(time.longest_step_seconds)}, typical step {duration(time.typical_step_seconds)}"
     )
 

@@ -18,6 +18,8 @@ SIGNS: dict[Mark, str] = {"trained": "*", "context": " ", "cut": "x"}
 STYLES: dict[Mark, str] = {"trained": "bold green", "context": "dim", "cut": "red strike"}
 WIDTH = 80
 """Where nobody says how wide the screen is."""
+FEW = 20
+"""So few tokens more are shown too: hiding them would save no line."""
 _INDENT = 10
 
 
@@ -56,7 +58,7 @@ def token_lines(pieces: Sequence[Piece], *, width: int, most: int | None = None)
     for mark, group in groupby(pieces, key=lambda piece: piece.mark):
         words = [_visible(piece.text) for piece in group]
         n = len(words)
-        if most is not None and n > most:
+        if most is not None and n > most + FEW:
             hidden = n - most
             words = [*words[: most // 2], f" ... {hidden:,} tokens ... ", *words[n - (most - most // 2) :]]
         for i, text in enumerate(_filled(words, width=max(20, width - _INDENT - 1))):

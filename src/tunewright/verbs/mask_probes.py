@@ -15,7 +15,7 @@ from tunewright.core.values import Encoded, Message, Row, Task
 from tunewright.text.chat import THINKING_SWITCH, Tokenizer, end_token_ids, special_ids
 from tunewright.verbs.probe import Probe, counted, not_run
 
-IDS = "ids of the template"
+IDS = "token ids"
 MASKS = "masks"
 END = "end token"
 FRONT = "nothing in front"
