@@ -10,7 +10,9 @@ import codecs
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -44,6 +46,15 @@ class Console:
         """What was asked for, in words; left out when --json and --quiet ask for the object alone."""
         if not (self.wants_json and self.is_quiet):
             print_to(self.people, text, style=style, may_fail=self.wants_json)
+
+    def paragraph(self, text: str, *, style: str = "", indent: str = "") -> None:
+        """A result that is a sentence or more: broken between words on a terminal, one line elsewhere."""
+        if is_terminal(self.people):
+            width = shutil.get_terminal_size().columns
+            text = textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+            self.result(text, style=style)
+        else:
+            self.result(indent + text, style=style)
 
     def note(self, text: str, *, style: str = "") -> None:
         """What is good to know; --quiet leaves it out."""

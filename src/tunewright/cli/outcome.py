@@ -15,6 +15,14 @@ from tunewright.cli.words import duration, interval, number, table
 from tunewright.pipeline import Outcome
 from tunewright.report.words import metric_name, system_name
 
+SHORT_NAMES = {
+    "few_shot": "Examples in prompt",
+    "majority": "Most common answer",
+    "linear_probe": "Linear probe",
+    "scratch": "From scratch",
+}
+"""Where the report's names are too long for a table of 80 columns."""
+NAME_COLUMNS = 18
 VERDICT_STYLES = {"better": "bold green", "worse": "bold red"}
 
 
@@ -46,33 +54,45 @@ def show_outcome(console: Console, outcome: Outcome, *, seconds: float) -> None:
 
 def show_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
     """The sentence, then what limits it."""
-    console.result(verdict.get("sentence", ""), style=VERDICT_STYLES.get(str(verdict.get("status")), "bold"))
+    console.paragraph(verdict.get("sentence", ""), style=VERDICT_STYLES.get(str(verdict.get("status")), "bold"))
     for detail in verdict.get("details", ()):
         if not detail.startswith("Against "):  # those stand in the table
-            console.result(f"  {detail}")
+            console.paragraph(detail, indent="  ")
 
 
 def systems_table(metrics: Mapping[str, Any]) -> str:
-    """Systems by primary metric, the tuned model first, then the best; each with its interval and the comparison."""
-    name = metrics["primary_metric"]
+    """Systems by primary metric, the measured model first, then the best; each with its interval and the comparison."""
+    name, subject = metrics["primary_metric"], metrics.get("subject", "tuned")
     found = {system: of[name] for system, of in metrics["systems"].items() if name in of}
-    against = {c["b"]: c for c in metrics["comparisons"] if c["a"] == "tuned" and c["metric"] == name}
-    rows = [("", metric_name(name), "95 % interval", "the tuned model is")]
-    for system in ranked(found):
+    against = {c["b"]: c for c in metrics["comparisons"] if c["a"] == subject and c["metric"] == name}
+    rows = [
+        ("", metric_name(name), "95 % interval", "the tuned model is" if subject == "tuned" else "the outside model is")
+    ]
+    for system in ranked(found, subject=subject):
         metric = found[system]
         compared = _comparison_words(against[system]) if system in against else ""
-        rows.append((system_name(system), number(metric["value"]), interval(metric["ci95"]), compared))
-    rows += [(system_name(system), "not run", "", why) for system, why in metrics.get("not_run", {}).items()]
-    return table(rows)
+        rows.append((short_name(system), number(metric["value"]), interval(metric["ci95"]), compared))
+    not_run = [f"not run: {short_name(system)} ({why})" for system, why in metrics.get("not_run", {}).items()]
+    return "\n".join([table(rows), *not_run])
 
 
-def ranked(found: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
-    """tuned, then the others from good to bad; what has no value comes last."""
+def short_name(system: str) -> str:
+    """A system's name for a column; a folder by its end, which tells it from others.
+
+    >>> short_name("tfidf"), short_name("path:/home/somebody/models/my-adapter-of-monday")
+    ('Keyword model', '…adapter-of-monday')
+    """
+    name = SHORT_NAMES.get(system) or system_name(system)
+    return name if len(name) <= NAME_COLUMNS else f"…{name[1 - NAME_COLUMNS :]}"
+
+
+def ranked(found: Mapping[str, Mapping[str, Any]], *, subject: str = "tuned") -> Sequence[str]:
+    """The subject, then the others from good to bad; what has no value comes last."""
 
     def place(system: str) -> tuple[bool, bool, float]:
         value = found[system]["value"]
         sign = -1.0 if found[system]["is_higher_better"] else 1.0
-        return system != "tuned", value is None or value != value, sign * (value or 0.0)
+        return system != subject, value is None or value != value, sign * (value or 0.0)
 
     return sorted(found, key=place)
 

@@ -1,101 +1,69 @@
 """`tunewright runs`: all runs, the newest first.
 
-In: the runs folder. Out: a table, or {"runs": [...]}. Its own file because one file a verb.
+In: the runs folder. Out: two lines a run, or {"runs": [...]}. Its own file because one file a verb.
 """
 
 from __future__ import annotations
 
-import json as json_module
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tunewright.cli.console import open_console
+from tunewright.cli.console import is_terminal, open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
-from tunewright.cli.words import interval, number, table
-from tunewright.core.errors import RunError
-from tunewright.core.run import Run, list_runs
+from tunewright.cli.words import interval, number, one_line, table
+from tunewright.report.words import metric_name
+from tunewright.verbs.runs import SUBJECT, RunLine
+from tunewright.verbs.runs import runs as all_runs
 
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """What one run is known by."""
-
-    name: str
-    folder: str
-    started: str
-    task: str
-    model: str
-    status: str
-    """The verdict, or the stage that the run is at and how it stands."""
-    primary_metric: str
-    value: float | None
-    ci95: tuple[float | None, float | None]
-    test_set_uses: int | None
+SHOWN = 20
+"""Of many runs a terminal shows the newest, so that they are still on the screen."""
+NAME_COLUMNS = 32
+"""A longer name has a line of its own."""
+AFTER = {"explain": "explained", "export": "exported"}
+"""Stages that a finished run may have or not."""
 
 
 def runs(json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
-    """List the runs below the runs folder, the newest first."""
+    """List the runs below the runs folder, the newest first, each with its verdict and what it stands on."""
     with open_console(wants_json=json, is_quiet=quiet) as console:
-        lines = [run_line(run) for run in list_runs(runs_dir)]
+        found = all_runs(runs_dir)
         if not json:
-            console.result(runs_table(lines) if lines else f"there is no run in {runs_dir} yet; try: tunewright demo")
-        console.answer({"runs_dir": str(runs_dir.resolve()), "runs": lines})
+            shown = found[:SHOWN] if is_terminal(console.people) else found
+            console.result(runs_table(shown) if found else f"there is no run in {runs_dir} yet; try: tunewright demo")
+            if len(found) > len(shown):
+                console.result(f"\nand {len(found) - len(shown)} older: tunewright runs | less")
+        console.answer({"runs_dir": str(runs_dir.resolve()), "runs": found})
     return 0
 
 
-def run_line(run: Run) -> RunLine:
-    """From the run's small JSON files; what is not there yet is empty."""
-    try:
-        manifest = run.manifest()
-    except RunError:
-        manifest = {"stages": {"run.json": {"status": "cannot be read"}}}
-    metrics = _values(run.stage("evaluate") / "metrics.json")
-    primary = str(metrics.get("primary_metric", ""))
-    tuned = metrics.get("systems", {}).get("tuned", {}).get(primary, {})
-    return RunLine(
-        name=run.name,
-        folder=str(run.folder),
-        started=str(manifest.get("started", "")),
-        task=str(_values(run.stage("prepare") / "facts.json").get("task", "")),
-        model=str(_values(run.stage("select") / "card.json").get("name", "")),
-        status=_status(manifest, metrics),
-        primary_metric=primary,
-        value=tuned.get("value"),
-        ci95=tuple(tuned.get("ci95", (None, None))),
-        test_set_uses=metrics.get("test_set_uses"),
-    )
-
-
-def runs_table(lines: list[RunLine]) -> str:
-    rows = [("run", "started", "task", "model", "verdict", "measured", "test set used")]
-    for line in lines:
-        measured = f"{line.primary_metric} {number(line.value)} {interval(line.ci95)}" if line.primary_metric else ""
-        uses = f"{line.test_set_uses} times" if line.test_set_uses != 1 else "once"
-        rows.append(
-            (
-                *(line.name, line.started[:16].replace("T", " "), line.task, line.model, line.status, measured.strip()),
-                uses if line.test_set_uses else "",
-            )
-        )
-    return table(rows)
-
-
-def _status(manifest: dict[str, Any], metrics: dict[str, Any]) -> str:
-    """The verdict stands only while the stage that made it does."""
-    stages = manifest.get("stages", {})
-    unfinished = [
-        f"{name}: {record.get('status')}" for name, record in stages.items() if record.get("status") != "done"
+def runs_table(lines: tuple[RunLine, ...]) -> str:
+    """Name, verdict and number; below them what the run is."""
+    is_long = [len(line.name) > NAME_COLUMNS for line in lines]
+    rows = [
+        ("   " if long else line.name, line.status, _measured(line)) for long, line in zip(is_long, lines, strict=True)
     ]
-    if unfinished:
-        return unfinished[0]
-    return str(metrics.get("verdict", {}).get("status", "")) or (f"{list(stages)[-1]}: done" if stages else "")
+    aligned = table([("", "", ""), *rows]).split("\n")[1:]
+    found = []
+    for long, row, line in zip(is_long, aligned, lines, strict=True):
+        found += [*([line.name] if long else []), row, f"    {_details(line)}"]
+    return "\n".join(found)
 
 
-def _values(path: Path) -> dict[str, Any]:
-    """A JSON file's values; empty when it is not there or not whole: listing runs must not fail for one of them."""
-    try:
-        values = json_module.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
+def _measured(line: RunLine) -> str:
+    if not line.primary_metric:
+        return ""
+    return f"{metric_name(line.primary_metric)} {number(line.value)} {interval(line.ci95)}".rstrip()
+
+
+def _details(line: RunLine) -> str:
+    """When, what, and what else was done with it."""
+    is_outside = line.subject != SUBJECT
+    model = Path(line.subject.partition(":")[2]).name if is_outside else Path(line.model).name
+    uses = line.test_set_uses or 0
+    words = (
+        line.started[:16].replace("T", " "),
+        line.task,
+        f"{'outside model ' if is_outside else ''}{one_line(model, width=32)}",
+        *(word for stage, word in AFTER.items() if stage in line.done),
+        f"test set used {uses} times" if uses > 1 else "",
+    )
+    return ", ".join(word for word in words if word)

@@ -12,11 +12,12 @@ import pytest
 
 from tests.pipeline.data import write_labelled
 from tunewright.cli.main import main
-from tunewright.cli.show import ASKED, DEFAULT, Line, line_text, lines
+from tunewright.cli.show import line_text
 from tunewright.core.plan import open_fields
 from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run
 from tunewright.pipeline import decide
+from tunewright.verbs.show import ASKED, DEFAULT, Line, lines
 from tunewright.verbs.trace import trace
 
 PLAN = """
@@ -88,13 +89,14 @@ def test_report_and_runs_know_the_run_when_it_is_the_newest(
     folder: Path, ran: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs_dir = ["--runs-dir", str(folder / "runs")]
-    assert told(["report", *runs_dir], capsys) == {key: ran[0][key] for key in ("run", "report", "verdict")}
+    same = {key: ran[0][key] for key in ("run", "report", "verdict")}
+    assert told(["report", *runs_dir], capsys) == {**same, "is_opened": False}
     (line,) = told(["runs", *runs_dir], capsys)["runs"]
     assert (line["name"], line["task"], line["status"]) == ("plan", "classify", ran[0]["verdict"]["status"])
     assert line["value"] == ran[0]["metrics"]["systems"]["tuned"][line["primary_metric"]]["value"]
     assert line["test_set_uses"] == 1
     assert main(["runs", *runs_dir]) == 0
-    assert "once" in capsys.readouterr().out
+    assert f"plan  {line['status']}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("verb", ["prepare", "select", "train", "evaluate"])
@@ -172,10 +174,11 @@ def test_show_changes_nothing_when_it_answers(folder: Path, tmp_path: Path, caps
 
 def test_show_wraps_reasons_below_themselves_when_the_terminal_is_narrow() -> None:
     line = Line("train.method", "full", "because " * 20)
-    wrapped = line_text(line, width=100).split("\n")
-    assert len(wrapped) > 1
-    assert all(len(one) <= 100 for one in wrapped)
-    assert wrapped[1].lstrip().startswith("because")
+    for width in (80, 100):
+        wrapped = line_text(line, width=width).split("\n")
+        assert len(wrapped) > 1
+        assert all(len(one) <= width for one in wrapped)
+        assert wrapped[1].lstrip().startswith("because")
     assert len(line_text(line, width=None).split("\n")) == 1
 
 

@@ -99,8 +99,8 @@ def test_systems_table_holds_values_intervals_verdicts_and_who_did_not_run() -> 
         ["Tuned model", ".700", "[.600, .800]"],
         ["Keyword model", ".500", "[.400, .600]", "not distinguishable (p .200)"],
         ["Before tuning", ".400", "[.300, .500]", "better by .300 (p < .001)"],
-        ["Always the most common answer", "–", "not compared: no common row"],
-        ["Before tuning, with examples in the prompt", "not run", "an encoder cannot"],
+        ["Most common answer", "–", "not compared: no common row"],
+        ["not run: Examples in prompt (an encoder cannot)"],
     ]
 
 
