@@ -193,20 +193,22 @@ def _show_row(console: Console, model: ModelCheck, *, is_whole: bool) -> None:
 def cost_lines(model: ModelCheck, *, n_labels: int) -> Iterator[tuple[str, str]]:
     """Memory, time, disk, and what the test rows can tell apart."""
     yield "", ""
-    yield "memory", memory_words(model.memory, has_failed=model.step_error is not None)
-    yield "time", time_words(model.time) if model.time else _no_time(model)
+    yield "memory", memory_words(model.memory, why_not=model.why_no_step)
+    yield "time", time_words(model.time) if model.time else f"not run: {model.why_no_step}"
     disk = f"the run folder takes up to {size(model.disk_bytes)}; {size(model.disk_free_bytes)} are free"
     is_full = model.disk_bytes > model.disk_free_bytes
     yield ("warning" if is_full else "disk"), disk + ("; another place: --runs-dir DIR" if is_full else "")
     yield "verdict", resolution_words(model.resolution, metric=model.plan.evaluate.primary_metric)
 
 
-def memory_words(memory: Memory, *, has_failed: bool) -> str:
-    """Predicted, measured, and how far apart."""
+def memory_words(memory: Memory, *, why_not: str) -> str:
+    """Predicted, measured, and how far apart.
+
+    why_not: why nothing was measured.
+    """
     limit = f"{size(memory.limit_bytes)} may be used"
     if memory.measured_bytes is None:
-        why = "the measured step failed" if has_failed else "measured: not run (--no-step)"
-        return f"predicted peak {size(memory.predicted_bytes)}; {why}; {limit}"
+        return f"predicted peak {size(memory.predicted_bytes)}; measured: not run ({why_not}); {limit}"
     off = memory.measured_bytes / memory.predicted_bytes - 1
     return (
         f"predicted peak {size(memory.predicted_bytes)}, measured {size(memory.measured_bytes)} ({off:+.0%}); {limit}"
@@ -220,10 +222,6 @@ def time_words(time: TimeEstimate) -> str:
         f"about {duration(_rounded(time.seconds))} ({between}): {time.n_steps:,} steps and validations; measured: "
         f"longest step {duration(time.longest_step_seconds)}, typical step {duration(time.typical_step_seconds)}"
     )
-
-
-def _no_time(model: ModelCheck) -> str:
-    return "not known: the measured step failed" if model.step_error else "not run (--no-step): no step was measured"
 
 
 def _rounded(seconds: float) -> float:

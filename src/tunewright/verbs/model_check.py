@@ -17,6 +17,7 @@ from tunewright.core.errors import DataError, TunewrightError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan
+from tunewright.core.systems import trains
 from tunewright.core.values import SPLITS, Choice, Encoded, Row, Split
 from tunewright.deciding import Decisions, cut_rows
 from tunewright.model.memory import MemoryPlan
@@ -119,6 +120,8 @@ class ModelCheck:
     memory: Memory
     step: MeasuredSteps | None
     """None: not measured, or it failed."""
+    why_no_step: str
+    """Why there is none: what left it out, or what went wrong."""
     step_error: TunewrightError | None
     """What stops a training at its first steps: no memory, a loss that is no number."""
     time: TimeEstimate | None
@@ -141,12 +144,15 @@ def model_check(
     validation = with_target(rows["validation"], task=plan.task)
     step: MeasuredSteps | None = None
     step_error: TunewrightError | None = None
-    if takes_step:
+    why_no_step = "" if takes_step else "--no-step"
+    if not trains(plan):
+        why_no_step = "this plan trains nothing"
+    if not why_no_step:
         tell(NoteEvent("measuring real training steps, the longest batch first, in a process of their own"))
         try:
             step = measured_steps(StepInputs(plan, decided.card, data.facts.labels, trained_on, validation))
         except TunewrightError as error:
-            step_error = error
+            step_error, why_no_step = error, "the measured step failed"
     return ModelCheck(
         plan=plan,
         choices=decided.resolved.choices,
@@ -162,6 +168,7 @@ def model_check(
             step.peak_memory_bytes if step else None,
         ),
         step=step,
+        why_no_step=why_no_step,
         step_error=step_error,
         time=time_estimate(plan, step, train=trained_on, validation=validation) if step else None,
         disk_bytes=disk_bytes(plan, n_trainable=_n_trainable(decided, step), n_total=decided.card.n_parameters),
@@ -203,7 +210,9 @@ def time_estimate(
 
 def disk_bytes(plan: Plan, *, n_trainable: int, n_total: int) -> int:
     """The run folder's weights at their most: the checkpoints that are kept and the one being written, the best
-    weights, and the result, twice while it is put in place."""
+    weights, and the result, twice while it is put in place. A plan that trains nothing writes none."""
+    if not trains(plan):
+        return 0
     result = 4 * (n_trainable if plan.train.method == "lora" else n_total)
     return (KEPT + 1) * STATE_BYTES * n_trainable + 4 * n_trainable + 2 * result
 
