@@ -16,17 +16,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tunewright.core.plan import Plan as Plan
-    from tunewright.pipeline import run as run
-    from tunewright.verbs.compare import compare as compare
-    from tunewright.verbs.trace import trace as trace
+    from tunewright.verbs.api import check as check
+    from tunewright.verbs.api import compare as compare
+    from tunewright.verbs.api import init as init
+    from tunewright.verbs.api import predict as predict
+    from tunewright.verbs.api import run as run
+    from tunewright.verbs.api import runs as runs
+    from tunewright.verbs.api import show as show
+    from tunewright.verbs.api import trace as trace
+    from tunewright.verbs.api import why as why
+    from tunewright.verbs.load import load as load
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Plan": "tunewright.core.plan",
-    "run": "tunewright.pipeline",
-    "compare": "tunewright.verbs.compare",
-    "trace": "tunewright.verbs.trace",
+    **dict.fromkeys(
+        ("run", "check", "init", "show", "predict", "why", "compare", "trace", "runs"), "tunewright.verbs.api"
+    ),
+    "load": "tunewright.verbs.load",
 }
 """Where each public name lives."""
 
