@@ -10,6 +10,7 @@ from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.machine import usable_bytes
 from tunewright.core.plan import Plan, TrainPlan, is_auto
 from tunewright.core.registry import lookup
+from tunewright.core.systems import outside_name, subject_word, trains
 from tunewright.core.values import Machine, ModelCard
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
@@ -48,6 +49,18 @@ def refuse_unsupported(plan: Plan) -> None:
         given = getattr(getattr(plan, section), name)
         for word in () if is_auto(given) else given:
             lookup(word, dict.fromkeys(known), kind=name, where=field)
+
+
+def refuse_untrained(plan: Plan) -> None:
+    """Raises PlanError: `train` is asked of a plan that measures another tool's model."""
+    if not trains(plan):
+        name = outside_name(subject_word(plan)) or "nothing of ours"
+        raise PlanError(
+            "this plan trains nothing",
+            where="evaluate.systems",
+            why=f"its systems leave tuned out: it measures {name}",
+            fix="tunewright evaluate PLAN, or evaluate.systems=[tuned, base]",
+        )
 
 
 def refuse_contradictions(asked: Plan, plan: Plan) -> None:
@@ -108,9 +121,11 @@ def refuse_too_large(plan: Plan, *, machine: Machine, memory: MemoryPlan) -> Non
         return
     changes = ["train.batch_size=1", "prepare.max_length=" + str(max(64, plan.prepare.max_length // 2))]
     changes += ["train.method=lora"] if plan.train.method == "full" else []
+    if not trains(plan):
+        changes = ["measure it on a machine with more memory", "raise run.memory_limit"]
     raise DoesNotFit(
-        f"this training does not fit by {(memory.total - limit) / 1e9:.1f} GB; the largest term is "
-        f"{memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",
+        f"this {'training' if trains(plan) else 'model'} does not fit by {(memory.total - limit) / 1e9:.1f} GB; "
+        f"the largest term is {memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",
         need_bytes=memory.total,
         have_bytes=limit,
         fix=" or ".join(changes),

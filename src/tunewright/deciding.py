@@ -17,19 +17,22 @@ from tunewright.core.errors import ModelError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
 from tunewright.core.machine import this_machine
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import OUTSIDE, Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.registry import lookup
+from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
 from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Machine, ModelCard, Split
 from tunewright.evaluate.definition import METRICS
 from tunewright.evaluate.systems import LATER, SYSTEMS
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
-from tunewright.model.memory import lora_parameters, memory_plan
-from tunewright.model.starter import add_starter, starter_path
+from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, lora_parameters, memory_plan
+from tunewright.model.outside import answering
+from tunewright.model.outside_folder import ADAPTER_CONFIG, OutsideFolder, base_name, made_from, outside_folder
+from tunewright.model.starter import PREFIX, add_starter, starter_path
 from tunewright.prepare.stage import Draft, write_draft
 from tunewright.resolve import Context, LengthFacts, Resolved, resolve, with_choices
-from tunewright.select.rank import Candidate, candidates
+from tunewright.select.rank import Candidate, candidates, not_chosen
 from tunewright.select.stage import write_candidates
 from tunewright.text.chat import Tokenizer, end_token_ids
 from tunewright.text.encode import encode, token_account
@@ -60,16 +63,9 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     machine = _usable(this_machine(), tell=tell)
     _check_evaluation(loaded.plan)
     plan, _ = with_choices(loaded.plan, data.choices)
-    ranked = candidates(
-        plan,
-        folder=loaded.folder,
-        facts=data.facts,
-        machine=machine,
-        need_bytes=lambda card: need_bytes(card, data.facts),
-    )
-    chosen = ranked[0]
-    card = _card(chosen.name, loaded=loaded, tell=tell)
-    tokenizer = load_tokenizer(card.path, trust_remote_code=plan.model.trust_remote_code)
+    picked = (_chosen if trains(plan) else _given)(plan, loaded=loaded, data=data, machine=machine, tell=tell)
+    _check_outside(plan, labels=data.facts.labels, tell=tell)
+    tokenizer = load_tokenizer(picked.tokenizer_folder, trust_remote_code=plan.model.trust_remote_code)
     encoded = {
         split: encode(
             [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]],
@@ -78,12 +74,78 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
         )
         for split in SPLITS
     }
-    _check_masks(plan, encoded["train"], tokenizer=tokenizer)
-    _say_untrained(plan, encoded["train"], tell=tell)
-    context = Context(card, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
-    model_choice = Choice("model.name", chosen.name, chosen.reason)
+    if trains(plan):
+        _check_masks(plan, encoded["train"], tokenizer=tokenizer)
+        _say_untrained(plan, encoded["train"], tell=tell)
+    context = Context(picked.reader, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
+    model_choice = Choice("model.name", picked.card.name, picked.ranked[0].reason)
     resolved = resolve(loaded.plan, context, given=(*data.choices, model_choice))
-    return Decisions(resolved, card, data.facts, ranked, encoded, tokenizer)
+    return Decisions(resolved, picked.card, data.facts, picked.ranked, encoded, tokenizer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """The model that a plan is about."""
+
+    card: ModelCard
+    """Of what is trained, or of what the measured model was made from."""
+    reader: ModelCard
+    """Of what reads the rows: its context bounds their length."""
+    tokenizer_folder: str
+    ranked: tuple[Candidate, ...]
+
+
+def _chosen(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tell: Tracker) -> _Picked:
+    ranked = candidates(
+        plan,
+        folder=loaded.folder,
+        facts=data.facts,
+        machine=machine,
+        need_bytes=lambda card: need_bytes(card, data.facts),
+    )
+    card = _card(ranked[0].name, loaded=loaded, tell=tell)
+    return _Picked(card, card, card.path, ranked)
+
+
+def _given(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tell: Tracker) -> _Picked:
+    """Nothing is chosen and nothing trained: the plan measures a folder."""
+    system, trust = subject_word(plan), plan.model.trust_remote_code
+    outside = outside_folder(folder_of(system), trust_remote_code=trust)
+    name = outside_name(system)
+    if not is_auto(plan.model.name):
+        card, base = _card(plan.model.name, loaded=loaded, tell=tell), "the plan names what it was made from"
+    else:
+        card, base = _made_from(outside, trust=trust, tell=tell), "what it was made from is not known"
+        base = f"its {ADAPTER_CONFIG} names this base" if outside.is_adapter else base
+    own = answering(outside, base=card, task=data.facts.task, labels=data.facts.labels, trust_remote_code=trust).card
+    reader = replace(own, name=card.name, context_tokens=min(own.context_tokens, card.context_tokens))
+    only = not_chosen(
+        reader,
+        plan=plan,
+        facts=data.facts,
+        machine=machine,
+        need_bytes=FLOAT_BYTES * reader.n_parameters + PROCESS_BYTES,
+        reason=f"nothing was chosen: {name} is measured as it is, and {base}",
+    )
+    return _Picked(card, reader, str(outside.path) if outside.has_tokenizer else card.path, (only,))
+
+
+def _check_outside(plan: Plan, *, labels: tuple[str, ...], tell: Tracker) -> None:
+    """Every folder beside the subject, before anything is trained.
+
+    Raises ModelError for one that cannot be measured.
+    """
+    trust = plan.model.trust_remote_code
+    for system in outside_words(plan):
+        if system != subject_word(plan):
+            outside = outside_folder(folder_of(system), trust_remote_code=trust)
+            base = _made_from(outside, trust=trust, tell=tell)
+            answering(outside, base=base, task=plan.task, labels=labels, trust_remote_code=trust)
+
+
+def _made_from(outside: OutsideFolder, *, trust: bool, tell: Tracker) -> ModelCard:
+    _fetch_starter(base_name(outside), tell=tell)
+    return made_from(outside, trust_remote_code=trust)
 
 
 def _usable(machine: Machine, *, tell: Tracker) -> Machine:
@@ -107,11 +169,14 @@ def _check_evaluation(plan: Plan) -> None:
     asked = plan.evaluate
     if not is_auto(asked.systems):
         for name in asked.systems:
-            if name not in LATER and not name.startswith(("path:", "api:")):
+            if name not in LATER and not name.startswith((OUTSIDE, "api:")):
                 lookup(name, SYSTEMS, kind="systems", where="evaluate.systems")
-        if "tuned" not in asked.systems:
+        if not subject_word(plan):
             raise PlanError(
-                "the tuned model is left out", where="evaluate.systems", fix="evaluate.systems=[tuned, base]"
+                "the tuned model is left out",
+                where="evaluate.systems",
+                why="the verdict is about tuned, or about a model that something else has trained: path:FOLDER",
+                fix="evaluate.systems=[tuned, base]",
             )
     if not is_auto(asked.metrics):
         for name in asked.metrics:
@@ -202,13 +267,17 @@ def need_bytes(card: ModelCard, facts: DataFacts) -> int:
 
 
 def _card(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:
-    starter = name.removeprefix("starter:")
-    if name.startswith("starter:") and starter_path(starter) is None:
-        add_starter(starter, tell=tell)
+    _fetch_starter(name, tell=tell)
     plan = loaded.plan.model
     card = model_card(name, folder=loaded.folder, revision=plan.revision, trust_remote_code=plan.trust_remote_code)
     tell(NoteEvent(f"model: {name}, {card.n_parameters / 1e6:.1f} M parameters, licence {card.licence}"))
     return card
+
+
+def _fetch_starter(name: str, *, tell: Tracker) -> None:
+    starter = name.removeprefix(PREFIX)
+    if name.startswith(PREFIX) and starter_path(starter) is None:
+        add_starter(starter, tell=tell)
 
 
 def _check_masks(plan: Plan, encoded: Sequence[Encoded], *, tokenizer: Tokenizer) -> None:

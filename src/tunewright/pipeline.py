@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.asked import from_anywhere, model_files, outside_files, whole_systems, with_data
+from tunewright.contradictions import refuse_untrained
 from tunewright.core.errors import DataError
 from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_tracker, tee
 from tunewright.core.files import digest, file_digest, is_whole_safetensors, write_text
@@ -35,6 +36,7 @@ from tunewright.core.run import (
     update_manifest,
     versions,
 )
+from tunewright.core.systems import trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
 from tunewright.resolve import Resolved, refuse_unsupported
@@ -90,6 +92,8 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
     Raises TunewrightError; whatever was finished before stays.
     """
     refuse_unsupported(loaded.plan)
+    if until == "train":
+        refuse_untrained(loaded.plan)
     loaded = whole_systems(loaded)
     data = data_digests(with_data(loaded), folder=loaded.folder)
     run = create_run(runs_dir, name=loaded.default_name if is_auto(loaded.plan.run.name) else loaded.plan.run.name)
@@ -110,11 +114,6 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
             _report(run, tell=everyone, ran=ran)
     metrics = _read_json(run.stage("evaluate") / "metrics.json")
     return Outcome(run, metrics.get("verdict", {}), metrics, was_finished=not ran)
-
-
-def trains(plan: Plan) -> bool:
-    """False: the plan measures a model that something else has trained."""
-    return "tuned" in plan.evaluate.systems
 
 
 def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
@@ -216,10 +215,9 @@ def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> N
         evaluation = importlib.import_module("tunewright.evaluate.stage")
         inputs = evaluation.EvaluateInputs(
             plan=decided.plan,
-            card=decided.card,
+            subject=subject_of(run, decided),
             facts=decided.facts,
             prepared=run.stage("prepare"),
-            trained=run.stage("train"),
             test_set_uses=test_set_uses(run) + 1,
         )
         evaluation.evaluate(inputs, work=work, tell=tell)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunewright.contradictions import (
     memory_limit_bytes,
@@ -19,6 +19,7 @@ from tunewright.contradictions import (
 )
 from tunewright.contradictions import refuse_unsupported as refuse_unsupported
 from tunewright.core.plan import Plan, is_auto, open_fields
+from tunewright.core.systems import trains
 from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
 from tunewright.model.memory import MemoryPlan, lora_parameters, memory_plan
 
@@ -102,8 +103,9 @@ def with_choices(plan: Plan, choices: tuple[Choice, ...]) -> tuple[Plan, tuple[C
 
 
 def planned_memory(plan: Plan, context: Context) -> MemoryPlan:
-    """Predicted peak of the training process."""
-    return _memory(plan, context, batch_size=plan.train.batch_size)
+    """Predicted peak of the training process; what the weights alone need when nothing is trained."""
+    memory = _memory(plan, context, batch_size=plan.train.batch_size)
+    return memory if trains(plan) else replace(memory, gradients=0, optimizer=0, activations=0, logits=0)
 
 
 def run_rules(plan: Plan, context: Context) -> Iterator[Choice]:

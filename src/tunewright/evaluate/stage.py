@@ -1,6 +1,6 @@
 """The evaluate stage: every system on the same test rows, measured, compared, and said in one sentence.
 
-In: the resolved plan, the card, the prepare and train folders. Out: predictions.parquet and metrics.json.
+In: the resolved plan, the subject, the prepare folder. Out: predictions.parquet and metrics.json.
 Its own file because it is the one that touches files.
 """
 
@@ -16,10 +16,11 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import PreviewEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
-from tunewright.core.values import Comparison, DataFacts, ModelCard, Prediction, Row
+from tunewright.core.values import Comparison, DataFacts, Prediction, Row, Subject
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.definition import definition_of
 from tunewright.evaluate.metrics import confusion, metrics, per_class
+from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.rivals import tfidf_predictions
 from tunewright.evaluate.score import is_answered
 from tunewright.evaluate.systems import Contest, Results, run_systems
@@ -35,10 +36,9 @@ class EvaluateInputs:
 
     plan: Plan
     """Resolved."""
-    card: ModelCard
+    subject: Subject
     facts: DataFacts
     prepared: Path
-    trained: Path
     test_set_uses: int
     """How often this test set has been scored from this runs folder, this time included."""
 
@@ -46,7 +46,7 @@ class EvaluateInputs:
 def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
     """Write the stage's files into `work` and return metrics.json as values.
 
-    Raises EvalError when there is no test row, or the plan leaves the tuned model out.
+    Raises EvalError when there is no test row, or the plan leaves the subject out.
     """
     contest = _contest(inputs, tell)
     if not contest.test:
@@ -85,24 +85,23 @@ def _contest(inputs: EvaluateInputs, tell: Tracker) -> Contest:
     train, validation, test = (read_rows(inputs.prepared, split) for split in ("train", "validation", "test"))
     return Contest(
         plan=inputs.plan,
-        card=inputs.card,
+        subject=inputs.subject,
         facts=inputs.facts,
         train=train,
         validation=validation,
         test=test,
-        trained=inputs.trained,
         tell=tell,
     )
 
 
 def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) -> dict[str, Any]:
-    plan, labels = inputs.plan, inputs.facts.labels
+    plan, labels, subject = inputs.plan, inputs.facts.labels, inputs.subject.name
     wanted = tuple(dict.fromkeys((*plan.evaluate.metrics, plan.evaluate.primary_metric)))
     measured = {
         system: metrics(answers, task=plan.task, labels=labels, seed=plan.run.seed, wanted=wanted)
         for system, answers in results.predictions.items()
     }
-    comparisons = _comparisons(plan, results.predictions, labels=labels)
+    comparisons = _comparisons(plan, results.predictions, subject=subject, labels=labels)
     sentence = verdict(
         comparisons,
         primary_metric=plan.evaluate.primary_metric,
@@ -110,22 +109,25 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         not_run=results.not_run,
         rows=len(contest.test),
         test_set_uses=inputs.test_set_uses,
+        subject=subject,
+        provenance=provenance(plan, subject=inputs.subject),
     )
-    tuned = results.predictions["tuned"]
+    answers = results.predictions[subject]
     is_classify, is_generate = plan.task == "classify", plan.task == "generate"
-    n_written = sum(is_answered(prediction) for prediction in tuned)
+    n_written = sum(is_answered(prediction) for prediction in answers)
     return {
         "task": plan.task,
         "primary_metric": plan.evaluate.primary_metric,
         "split": "test",
         "rows": len(contest.test),
+        "subject": subject,
         "labels": labels,
         "systems": {system: {name: asdict(m) for name, m in of.items()} for system, of in measured.items()},
         "comparisons": [asdict(comparison) for comparison in comparisons],
         "verdict": asdict(sentence),
         "not_run": results.not_run,
-        "confusion": confusion(tuned, labels)._asdict() if is_classify else None,
-        "per_class": per_class(tuned, labels) if is_classify else None,
+        "confusion": confusion(answers, labels)._asdict() if is_classify else None,
+        "per_class": per_class(answers, labels) if is_classify else None,
         "cost": {system: {"seconds": round(seconds, 3)} for system, seconds in results.seconds.items()},
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,
@@ -133,12 +135,12 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
 
 
 def _comparisons(
-    plan: Plan, predictions: Mapping[str, tuple[Prediction, ...]], *, labels: tuple[str, ...]
+    plan: Plan, predictions: Mapping[str, tuple[Prediction, ...]], *, subject: str, labels: tuple[str, ...]
 ) -> tuple[Comparison, ...]:
-    """The tuned model against every other system, on the primary metric."""
+    """The subject against every other system, on the primary metric."""
     return tuple(
         compare(
-            predictions["tuned"],
+            predictions[subject],
             answers,
             metric=plan.evaluate.primary_metric,
             task=plan.task,
@@ -146,5 +148,5 @@ def _comparisons(
             seed=plan.run.seed,
         )
         for system, answers in predictions.items()
-        if system != "tuned"
+        if system != subject
     )

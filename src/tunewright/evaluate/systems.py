@@ -1,7 +1,7 @@
 """Who is compared, each answering the same test rows.
 
-In: Contest (plan, rows, card, where the trained model lies). Out: predictions and seconds of each system, and why the
-others did not run. Its own file because a system is one function in one table.
+In: Contest (plan, rows, the subject). Out: predictions and seconds of each system, and why the others did not run. Its
+own file because a system is one function in one table.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.events import ProgressEvent, Tracker
-from tunewright.core.plan import Plan
-from tunewright.core.values import DataFacts, Encoded, Example, ModelCard, Prediction, Row
+from tunewright.core.plan import OUTSIDE, Plan
+from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.values import DataFacts, Encoded, Example, Prediction, Row, Subject
 from tunewright.evaluate.probe import cosine_predictions, probe_predictions
 from tunewright.evaluate.rivals import majority_predictions, tfidf_predictions
 from tunewright.model.classes import class_probabilities
 from tunewright.model.generate import answers
-from tunewright.model.load import Loaded, load_model
+from tunewright.model.load import Loaded
+from tunewright.model.outside import outside_subject
 from tunewright.model.score import answer_scores, label_log_probabilities
-from tunewright.model.trained import load_trained
+from tunewright.model.subject import load_base, load_subject
 from tunewright.model.vectors import text_vectors
 from tunewright.text.encode import encode, encode_prompt
 from tunewright.text.render import label_question, prompt_of, reference_of, render
@@ -38,13 +40,12 @@ class Contest:
     """What every system is given."""
 
     plan: Plan
-    card: ModelCard
+    subject: Subject
+    """The model that the verdict is about; its card is of the model that it was made from."""
     facts: DataFacts
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
     test: tuple[Row, ...]
-    trained: Path
-    """Folder of the finished train stage."""
     tell: Tracker
 
 
@@ -60,9 +61,9 @@ class Results:
 def run_systems(contest: Contest) -> Results:
     """Every system of the plan, in its order; one that cannot run is named with the reason.
 
-    Raises EvalError when `tuned` is not among them: there is nothing to prove then.
+    Raises EvalError when the subject is not among them: there is nothing to prove then.
     """
-    if "tuned" not in contest.plan.evaluate.systems:
+    if contest.subject.name not in contest.plan.evaluate.systems:
         raise EvalError("the tuned model is left out", where="evaluate.systems", fix="evaluate.systems=[tuned, base]")
     predictions: dict[str, Answers] = {}
     seconds: dict[str, float] = {}
@@ -73,33 +74,27 @@ def run_systems(contest: Contest) -> Results:
             not_run[system] = why
             continue
         started = time.perf_counter()
-        predictions[system] = SYSTEMS[system](contest)
+        predictions[system] = measured(contest, system) if system.startswith(OUTSIDE) else SYSTEMS[system](contest)
         seconds[system] = time.perf_counter() - started
     return Results(predictions, seconds, not_run)
 
 
+def measured(contest: Contest, system: str) -> Answers:
+    """The model that the run trained, or a folder of another tool: loaded and asked in the same way."""
+    subject = contest.subject
+    if system != subject.name:
+        subject = outside_subject(system, beside=subject)
+    return _model_predictions(contest, load_subject(subject), system=system)
+
+
 def tuned(contest: Contest) -> Answers:
-    plan = contest.plan
-    loaded = load_trained(
-        contest.trained,
-        contest.card,
-        task=plan.task,
-        labels=contest.facts.labels,
-        device=plan.run.device,
-        dtype=plan.model.dtype,
-        trust=plan.model.trust_remote_code,
-    )
-    if plan.task == "classify":
-        return _class_predictions(contest, loaded, system="tuned")
-    return _language_predictions(contest, loaded, system="tuned")
+    return measured(contest, TUNED)
 
 
 def base(contest: Contest) -> Answers:
     """The same model before tuning. A fresh random head is never called base: labels are scored by name."""
-    loaded = _untrained(contest)
-    if contest.plan.task != "classify":
-        return _language_predictions(contest, loaded, system="base")
-    if contest.card.architecture == "encoder":
+    loaded = load_base(contest.subject)
+    if contest.plan.task == "classify" and loaded.card.architecture == "encoder":
         names = tuple(Example(name, text=name.replace("_", " ")) for name in contest.facts.labels)
         return cosine_predictions(
             contest.test,
@@ -107,11 +102,11 @@ def base(contest: Contest) -> Answers:
             names_CH=text_vectors(loaded, encode(names, tokenizer=loaded.tokenizer, task="classify")),
             labels=contest.facts.labels,
         )
-    return _label_predictions(contest, loaded)
+    return _model_predictions(contest, loaded, system="base")
 
 
 def linear_probe(contest: Contest) -> Answers:
-    loaded = _untrained(contest)
+    loaded = load_base(contest.subject)
     known, held = (
         [row for row in rows if row.label in contest.facts.labels] for rows in (contest.train, contest.validation)
     )
@@ -133,13 +128,13 @@ def tfidf(contest: Contest) -> Answers:
 
 
 SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
-    "tuned": tuned,
+    TUNED: tuned,
     "base": base,
     "majority": majority,
     "tfidf": tfidf,
     "linear_probe": linear_probe,
 }
-"""What this version can run."""
+"""What this version can run, beside path:FOLDER, which is `measured` too."""
 
 LATER = {
     "scratch": "training from random weights is not in this version",
@@ -150,69 +145,81 @@ CLASSIFY_ONLY = ("majority", "tfidf", "linear_probe")
 
 def _why_not(system: str, contest: Contest) -> str:
     """Empty when the system can run."""
-    if system in LATER or system.startswith(("path:", "api:")):
-        return LATER.get(system, "models of other places are not in this version")
+    task, subject = contest.plan.task, contest.subject
+    if system.startswith(OUTSIDE):
+        return ""
+    if system in LATER or system.startswith("api:"):
+        return LATER.get(system, "models behind a network address are not in this version")
     if system not in SYSTEMS:
         return f"unknown system; known: {', '.join(SYSTEMS)}"
-    if system in CLASSIFY_ONLY and contest.plan.task != "classify":
-        return f"it gives labels, and the task is {contest.plan.task}"
+    if system in CLASSIFY_ONLY and task != "classify":
+        return f"it gives labels, and the task is {task}"
     if system == "linear_probe" and len({row.label for row in contest.train}) < 2:
         return "train has a single label, so there is nothing to tell apart"
-    is_asking = system == "base" and contest.plan.task == "classify" and contest.card.architecture == "decoder"
-    if is_asking and not contest.card.has_chat_template:
-        return "the base model has no chat template, so it cannot be asked for a label"
+    if system in ("base", "linear_probe") and subject.card.path == subject.folder:
+        return f"what {outside_name(subject.name)} was made from is not known; name it: model.name=BASE"
+    is_asked = system == "base" and task != "text" and subject.card.architecture == "decoder"
+    if is_asked and not subject.card.has_chat_template:
+        return "the base model has no chat template, so it cannot be asked"
     return ""
-
-
-def _untrained(contest: Contest) -> Loaded:
-    plan = contest.plan
-    return load_model(
-        contest.card,
-        task=plan.task,
-        device=plan.run.device,
-        dtype=plan.model.dtype,
-        trust_remote_code=plan.model.trust_remote_code,
-        with_head=False,
-    )
 
 
 def _encoded(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> tuple[Encoded, ...]:
     task, labels = contest.plan.task, contest.facts.labels
     examples = [render(row, task=task, labels=labels) for row in rows]
-    return encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=contest.plan.prepare.max_length)
+    length = min(contest.plan.prepare.max_length, loaded.card.context_tokens)
+    return encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=length)
 
 
-def _vectors(
-    contest: Contest, loaded: Loaded, rows: Sequence[Row]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _vectors(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> NDArray[np.float32]:
     return text_vectors(loaded, _encoded(contest, loaded, rows))
 
 
+def _model_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
+    """By the class head, by asking for the label names, or in words: what the task and the model allow."""
+    if contest.plan.task != "classify":
+        return _language_predictions(contest, loaded, system=system)
+    if not loaded.labels:
+        return _label_predictions(contest, loaded, system=system)
+    return _class_predictions(contest, loaded, system=system)
+
+
 def _class_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
+    """The likeliest of the model's own classes; one that the rows do not have is a wrong answer."""
     p_NC = class_probabilities(loaded, _encoded(contest, loaded, contest.test))
+    p_NL = in_label_order(p_NC, own=loaded.labels, labels=contest.facts.labels)
     return tuple(
         Prediction(
             row.row_id,
             system,
-            answer=contest.facts.labels[int(p_C.argmax())],
+            answer=loaded.labels[int(p_C.argmax())],
             reference=row.label or "",
-            probabilities=tuple(float(p) for p in p_C),
+            probabilities=tuple(float(p) for p in p_L),
         )
-        for row, p_C in zip(contest.test, p_NC, strict=True)
+        for row, p_C, p_L in zip(contest.test, p_NC, p_NL, strict=True)
     )
 
 
-def _label_predictions(contest: Contest, loaded: Loaded) -> Answers:
-    """The label name that the untuned chat model finds likeliest per byte."""
+def in_label_order(p_NC: NDArray[np.float64], *, own: Sequence[str], labels: Sequence[str]) -> NDArray[np.float64]:
+    """Columns by name; 0 for a label that the model does not know, classes that the rows do not have are left out."""
+    known = [name for name in labels if name in own]
+    p_NL = np.zeros((len(p_NC), len(labels)))
+    p_NL[:, [list(labels).index(name) for name in known]] = p_NC[:, [list(own).index(name) for name in known]]
+    return p_NL
+
+
+def _label_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
+    """The label name that a chat model without a class head finds likeliest per byte."""
     labels = contest.facts.labels
+    what = f"{outside_name(system)}: asking for labels"
     scores_NL = label_log_probabilities(
         loaded,
         [label_question(row.text, labels=labels) for row in contest.test],
         labels=labels,
-        progress=lambda n: contest.tell(ProgressEvent("base: asking for labels", n, len(contest.test))),
+        progress=lambda n: contest.tell(ProgressEvent(what, n, len(contest.test))),
     )
     return tuple(
-        Prediction(row.row_id, "base", answer=labels[int(best)], reference=row.label or "")
+        Prediction(row.row_id, system, answer=labels[int(best)], reference=row.label or "")
         for row, best in zip(contest.test, scores_NL.argmax(1), strict=True)
     )
 
@@ -223,11 +230,11 @@ def _language_predictions(contest: Contest, loaded: Loaded, *, system: str) -> A
     if contest.plan.task != "generate":
         return scored
     written_rows = answered_rows(contest.test, limit=contest.plan.evaluate.limit, seed=contest.plan.run.seed)
-    limit = contest.card.context_tokens - contest.plan.evaluate.max_new_tokens
+    limit = loaded.card.context_tokens - contest.plan.evaluate.max_new_tokens
     prompts = [
         encode_prompt(prompt_of(row.messages), tokenizer=loaded.tokenizer, max_length=limit) for row in written_rows
     ]
-    what = f"{system}: writing answers"
+    what = f"{outside_name(system)}: writing answers"
     written = answers(
         loaded,
         prompts,
@@ -251,7 +258,7 @@ def answered_rows(rows: Sequence[Row], *, limit: int | None, seed: int) -> tuple
 
 def _reference_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
     encoded = _encoded(contest, loaded, contest.test)
-    what = f"{system}: likelihood of the references"
+    what = f"{outside_name(system)}: likelihood of the references"
     scores = answer_scores(loaded, encoded, progress=lambda n: contest.tell(ProgressEvent(what, n, len(encoded))))
     nats: dict[str, float] = {}
     n_bytes: dict[str, int] = {}

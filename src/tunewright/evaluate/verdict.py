@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tunewright.core.plan import OUTSIDE
+from tunewright.core.systems import TUNED, outside_name
 from tunewright.core.values import Comparison, Metric, Verdict
-
-TUNED = "tuned"
 
 PLAIN_NAMES = {
     TUNED: "the tuned model",
@@ -69,29 +69,31 @@ def verdict(
     not_run: Mapping[str, str],
     rows: int,
     test_set_uses: int,
+    subject: str = TUNED,
+    provenance: Sequence[str] = (),
 ) -> VerdictText:
-    """What the comparisons of the tuned model on the primary metric say together.
+    """What the comparisons of the subject on the primary metric say together.
 
-    not_run: system -> why. rows: size of the test set. A comparison without a common row counts for nothing and is
-    named. "better" needs every test to succeed, which needs no correction for their number (intersection-union test,
-    Berger 1982).
+    not_run: system -> why. rows: size of the test set. provenance: what must be said of models of another tool.
+    A comparison without a common row counts for nothing and is named. "better" needs every test to succeed, which
+    needs no correction for their number (intersection-union test, Berger 1982).
     """
-    ours = [c for c in comparisons if c.a == TUNED and c.metric == primary_metric]
+    ours = [c for c in comparisons if c.a == subject and c.metric == primary_metric]
     made = [c for c in ours if math.isfinite(c.difference)]
     missing = [c.b for c in ours if c not in made] + list(not_run)
-    tuned = metrics_by_system.get(TUNED, {}).get(primary_metric)
-    limits = (*_not_run(not_run), *_limits(test_set_uses))
-    if tuned is None or tuned.n == 0:
-        reason = f": {tuned.reason}" if tuned is not None and tuned.reason else ""
-        return VerdictText(
-            "not distinguishable", f"The tuned model could not be measured by {primary_metric}{reason}.", limits
-        )
+    score = metrics_by_system.get(subject, {}).get(primary_metric)
+    limits = (*_not_run(not_run), *provenance, *_limits(test_set_uses))
+    if score is None or score.n == 0:
+        reason = f": {score.reason}" if score is not None and score.reason else ""
+        sentence = f"{_capital(subject)} could not be measured by {primary_metric}{reason}."
+        return VerdictText("not distinguishable", sentence, limits)
     claim = _claim(made, metric=primary_metric, metrics=metrics_by_system)
     rest = [f"not compared with {_listed([_plain(name) for name in missing])}"] if missing else []
-    if tuned.n < SMALL_TEST_ROWS:
-        rest.append(f"the test set is small ({_rows(tuned.n)}), so only large differences can show")
-    sentence = f"{_achievement(tuned, metric=primary_metric, rows=rows)}: {'; '.join([claim, *rest])}."
-    return VerdictText(_status(made), sentence, (*(_detail(c, unit=tuned.unit) for c in ours), *limits))
+    if score.n < SMALL_TEST_ROWS:
+        rest.append(f"the test set is small ({_rows(score.n)}), so only large differences can show")
+    achieved = f"{_capital(subject)} {_achievement(score, metric=primary_metric, rows=rows)}"
+    sentence = f"{achieved}: {'; '.join([claim, *rest])}."
+    return VerdictText(_status(made), sentence, (*(_detail(c, unit=score.unit) for c in ours), *limits))
 
 
 def _status(made: Sequence[Comparison]) -> Verdict:
@@ -101,22 +103,22 @@ def _status(made: Sequence[Comparison]) -> Verdict:
     return "worse" if "worse" in verdicts else "not distinguishable"
 
 
-def _achievement(tuned: Metric, *, metric: str, rows: int) -> str:
-    of_rows = f"{tuned.n:,} test rows" if tuned.n == rows else f"{tuned.n:,} of {rows:,} test rows"
-    of_rows = "1 test row" if tuned.n == rows == 1 else of_rows
-    value = _number(tuned.value, metric)
+def _achievement(score: Metric, *, metric: str, rows: int) -> str:
+    of_rows = f"{score.n:,} test rows" if score.n == rows else f"{score.n:,} of {rows:,} test rows"
+    of_rows = "1 test row" if score.n == rows == 1 else of_rows
+    value = _number(score.value, metric)
     if metric == "accuracy":
-        return f"The tuned model answers {value} of {of_rows} correctly"
+        return f"answers {value} of {of_rows} correctly"
     if metric == "exact_match":
-        return f"The tuned model gives exactly the reference answer in {value} of {of_rows}"
+        return f"gives exactly the reference answer in {value} of {of_rows}"
     if metric == "bits_per_byte":
-        return f"The tuned model needs {value} (fewer is better) to predict the reference text of {of_rows}"
+        return f"needs {value} (fewer is better) to predict the reference text of {of_rows}"
     if metric == "stops":
-        return f"The tuned model ends its answer by itself in {value} of {of_rows}"
+        return f"ends its answer by itself in {value} of {of_rows}"
     if metric == "end_argmax":
-        return f"The tuned model knows the reference's end in {value} of {of_rows}"
-    direction = "" if tuned.is_higher_better else " (lower is better)"
-    return f"The tuned model reaches {_QUANTITIES.get(metric, metric)} of {value}{direction} on {of_rows}"
+        return f"knows the reference's end in {value} of {of_rows}"
+    direction = "" if score.is_higher_better else " (lower is better)"
+    return f"reaches {_QUANTITIES.get(metric, metric)} of {value}{direction} on {of_rows}"
 
 
 def _claim(made: Sequence[Comparison], *, metric: str, metrics: MetricsBySystem) -> str:
@@ -184,7 +186,11 @@ def _number(value: float, metric: str) -> str:
 
 
 def _plain(system: str) -> str:
-    return PLAIN_NAMES.get(system, system)
+    return f"the model {outside_name(system)}" if system.startswith(OUTSIDE) else PLAIN_NAMES.get(system, system)
+
+
+def _capital(system: str) -> str:
+    return f"The{_plain(system).removeprefix('the')}"
 
 
 def _rows(n: int) -> str:

@@ -73,7 +73,7 @@ def model_card(name: str, *, folder: Path, revision: str = "main", trust_remote_
     config = read_config(path)
     weights = weight_files(path)
     headers = {key: header for file in weights for key, header in tensor_headers(file).items()}
-    architecture = _architecture(config, where=path)
+    architecture = architecture_of(config, where=path)
     sizes = _Sizes(config, where=path)
     is_tied = architecture == "decoder" and _is_tied(config, headers)
     width, heads = sizes.number("hidden_size", "n_embd", "d_model", "dim"), sizes.number(*_HEADS)
@@ -90,7 +90,7 @@ def model_card(name: str, *, folder: Path, revision: str = "main", trust_remote_
         vocabulary_size=sizes.number("vocab_size"),
         context_tokens=_context_tokens(config, path=path, sizes=sizes),
         licence=_licence(readme, path=path, name=name),
-        has_chat_template=_has_chat_template(path),
+        has_chat_template=has_chat_template(path),
         n_key_value_heads=_key_value_heads(config, n_heads=heads),
         head_size=int(config.get("head_dim") or width // heads),
         intermediate_size=sizes.number("intermediate_size", "n_inner", "hidden_dim", "ffn_dim", missing=4 * width),
@@ -132,7 +132,11 @@ class _Sizes:
         )
 
 
-def _architecture(config: Mapping[str, Any], *, where: Path) -> Architecture:
+def architecture_of(config: Mapping[str, Any], *, where: Path) -> Architecture:
+    """encoder or decoder, by config.json.
+
+    Raises ModelError for every other kind of model.
+    """
     names = [str(name) for name in config.get("architectures") or ()]
     model_type = str(config.get("model_type", ""))
     refusal = ""
@@ -202,7 +206,8 @@ def _dtype(headers: Mapping[str, TensorHeader]) -> str:
     return DTYPES.get(most, most.lower())
 
 
-def _has_chat_template(path: Path) -> bool:
+def has_chat_template(path: Path) -> bool:
+    """The folder brings a template of its own, in one of the three places where transformers looks."""
     return (
         any((path / name).is_file() for name in ("chat_template.jinja", "chat_template.json"))
         or bool(read_json(path / "tokenizer_config.json").get("chat_template"))

@@ -17,6 +17,7 @@ from typing import Any
 from tunewright.core.errors import ModelError
 
 CONFIG = "config.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 TOKENIZER_FILES = (
@@ -52,16 +53,24 @@ def check_folder(folder: Path, *, trust_remote_code: bool) -> None:
 
     Raises ModelError naming the file that is missing or refused.
     """
-    config = read_config(folder)
-    has_tokenizer = any((folder / name).is_file() for name in TOKENIZER_FILES)
-    if not has_tokenizer:
+    read_config(folder)
+    if not has_tokenizer(folder):
         raise ModelError(
             f"this model folder has no tokenizer ({TOKENIZER_FILES[0]})",
             where=str(folder),
             fix="copy tokenizer.json and tokenizer_config.json from the model it was made from",
         )
-    with_code = [CONFIG] if "auto_map" in config else []
-    with_code += ["tokenizer_config.json"] if "auto_map" in read_json(folder / "tokenizer_config.json") else []
+    refuse_remote_code(folder, trust_remote_code=trust_remote_code)
+    weight_files(folder)
+
+
+def has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in TOKENIZER_FILES)
+
+
+def refuse_remote_code(folder: Path, *, trust_remote_code: bool) -> None:
+    """Raises ModelError when the folder brings Python code of its own and nobody said that it is trusted."""
+    with_code = [name for name in (CONFIG, TOKENIZER_CONFIG) if "auto_map" in read_json(folder / name)]
     if with_code and not trust_remote_code:
         raise ModelError(
             "this model wants to run Python code of its own, which is refused",
@@ -69,7 +78,6 @@ def check_folder(folder: Path, *, trust_remote_code: bool) -> None:
             why="it has an auto_map entry",
             fix="read that code; if you trust it: model.trust_remote_code=true",
         )
-    weight_files(folder)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -110,21 +118,30 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
         return (folder / WEIGHTS,)
     if (folder / INDEX).is_file():
         return _shards(folder)
-    unsafe = sorted(path.name for path in folder.iterdir() if path.suffix in UNSAFE_SUFFIXES and path.is_file())
-    if unsafe:
-        raise ModelError(
-            f"unsafe file: {unsafe[0]} can run code when it is opened, so it is refused",
-            where=str(folder),
-            why=f"the folder has no {WEIGHTS}",
-            fix="take a revision with safetensors, or convert on a machine you can lose: "
-            "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors",
-        )
+    refuse_unsafe(
+        folder,
+        missing=WEIGHTS,
+        fix="take a revision with safetensors, or convert on a machine you can lose: "
+        "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors",
+    )
     raise ModelError(
         f"this model folder has no weights ({WEIGHTS})",
         where=str(folder),
         why="only safetensors files are read and fetched; other formats can run code when they are opened",
         fix="use a model or revision that has safetensors files",
     )
+
+
+def refuse_unsafe(folder: Path, *, missing: str, fix: str) -> None:
+    """Raises ModelError when the folder has weights in a format that can run code instead of the file `missing`."""
+    unsafe = sorted(path.name for path in folder.iterdir() if path.suffix in UNSAFE_SUFFIXES and path.is_file())
+    if unsafe:
+        raise ModelError(
+            f"unsafe file: {unsafe[0]} can run code when it is opened, so it is refused",
+            where=str(folder),
+            why=f"the folder has no {missing}",
+            fix=fix,
+        )
 
 
 def tensor_headers(path: Path) -> Mapping[str, TensorHeader]:

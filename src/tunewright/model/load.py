@@ -32,11 +32,13 @@ class Loaded:
     """A model ready to run. The weights are state; everything else here is not."""
 
     model: nn.Module
-    """classify + encoder: EncoderClassifier. classify + decoder: ...ForSequenceClassification. Else: ...ForCausalLM."""
+    """classify + encoder: EncoderClassifier. classify + decoder: ...ForSequenceClassification. Else: ...ForCausalLM.
+    Of another tool also an encoder's own ...ForSequenceClassification."""
     tokenizer: Tokenizer
     card: ModelCard
     task: Task
     labels: tuple[str, ...]
+    """In the order of the head's classes; empty without a head: then a classifier is asked for the names."""
     device: str
     dtype: torch.dtype
     """Type of the matrix products (autocast); the weights are float32."""
@@ -95,9 +97,7 @@ def load_model(
         with _quiet():
             model = _build(card, task=task, labels=labels, trust=trust_remote_code, with_head=with_head)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelError(
-            "the model cannot be loaded", where=card.path, why=str(error).splitlines()[0], fix="tunewright doctor"
-        ) from error
+        raise _unloadable(card, error) from error
     if task == "classify" and card.architecture == "decoder" and with_head:
         model.config.pad_token_id = pad_id(tokenizer)
     model.eval()
@@ -121,6 +121,45 @@ def _build(card: ModelCard, *, task: Task, labels: tuple[str, ...], trust: bool,
             **options,
         )
     return AutoModelForCausalLM.from_pretrained(card.path, **options)
+
+
+def load_classifier(
+    card: ModelCard, *, labels: tuple[str, ...], device: str, dtype: str, trust_remote_code: bool, is_head_given: bool
+) -> Loaded:
+    """transformers' own ...ForSequenceClassification of the card's folder, whatever the architecture.
+
+    labels: one a class. is_head_given: False: the folder is the base of an adapter that brings the head.
+    Raises ModelError when the folder lacks weights of it: a fresh random head would answer by chance.
+    """
+    tokenizer = load_tokenizer(card.path, trust_remote_code=trust_remote_code)
+    try:
+        with _quiet():
+            model, info = AutoModelForSequenceClassification.from_pretrained(
+                card.path,
+                num_labels=len(labels),
+                dtype=torch.float32,
+                trust_remote_code=trust_remote_code,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=not is_head_given,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise _unloadable(card, error) from error
+    missing = sorted(info["missing_keys"])
+    if missing and is_head_given:
+        raise ModelError(
+            f"the classifier is not whole: {missing[0]} is missing",
+            where=card.path,
+            why="what is missing would be made up at random",
+            fix="save the whole model again, its head included",
+        )
+    model.config.pad_token_id = pad_id(tokenizer)
+    return Loaded(model.to(device).eval(), tokenizer, card, "classify", labels, device, getattr(torch, dtype))
+
+
+def _unloadable(card: ModelCard, error: Exception) -> ModelError:
+    why = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ModelError("the model cannot be loaded", where=card.path, why=why, fix="tunewright doctor")
 
 
 @contextmanager

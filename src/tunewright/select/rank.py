@@ -110,6 +110,15 @@ def candidates(
     )
 
 
+def not_chosen(
+    card: ModelCard, *, plan: Plan, facts: DataFacts, machine: Machine, need_bytes: int, reason: str
+) -> Candidate:
+    """The facts of a model that was not compared with others: the plan measures what is there."""
+    have = _have_bytes(plan, machine)
+    one = _measured(card, plan=plan, facts=facts, have=have, need_bytes=lambda _: need_bytes)
+    return _candidate(one, rank=1, reason=reason)
+
+
 def _names(plan: Plan, *, folder: Path) -> tuple[str, ...]:
     """Each model once, the plan's own choice first."""
     named = () if is_auto(plan.model.name) else (plan.model.name,)

@@ -19,7 +19,7 @@ from tests.tiny import save_tiny_decoder, tiny_card
 from tunewright.core.errors import EvalError
 from tunewright.core.events import Event, PreviewEvent
 from tunewright.core.plan import Plan
-from tunewright.core.values import DataFacts, Message, ModelCard, Row, Task
+from tunewright.core.values import DataFacts, Message, ModelCard, Row, Subject, Task
 from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
 from tunewright.evaluate.systems import Contest, answered_rows, base, run_systems
 from tunewright.model.classifier import EncoderClassifier
@@ -41,7 +41,7 @@ GENERATE_ROWS = tuple(
 )
 CLASSIFY_SYSTEMS = ("tuned", "base", "majority", "tfidf", "linear_probe", "few_shot")
 KEYS = {
-    *("task", "primary_metric", "split", "rows", "labels", "systems", "comparisons", "verdict", "not_run", "confusion"),
+    *("task", "primary_metric", "split", "rows", "subject", "labels", "systems", "comparisons", "verdict", "not_run", "confusion"),
     *("per_class", "cost", "generation", "test_set_uses"),
 }
 
@@ -144,7 +144,7 @@ def test_base_reads_underscores_of_label_names_as_spaces(tiny_encoder: Path, tmp
 def test_base_asks_a_decoder_for_the_likeliest_label_per_byte(tiny_decoder: Path, tmp_path: Path) -> None:
     inputs = _inputs(tmp_path, tiny_card(tiny_decoder, "decoder"), task="classify")
     contest = _contest(inputs, systems=("tuned", "base"))
-    loaded = load_model(contest.card, task="classify", with_head=False)
+    loaded = load_model(contest.subject.card, task="classify", with_head=False)
     found = run_systems(contest).predictions["base"]
     for row, prediction in zip(CLASSIFY_ROWS, found, strict=True):
         question = label_question(row.text, labels=LABELS)
@@ -246,7 +246,18 @@ def _inputs(folder: Path, card: ModelCard, *, task: Task, test: tuple[Row, ...] 
     loaded = _with_head(card) if is_classify else load_model(card, task=task)
     save_trained(folder, loaded, max_length=plan.prepare.max_length)
     facts = DataFacts(task, {"train": len(train), "test": len(rows)}, labels=LABELS if is_classify else ())
-    return EvaluateInputs(plan, card, facts, prepared=folder, trained=folder, test_set_uses=2)
+    subject = Subject(
+        name="tuned",
+        folder=str(folder),
+        card=card,
+        task=task,
+        labels=facts.labels,
+        max_length=plan.prepare.max_length,
+        device="cpu",
+        dtype="float32",
+        threads=1,
+    )
+    return EvaluateInputs(plan, subject, facts, prepared=folder, test_set_uses=2)
 
 
 def _with_head(card: ModelCard) -> Loaded:
@@ -260,7 +271,7 @@ def _with_head(card: ModelCard) -> Loaded:
 def _contest(inputs: EvaluateInputs, *, systems: tuple[str, ...]) -> Contest:
     plan = inputs.plan.model_copy(update={"evaluate": inputs.plan.evaluate.with_(systems=systems)})
     train, validation, test = (read_rows(inputs.prepared, split) for split in ("train", "validation", "test"))
-    return Contest(plan, inputs.card, inputs.facts, train, validation, test, inputs.trained, tell=lambda event: None)
+    return Contest(plan, inputs.subject, inputs.facts, train, validation, test, tell=lambda event: None)
 
 
 def _nats_alone(loaded: Loaded, messages: tuple[Message, ...], answer: str) -> float:

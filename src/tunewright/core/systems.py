@@ -1,0 +1,52 @@
+"""What the words of evaluate.systems stand for, without running anything.
+
+In: the words, as asked or resolved. Out: the one that the verdict is about, whether it is trained here, the name that a
+person reads. Its own file because the pipeline, the evaluation, the report and the command line must agree on them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tunewright.core.plan import OUTSIDE, Plan, is_auto
+
+TUNED = "tuned"
+_SAYS_NOTHING = ("adapter", "model", "train", "export", "merged", "output", "final", "best")
+"""Names of folders that every tool writes: the folder above says which one it is."""
+
+
+def subject_word(plan: Plan) -> str:
+    """The system that the verdict is about: tuned, else the first path:FOLDER; empty when there is neither."""
+    systems = plan.evaluate.systems
+    if is_auto(systems) or TUNED in systems:
+        return TUNED
+    return next((name for name in systems if name.startswith(OUTSIDE)), "")
+
+
+def trains(plan: Plan) -> bool:
+    """False: the plan measures a model that something else has trained."""
+    return subject_word(plan) == TUNED
+
+
+def outside_words(plan: Plan) -> tuple[str, ...]:
+    """The path:FOLDER systems, in the plan's order."""
+    systems = plan.evaluate.systems
+    return () if is_auto(systems) else tuple(name for name in systems if name.startswith(OUTSIDE))
+
+
+def folder_of(system: str) -> Path:
+    """The folder of a system path:FOLDER; whole already, because asking makes a plan's paths whole."""
+    return Path(system.removeprefix(OUTSIDE))
+
+
+def outside_name(system: str) -> str:
+    """The folder's name, with the folders above it as long as it says nothing; any other word is its own name.
+
+    >>> outside_name("path:/home/me/my-adapter"), outside_name("path:/runs/first/train/adapter")
+    ('my-adapter', 'first/train/adapter')
+    """
+    parts = folder_of(system).parts
+    start = len(parts) - 1
+    while start > 1 and (parts[start] in _SAYS_NOTHING or parts[start].startswith("checkpoint-")):
+        start -= 1
+    return "/".join(parts[start:])
