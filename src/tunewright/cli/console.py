@@ -101,7 +101,11 @@ def print_to(stream: TextIO, text: str, *, style: str = "", end: str = "\n", may
             raise
     except OSError as error:
         if not may_fail:
-            raise RunError(f"the result cannot be written: {error.strerror}", where="stdout") from error
+            raise RunError(
+                f"the result cannot be written: {error.strerror}",
+                where="stdout",
+                fix="free some space, or send the output somewhere else",
+            ) from error
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -6,6 +6,7 @@ from, and what was understood differently from how it was written. Its own file 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from pydantic import ValidationError
 
 from tunewright.core.aliases import VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.errors import PlanError
+from tunewright.core.fields import override, plan_fields
 from tunewright.core.plan import SECTIONS, Plan, plan_dict
-from tunewright.core.spelling import canonical_name, field_help, fields_named, section_help
+from tunewright.core.spelling import canonical_name, fields_named
 
 SHORTHANDS = {"data": "train", "model": "name"}
 """Sections that may be written as one word: data: tickets.csv, model: Qwen/Qwen3-0.6B."""
@@ -60,6 +62,10 @@ def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
         return plan_from({"data": {"train": path.name}}, folder=path.parent, name=_name(path), overrides=overrides)
     raw, lines = _read_yaml(path)
     return plan_from(raw, folder=path.parent, name=_name(path), overrides=overrides, where=str(path), lines=lines)
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
 def _name(path: Path) -> str:
@@ -145,17 +151,26 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
             "the plan is not UTF-8 text", where=str(path), why=str(error), fix="save it as UTF-8"
         ) from error
     except OSError as error:
-        raise PlanError(f"the plan cannot be read: {error.strerror}", where=str(path)) from error
+        fix = f"chmod u+r {path}, or name another plan"
+        raise PlanError(f"the plan cannot be read: {error.strerror}", where=str(path), fix=fix) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "cannot be read as YAML"
-        raise PlanError(f"not valid YAML: {problem}", where=place, fix="indent with spaces, `key: value`") from error
+        raise PlanError(
+            f"not valid YAML: {_yaml_problem(error)}",
+            where=place,
+            fix="write key: value, indent with spaces; tunewright init DATA writes a plan",
+        ) from error
     if raw is None:
         raise PlanError("the plan is empty", where=str(path), fix="write one line: data: {train: tickets.csv}")
     if not isinstance(raw, dict):
         raise PlanError("a plan is a list of `key: value` lines", where=str(path), fix="data: {train: tickets.csv}")
     return raw, _key_lines(node)
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    problem = str(getattr(error, "problem", None) or "it cannot be read")
+    return "a tab stands where spaces must" if r"'\t'" in problem else problem
 
 
 def _key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:
@@ -174,14 +189,15 @@ def _entries(raw: Mapping[Any, Any], *, place: _Place) -> Iterator[tuple[str, An
     """(field as it is spelled, value, where it stands) of nested values; sections and shorthands are opened."""
     for key, value in raw.items():
         if not isinstance(key, str):
-            raise PlanError(f"{key!r} is not the name of a field", where=place.of(str(key)))
+            fix = "tunewright help fields lists them"
+            raise PlanError(f"{key!r} is not the name of a field", where=place.of(str(key)), fix=fix)
         if key in SECTIONS and (isinstance(value, Mapping) or value is None):
             for name, inner in (value or {}).items():
                 yield f"{key}.{name}", inner, place.of(f"{key}.{name}")
         elif key in SHORTHANDS:
             yield f"{key}.{SHORTHANDS[key]}", value, place.of(key)
         elif key in SECTIONS:
-            fix = "; ".join([*(f"write {home}" for home in fields_named(key)), section_help(key)])
+            fix = f"write {' or '.join(fields_named(key))}" if fields_named(key) else "tunewright help fields"
             raise PlanError(f"{key} is a section, it cannot be {value!r}", where=place.of(key), fix=fix)
         else:
             yield key, value, place.of(key)
@@ -212,7 +228,9 @@ def _override(reading: _Reading, word: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise PlanError(f"the value of {key} cannot be read", where=OVERRIDE, why=str(error)) from error
+        raise PlanError(
+            f"the value of {key} cannot be read", where=OVERRIDE, why=str(error), fix=f"tunewright help {key}"
+        ) from error
     key, value = _inside(reading, key, value)
     fresh = _Reading(notes=reading.notes)
     for spelled, inner, where in _entries({key: value}, place=_Place(OVERRIDE, {})):
@@ -264,13 +282,19 @@ def _checked(reading: _Reading) -> Plan:
     try:
         return Plan.model_validate({key: value for key, value in reading.values.items() if value != "auto"})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = [str(part) for part in first["loc"] if not str(part).startswith(("literal", "tuple", "str", "function"))]
-        key = ".".join(path[:2])
-        given = first.get("input")
-        raise PlanError(
-            f"{key} cannot be {given!r}",
-            where=reading.places.get(key, ""),
-            why=first["msg"].removeprefix("Value error, "),
-            fix=field_help(key),
-        ) from error
+        raise _wrong_value(error.errors(include_url=False)[0], places=reading.places) from error
+
+
+def _wrong_value(first: Mapping[str, Any], *, places: Mapping[str, str]) -> PlanError:
+    """pydantic's first complaint in the words that `tunewright help FIELD` uses."""
+    path = [str(part) for part in first["loc"] if not str(part).startswith(("literal", "tuple", "str", "function"))]
+    key, given = ".".join(path[:2]), first.get("input")
+    field = plan_fields()[key]
+    near = difflib.get_close_matches(str(given), field.choices, n=1)
+    is_plain = first["type"] != "value_error" and len(path) < 3
+    return PlanError(
+        f"{key} cannot be {given!r}",
+        where=places.get(key, ""),
+        why=f"it takes {field.takes}" if is_plain else first["msg"].removeprefix("Value error, "),
+        fix=f"{key}={near[0]}" if near else override(field),
+    )

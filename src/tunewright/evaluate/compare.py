@@ -225,7 +225,11 @@ def _aligned(a: Sequence[Prediction], b: Sequence[Prediction]) -> list[Predictio
     matched = [of_b[prediction.row_id] for prediction in a]
     for first, second in zip(a, matched, strict=True):
         if first.reference != second.reference:
-            raise EvalError(f"{first.system} and {second.system} have different references", where=first.row_id)
+            raise EvalError(
+                f"{first.system} and {second.system} have different references",
+                where=first.row_id,
+                fix="remove the run's evaluate folder and run again",
+            )
     return matched
 
 

@@ -179,11 +179,19 @@ def _no_such(name: str, task: Task) -> Metric:
 def _check(predictions: Sequence[Prediction]) -> None:
     systems = sorted({prediction.system for prediction in predictions})
     if len(systems) > 1:
-        raise EvalError(f"metrics are of one system, these predictions are of {', '.join(systems)}", where="evaluate")
+        raise EvalError(
+            f"metrics are of one system, these predictions are of {', '.join(systems)}",
+            where="evaluate",
+            fix="call metrics once for each system",
+        )
     seen: set[str] = set()
     for prediction in predictions:
         if prediction.row_id in seen:
-            raise EvalError(f"{prediction.system} answered a row twice", where=prediction.row_id)
+            raise EvalError(
+                f"{prediction.system} answered a row twice",
+                where=prediction.row_id,
+                fix="remove the run's evaluate folder and run again",
+            )
         seen.add(prediction.row_id)
 
 

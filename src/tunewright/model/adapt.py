@@ -160,7 +160,8 @@ def _any_config(fields: dict[str, Any], *, task_type: TaskType) -> PeftConfig:
     try:
         config: PeftConfig = known[kind](task_type=task_type, **rest)
     except (TypeError, ValueError) as error:
-        raise PlanError(f"peft refuses this adapter: {error}", where="train.adapter") from error
+        fix = "train.adapter takes peft's own field names: 'train.adapter={peft_type: IA3}'"
+        raise PlanError(f"peft refuses this adapter: {error}", where="train.adapter", fix=fix) from error
     if config.is_prompt_learning:
         raise PlanError(
             f"{kind} puts virtual tokens in front of a row, which this version does not train",

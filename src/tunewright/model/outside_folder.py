@@ -36,6 +36,7 @@ CLASSIFIER = "ForSequenceClassification"
 Kind = Literal["language", "classifier", "head", "encoder"]
 """language: writes, or is asked for a label by name. classifier: transformers' own class head. head: an encoder with
 our head.safetensors beside it. encoder: without any head."""
+BASE_FIX = "name the base: model.name=BASE; beside a training, which has its own base, write it into that file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,14 @@ def made_from(outside: OutsideFolder, *, trust_remote_code: bool) -> ModelCard:
     name = base_name(outside)
     try:
         if not name:
-            raise ModelError("an adapter without its base says nothing")
+            raise ModelError("an adapter without its base says nothing", fix=BASE_FIX)
         return model_card(name, folder=outside.path, revision=outside.revision, trust_remote_code=trust_remote_code)
     except ModelError as error:
         raise ModelError(
             f"the base of the adapter {outside.path.name} cannot be used",
             where=str(outside.path / ADAPTER_CONFIG),
             why=f"base_model_name_or_path is {outside.base or 'empty'}: {error.what}",
-            fix="name the base: model.name=BASE; beside a training, which has its own base, write it into that file",
+            fix=BASE_FIX,
         ) from error
 
 

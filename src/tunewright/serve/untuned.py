@@ -49,7 +49,11 @@ def untuned_label(base: Loaded, text: str, *, labels: tuple[str, ...], max_lengt
     """
     if base.card.architecture == "decoder":
         if not base.tokenizer.chat_template:
-            raise ModelError("the base model has no chat template, so it cannot be asked for a label")
+            raise ModelError(
+                "the base model has no chat template, so it cannot be asked for a label",
+                where=base.card.name,
+                fix="leave /base out, or tune a model with a chat template: tunewright models list",
+            )
         question = label_question(text, labels=labels)
         return labels[int(label_log_probabilities(base, [question], labels=labels)[0].argmax())]
     examples = [Example("text", text=text), *(Example(name, text=name.replace("_", " ")) for name in labels)]

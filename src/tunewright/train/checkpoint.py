@@ -152,7 +152,12 @@ def _copy_weights(training: Training, state: dict[str, Tensor], *, prefix: str) 
     weights = trainable_state(training.model)
     missing = [name for name in weights if prefix + name not in state]
     if missing:
-        raise TrainError("the checkpoint misses weights", where="train/checkpoints", why=", ".join(missing[:3]))
+        raise TrainError(
+            "the checkpoint misses weights",
+            where="train/checkpoints",
+            why=", ".join(missing[:3]),
+            fix="remove that step's folder: the same command goes on from the one before",
+        )
     with torch.no_grad():
         for name, parameter in weights.items():
             parameter.copy_(state[prefix + name])
