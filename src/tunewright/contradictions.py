@@ -83,6 +83,12 @@ def refuse_contradictions(asked: Plan, plan: Plan) -> None:
             where="train.method",
             fix="train.method=lora",
         )
+    if plan.task == "text" and not is_auto(asked.explain.methods) and asked.explain.methods:
+        raise PlanError(
+            "a model of raw text gives no answer, so there is nothing to explain",
+            where="explain.methods",
+            fix="leave explain.methods out",
+        )
 
 
 def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:

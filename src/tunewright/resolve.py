@@ -21,6 +21,7 @@ from tunewright.contradictions import refuse_unsupported as refuse_unsupported
 from tunewright.core.plan import Plan, is_auto, open_fields
 from tunewright.core.systems import trains
 from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
+from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, lora_parameters, memory_plan
 
 SMALL_ENCODER_PARAMETERS = 150_000_000
@@ -264,7 +265,7 @@ def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
 
 
 def after_rules(plan: Plan, context: Context) -> Iterator[Choice]:
-    yield Choice("explain.methods", (), "only when asked: tunewright explain RUN")
+    yield methods_choice(plan, card=context.card, facts=context.facts, mean_tokens=context.lengths.mean)
     yield Choice("export.targets", (), "only when asked: tunewright export RUN writes and checks adapter and merged")
 
 
