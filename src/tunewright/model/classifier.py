@@ -63,10 +63,18 @@ def save_head(folder: Path, *, head: nn.Linear, labels: tuple[str, ...], max_len
     save_file(
         {"weight": head.weight.detach().contiguous(), "bias": head.bias.detach().contiguous()}, folder / HEAD_FILE
     )
-    (folder / LABELS_FILE).write_text(
-        "\n".join(" ".join(name.splitlines()) for name in labels) + "\n", encoding="utf-8"
-    )
+    write_labels(folder, labels)
     (folder / "predict.py").write_text(PREDICT.format(max_length=max_length), encoding="utf-8")
+
+
+def write_labels(folder: Path, labels: tuple[str, ...]) -> None:
+    """labels.txt: one a line, in class order."""
+    (folder / LABELS_FILE).write_text("".join(f"{one_line}\n" for one_line in labels_lines(labels)), encoding="utf-8")
+
+
+def labels_lines(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """As labels.txt holds them: line breaks in a name become spaces."""
+    return tuple(" ".join(name.splitlines()) for name in labels)
 
 
 def load_head(folder: Path, *, head: nn.Linear) -> None:

@@ -7,14 +7,17 @@ same model loaded from there. Its own file because what evaluation measures must
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
+from safetensors import SafetensorError
 from torch import nn
 
-from tunewright.core.errors import ModelError
+from tunewright.core.errors import ModelError, RunError
 from tunewright.core.files import cannot_write, remove
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import HEAD_FILE, EncoderClassifier, load_head, save_head
@@ -29,17 +32,11 @@ def save_trained(folder: Path, loaded: Loaded, *, max_length: int) -> Path:
 
     Raises RunError when it cannot be written; nothing half-written takes the name.
     """
-    encoder_classifier = loaded.model if isinstance(loaded.model, EncoderClassifier) else None
-    body: Any = encoder_classifier.encoder if encoder_classifier else loaded.model
-    final = folder / (ADAPTER if isinstance(body, PeftModel) else MODEL)
+    final = folder / (ADAPTER if isinstance(body_of(loaded.model), PeftModel) else MODEL)
     work = folder / f".{final.name}.tmp"
     try:
         remove(work)
-        work.mkdir(parents=True)
-        body.save_pretrained(str(work))
-        loaded.tokenizer.save_pretrained(str(work))
-        if encoder_classifier:
-            save_head(work, head=encoder_classifier.head, labels=loaded.labels, max_length=max_length)
+        save_folder(work, loaded, max_length=max_length)
         remove(final)
         os.replace(work, final)
     except OSError as error:
@@ -47,6 +44,28 @@ def save_trained(folder: Path, loaded: Loaded, *, max_length: int) -> Path:
     finally:
         remove(work)
     return final
+
+
+def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
+    """Everything that a stranger's program needs: weights, tokenizer, chat template, head, labels.
+
+    Raises RunError when it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True)
+        body_of(loaded.model).save_pretrained(str(folder))
+        loaded.tokenizer.save_pretrained(str(folder))
+        if isinstance(loaded.model, EncoderClassifier):
+            save_head(folder, head=loaded.model.head, labels=loaded.labels, max_length=max_length)
+    except SafetensorError as error:  # not an OSError, though a full disk is its usual cause
+        raise _cut_off(folder, error) from error
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def body_of(model: nn.Module) -> Any:
+    """The transformers or peft model, without our classification head."""
+    return model.encoder if isinstance(model, EncoderClassifier) else model
 
 
 def load_trained(
@@ -65,17 +84,26 @@ def load_trained(
     if not adapter_folder.is_dir():
         raise ModelError("the trained model is not there", where=str(folder), fix="tunewright train PLAN")
     loaded = load_model(card, task=task, labels=labels, device=device, dtype=dtype, trust_remote_code=trust)
-    if isinstance(loaded.model, EncoderClassifier):
-        loaded.model.encoder = PeftModel.from_pretrained(loaded.model.encoder, str(adapter_folder))
-        _put_head(loaded.model, adapter_folder)
-        loaded.model.to(device).eval()
-        return loaded
-    inner: Any = loaded.model
-    return replace(loaded, model=PeftModel.from_pretrained(inner, str(adapter_folder)).to(device).eval())
+    body = body_of(loaded.model)
+    with warnings.catch_warnings():  # a FutureWarning inside transformers, seen with 5.23
+        warnings.simplefilter("ignore", FutureWarning)
+        body = PeftModel.from_pretrained(body, str(adapter_folder))
+    if not isinstance(loaded.model, EncoderClassifier):
+        return replace(loaded, model=body.to(device).eval())
+    loaded.model.encoder = body
+    _put_head(loaded.model, adapter_folder)
+    loaded.model.to(device).eval()
+    return loaded
+
+
+def _cut_off(folder: Path, error: SafetensorError) -> RunError:
+    number = re.search(r"code: (\d+)", str(error))
+    return cannot_write(folder, OSError(int(number[1]) if number else 0, str(error)))
 
 
 def _put_head(model: nn.Module, folder: Path) -> None:
     if isinstance(model, EncoderClassifier):
         if not (folder / HEAD_FILE).is_file():
-            raise ModelError("the classification head is missing", where=str(folder / HEAD_FILE))
+            fix = "remove the run's train folder and run again"
+            raise ModelError("the classification head is missing", where=str(folder / HEAD_FILE), fix=fix)
         load_head(folder, head=model.head)

@@ -1,0 +1,84 @@
+"""What must be exactly the same in an exported folder: labels, tokens, template, ends.
+
+In: what a plainly loaded folder says, and the proven model. Out: `ok` or `not run: why`, else an ExportError. Its own
+file because a number cannot say these: a model with swapped labels has the same probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunewright.export.plain import Ask, Asked, broken, kind_of
+from tunewright.export.sample import Sample
+from tunewright.model.classifier import labels_lines
+from tunewright.model.load import Loaded
+from tunewright.text.chat import THINKING_SWITCH, end_token_ids
+
+N_STOPS = 4
+"""Rows at whose end the exported model must stop by itself."""
+OK = "ok"
+NO_ANSWER = "not run: it writes no answers"
+
+
+def same_labels(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> str:
+    if proven.task != "classify":
+        return "not run: no labels"
+    wanted = proven.labels if kind_of(proven) == "classifier" and not asked.base else labels_lines(proven.labels)
+    for i, (ours, theirs) in enumerate(zip(wanted, found["labels"], strict=False)):
+        if ours != theirs:
+            raise broken(asked, "its labels are not in the proven order", why=f"class {i} is {theirs!r}, not {ours!r}")
+    if len(wanted) != len(found["labels"]):
+        raise broken(asked, "labels are lost", why=f"{len(found['labels'])} of {len(wanted)} are there")
+    return OK
+
+
+def same_special_tokens(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> str:
+    ours, theirs = sorted(proven.tokenizer.all_special_ids), found["special"]
+    if ours != theirs:
+        raise broken(asked, "its special tokens are others", why=f"ids {theirs}, not {ours}")
+    return OK
+
+
+def same_prompt_ids(asked: Asked, ask: Ask, found: Mapping[str, Any], *, proven: Loaded, sample: Sample) -> str:
+    if found["template"] != proven.tokenizer.chat_template:
+        raise broken(asked, "its chat template is another one", why="chat_template differs from the proven model's")
+    is_chat = proven.task == "generate"
+    theirs = ask(
+        "prompt_ids",
+        texts=[] if is_chat else [prompt.text for prompt in sample.prompts],
+        turns=[prompt.turn_dicts() for prompt in sample.prompts] if is_chat else [],
+        switches={THINKING_SWITCH: False} if THINKING_SWITCH in str(proven.tokenizer.chat_template) else {},
+        special=proven.task == "classify",
+    )
+    for prompt, ids in zip(sample.prompts, theirs, strict=True):
+        if list(prompt.ids) != ids:
+            text = prompt.text or prompt.turns[-1].content
+            raise broken(
+                asked, "it reads a prompt as other tokens", why=f"{len(ids)} ids, not {len(prompt.ids)}: {text[:60]!r}"
+            )
+    return OK
+
+
+def same_ends(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> str:
+    """A whole model's folder says itself what ends an answer; an adapter's has no place for it."""
+    if proven.task == "classify" or asked.base:
+        return NO_ANSWER if proven.task == "classify" else "not run: an adapter cannot say them"
+    missing = set(end_token_ids(proven.tokenizer)) - set(found["ends"])
+    if missing:
+        raise broken(
+            asked, "it does not know what ends an answer", why=f"generation_config.json lacks {sorted(missing)}"
+        )
+    return OK
+
+
+def same_stops(asked: Asked, ask: Ask, stops: Sequence[tuple[int, ...]], *, proven: Loaded) -> str:
+    """After a whole answer plain generate() writes the end token and nothing more."""
+    if proven.task == "classify":
+        return NO_ANSWER
+    ends = list(end_token_ids(proven.tokenizer)) if asked.base else []
+    for ids in stops[:N_STOPS]:
+        wrote = ask("written", ids=list(ids[:-1]), max_new_tokens=4, ends=ends)
+        if wrote != [ids[-1]]:
+            raise broken(asked, "it goes on after the end of an answer", why=f"wrote tokens {wrote}, not [{ids[-1]}]")
+    return OK if stops else "not run: the proven model is not sure of any end here"

@@ -1,0 +1,71 @@
+"""How an exported folder is used without us, in lines that can be copied.
+
+In: what kind of model it is. Out: lines of Python or shell, and the folder's README. Its own file because the command
+line, the report and the folder itself say the same lines, and a test runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunewright.core.values import Subject, Task
+from tunewright.export.plain import Kind
+
+FOLDER = "FOLDER"
+"""Stands in the lines for where the folder is."""
+
+
+def loading_lines(kind: Kind, *, target: str, task: Task, n_classes: int) -> tuple[str, ...]:
+    """Plain transformers and peft; an encoder's own script."""
+    if kind == "encoder":
+        return (f'python {FOLDER}/predict.py "first text" "second text"',)
+    if kind == "classifier" and target == "adapter":
+        return (
+            "from peft import AutoPeftModelForSequenceClassification; from transformers import AutoTokenizer",
+            f'tokenizer = AutoTokenizer.from_pretrained("{FOLDER}")',
+            f'model = AutoPeftModelForSequenceClassification.from_pretrained("{FOLDER}", num_labels={n_classes})',
+            'print(model(**tokenizer("your text", return_tensors="pt")).logits.softmax(-1))  # in labels.txt\'s order',
+        )
+    if kind == "classifier":
+        return (
+            "from transformers import pipeline",
+            f'classify = pipeline("text-classification", "{FOLDER}")',
+            'print(classify("your text"))',
+        )
+    asks = '[{"role": "user", "content": "your question"}]' if task == "generate" else '"the beginning of a text"'
+    return (
+        "from transformers import pipeline",
+        f'write = pipeline("text-generation", "{FOLDER}")',
+        f'print(write({asks}, max_new_tokens=256, do_sample=False, return_full_text=False)[0]["generated_text"])',
+    )
+
+
+def placed(lines: Sequence[str], *, folder: str) -> tuple[str, ...]:
+    """The lines for a folder that lies there."""
+    return tuple(line.replace(FOLDER, folder) for line in lines)
+
+
+def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
+    """README.md of the folder: what it is, how to use it, how near it is to the proven model."""
+    kl = record["kl_nats"]
+    lines = [
+        "---",
+        f"library_name: {'peft' if name == 'adapter' else 'transformers'}",
+        f"tags: [tunewright, {subject.task}]",
+        "---",
+        "",
+        f"# {name} of a model tuned with tunewright" if subject.name == "tuned" else f"# {name}",
+        "",
+        "```" + ("bash" if record["loading"][0].startswith("python ") else "python"),
+        *placed(record["loading"], folder="."),
+        "```",
+        "",
+        f"Compared with the proven model: {kl['mean']:.3g} nats apart over {record['n']:,} answers of {record['rows']}"
+        f" held-out rows (limit {record['limit_nats']:g}), same first choice in {record['agreement']:.2%}.",
+        "",
+        f"How: {record['signature']}.",
+        *(["", f"Note: {record['note']}."] if record["note"] else []),
+        "",
+    ]
+    return "\n".join(lines)

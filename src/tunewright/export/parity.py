@@ -1,0 +1,205 @@
+"""The gate: an exported folder, loaded by plain transformers, must answer like the proven model.
+
+In: the folder, the proven model, a Sample, the plan's limit. Out: Parity, or an ExportError. Its own file because
+nothing is published that has not passed here.
+Axes: N compared distributions (rows of classes, or scored positions), C classes, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tunewright.core.files import digest
+from tunewright.core.values import IGNORE, Encoded, Task
+from tunewright.export.checks import same_ends, same_labels, same_prompt_ids, same_special_tokens, same_stops
+from tunewright.export.plain import Ask, Asked, broken, kind_of, plainly_loaded
+from tunewright.export.sample import POSITIONS, Sample
+from tunewright.model.forward import class_logits, precision, trained_logits
+from tunewright.model.load import Loaded
+from tunewright.text.batch import Batch, batch_of, by_length
+from tunewright.text.chat import end_token_ids
+
+BATCH_TOKENS = 1_024
+"""Padded tokens of one batch: its logits over 49,152 words are at most 200 MB on either side."""
+SURE = 0.5
+"""A stop is asked for only where the proven model gives the end token at least this probability: no near tie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How near an exported folder is to the proven model."""
+
+    rows: int
+    split: str
+    n: int
+    """Distributions compared: rows when classifying, else scored tokens."""
+    kl_nats_mean: float
+    kl_nats_max: float
+    worst_row: str
+    agreement: float
+    """Share of the n with the same first choice."""
+    precision: dict[str, float]
+    """kl_nats_mean and agreement of the proven model in its own precision against itself in float32: what leaving
+    bfloat16 changes, export or not. Empty for a model that was proven in float32."""
+    checks: dict[str, str]
+    """name: ok, or `not run: why`."""
+    golden_ids_digest: str
+    versions: dict[str, str]
+    """Of what loaded the folder."""
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Distances:
+    """What the comparison gathers, batch by batch."""
+
+    row_ids: list[str] = field(default_factory=list)
+    kl_nats: list[float] = field(default_factory=list)
+    is_same: list[bool] = field(default_factory=list)
+    precision_kl_nats: list[float] = field(default_factory=list)
+    is_same_precision: list[bool] = field(default_factory=list)
+    stops: list[tuple[int, ...]] = field(default_factory=list)
+    """Ids up to and with an end token that the proven model is sure of."""
+
+
+def parity(asked: Asked, *, proven: Loaded, sample: Sample, progress: Callable[[int], None] = lambda _: None) -> Parity:
+    """Compare in float32 on both sides, so that what differs is the export and nothing else.
+
+    Raises ExportError with the first thing that is not the same.
+    """
+    with plainly_loaded(asked, kind=kind_of(proven), n_classes=len(proven.labels)) as ask:
+        found = ask("facts")
+        checks = {
+            "labels": same_labels(asked, found, proven=proven),
+            "special tokens": same_special_tokens(asked, found, proven=proven),
+            "prompt ids": same_prompt_ids(asked, ask, found, proven=proven, sample=sample),
+            "end tokens": same_ends(asked, found, proven=proven),
+        }
+        distances = _distances(ask, proven=proven, sample=sample, progress=progress)
+        _refuse_far(asked, distances)
+        checks["stops"] = same_stops(asked, ask, distances.stops, proven=proven)
+    worst = int(np.argmax(distances.kl_nats))
+    return Parity(
+        rows=len({row.row_id for row in sample.encoded}),
+        split=sample.split,
+        n=len(distances.kl_nats),
+        kl_nats_mean=float(np.mean(distances.kl_nats)),
+        kl_nats_max=distances.kl_nats[worst],
+        worst_row=distances.row_ids[worst],
+        agreement=float(np.mean(distances.is_same)),
+        precision=_precision(distances),
+        checks=checks,
+        golden_ids_digest=digest(sample.prompts[0].ids),
+        versions=found["versions"],
+        signature=_signature(proven, sample),
+    )
+
+
+def divergence_nats(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.float64]:
+    """KL(proven || exported) of each pair of distributions, from their logits; computed in float64.
+
+    >>> divergence_nats(np.array([[0.0, 0.0]]), np.array([[0.0, 0.0]])).tolist()
+    [0.0]
+    """
+    log_p_NC, log_q_NC = (_log_softmax(logits.astype(np.float64)) for logits in (proven_NC, exported_NC))
+    return np.asarray((np.exp(log_p_NC) * (log_p_NC - log_q_NC)).sum(-1))
+
+
+def _log_softmax(logits_NC: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits_NC - logits_NC.max(-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
+
+
+def _distances(ask: Ask, *, proven: Loaded, sample: Sample, progress: Callable[[int], None]) -> _Distances:
+    found = _Distances()
+    ends = end_token_ids(proven.tokenizer) if proven.task != "classify" else ()
+    done = 0
+    for group in by_length(sample.encoded, max_tokens=BATCH_TOKENS):
+        rows = [sample.encoded[i] for i in group]
+        batch = batch_of(rows, pad_id=proven.pad_id, device=proven.device)
+        ours, theirs = _logits(proven, batch, dtype=torch.float32), _their_logits(ask, batch, task=proven.task)
+        own = ours if proven.dtype == torch.float32 else _logits(proven, batch, dtype=proven.dtype)
+        for row, places in _places(rows, batch, is_classify=proven.task == "classify"):
+            found.row_ids.extend([row.row_id] * (places.stop - places.start))
+            found.kl_nats.extend(divergence_nats(ours[places], theirs[places]).tolist())
+            found.is_same.extend((ours[places].argmax(-1) == theirs[places].argmax(-1)).tolist())
+            if own is not ours:
+                found.precision_kl_nats.extend(divergence_nats(own[places], ours[places]).tolist())
+                found.is_same_precision.extend((own[places].argmax(-1) == ours[places].argmax(-1)).tolist())
+            if _is_sure_stop(row, ours[places], ends=ends):
+                found.stops.append(row.ids[: _last_scored(row) + 1])
+        done += len(rows)
+        progress(done)
+    return found
+
+
+def _logits(proven: Loaded, batch: Batch, *, dtype: torch.dtype) -> NDArray[np.float32]:
+    forward = class_logits if proven.task == "classify" else trained_logits
+    with torch.inference_mode(), precision(proven.device, dtype):
+        return np.asarray(forward(proven.model, batch).cpu().numpy())
+
+
+def _their_logits(ask: Ask, batch: Batch, *, task: Task) -> NDArray[np.float32]:
+    given = {"ids_BT": batch.ids_BT.cpu().numpy(), "mask_BT": batch.mask_BT.cpu().numpy()}
+    if task == "classify":
+        return np.asarray(ask("class_logits", **given))
+    return np.asarray(ask("scored_logits", **given, is_scored_BT=(batch.targets_BT != IGNORE).cpu().numpy()))
+
+
+def _precision(found: _Distances) -> dict[str, float]:
+    if not found.precision_kl_nats:
+        return {}
+    return {
+        "kl_nats_mean": float(np.mean(found.precision_kl_nats)),
+        "agreement": float(np.mean(found.is_same_precision)),
+    }
+
+
+def _places(rows: Sequence[Encoded], batch: Batch, *, is_classify: bool) -> Iterator[tuple[Encoded, slice]]:
+    """Where each row's distributions lie in the batch's."""
+    start = 0
+    counts = [1] * len(rows) if is_classify else (batch.targets_BT != IGNORE).sum(1).tolist()
+    for row, n in zip(rows, counts, strict=True):
+        yield row, slice(start, start + n)
+        start += n
+
+
+def _last_scored(row: Encoded) -> int:
+    return max(i for i, is_trained in enumerate(row.trained) if is_trained)
+
+
+def _is_sure_stop(row: Encoded, logits_NV: NDArray[np.float32], *, ends: Sequence[int]) -> bool:
+    if not ends or row.ids[_last_scored(row)] not in ends:
+        return False
+    log_p_V = _log_softmax(logits_NV[-1].astype(np.float64)[None])[0]
+    return bool(np.exp(log_p_V[row.ids[_last_scored(row)]]) >= SURE)
+
+
+def _refuse_far(asked: Asked, found: _Distances) -> None:
+    mean, limit = float(np.mean(found.kl_nats)), asked.max_kl_nats
+    if mean <= limit:  # nan is not
+        return
+    worst = int(np.nanargmax(found.kl_nats)) if np.isfinite(found.kl_nats).any() else 0
+    raise broken(
+        asked,
+        "it does not answer like the proven model",
+        why=f"mean divergence {mean:.3g} nats over {len(found.kl_nats):,} answers, and the limit is {limit:g} "
+        f"(export.max_kl_nats); worst at row {found.row_ids[worst]}: {found.kl_nats[worst]:.3g} nats",
+        fix=f"look at the row: tunewright trace {found.row_ids[worst]}"
+        + (f"; export.max_kl_nats={mean * 1.1:.2g} would accept it" if np.isfinite(mean) else ""),
+    )
+
+
+def _signature(proven: Loaded, sample: Sample) -> str:
+    is_classify = proven.task == "classify"
+    what = "class" if is_classify else "next-token"
+    where = "" if is_classify else f", at most {POSITIONS} positions of each reference"
+    return (
+        f"mean KL(proven || exported) of {what} probabilities, nats; {len(sample.encoded)} seeded {sample.split} rows"
+        f"{where}; float32 on both sides, the exported one loaded by plain transformers"
+    )

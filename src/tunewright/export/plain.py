@@ -1,0 +1,110 @@
+"""The other side of alone.py: a process that knows an exported folder and nothing of us.
+
+In: what to load. Out: a function that asks it. Its own file because a process that dies must read like any other fault
+of an export, whatever killed it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, Literal
+
+from tunewright.core.errors import ExportError
+from tunewright.model.classifier import EncoderClassifier
+from tunewright.model.load import Loaded
+
+ALONE = Path(__file__).with_name("alone.py")
+Kind = Literal["encoder", "classifier", "language"]
+Ask = Callable[..., Any]
+"""ask("facts"), ask("class_logits", ids_BT=..., mask_BT=...): the functions of alone.ANSWERS by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One folder in question."""
+
+    folder: Path
+    target: str
+    base: str
+    """The folder below an adapter; empty for a whole model."""
+    device: str
+    threads: int
+    trust_remote_code: bool
+    max_kl_nats: float
+
+
+def kind_of(loaded: Loaded) -> Kind:
+    """encoder: a head of ours on a plain encoder. classifier: transformers' own head. language: it writes."""
+    if loaded.task != "classify":
+        return "language"
+    return "encoder" if isinstance(loaded.model, EncoderClassifier) else "classifier"
+
+
+@contextmanager
+def plainly_loaded(asked: Asked, *, kind: Kind, n_classes: int) -> Iterator[Ask]:
+    """The folder in a process of its own; it costs as long as importing torch and transformers (4 s on two cores).
+
+    Raises ExportError, with that process's last words, when it does not load or stops answering.
+    """
+    command = [sys.executable, "-P", str(ALONE)]  # -P: the files beside alone.py must not shadow anybody's modules
+    with (
+        TemporaryFile() as words,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words) as process,
+    ):
+        assert process.stdin, "we asked for a pipe"
+        assert process.stdout, "we asked for a pipe"
+        questions, answers = process.stdin, process.stdout
+
+        def ask(name: str, **given: Any) -> Any:
+            try:
+                _say(questions, (name, given))
+                return pickle.load(answers)
+            except (EOFError, OSError, pickle.UnpicklingError) as error:
+                process.wait()
+                raise _does_not_work(asked, words=words) from error
+
+        try:
+            _say(
+                questions,
+                {
+                    "folder": str(asked.folder),
+                    "base": asked.base,
+                    "kind": kind,
+                    "n_classes": n_classes,
+                    "device": asked.device,
+                    "threads": asked.threads,
+                    "trust": asked.trust_remote_code,
+                },
+            )
+            yield ask
+        finally:
+            process.kill()
+
+
+def _say(stream: IO[bytes], value: Any) -> None:
+    pickle.dump(value, stream)
+    stream.flush()
+
+
+def _does_not_work(asked: Asked, *, words: IO[bytes]) -> ExportError:
+    words.seek(0)
+    lines = [line.strip() for line in words.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    why = lines[-1] if lines else "its process ended without a word"
+    return broken(asked, "plain transformers cannot use this folder", why=why, fix="tunewright doctor")
+
+
+def broken(asked: Asked, what: str, *, why: str, fix: str = "") -> ExportError:
+    others = {"adapter": "merged", "merged": "adapter"}
+    return ExportError(
+        f"{asked.target}: {what}",
+        where=f"export/{asked.folder.name}",
+        why=f"{why}; nothing is published",
+        fix=fix or f"export.targets=[{others.get(asked.target, 'merged')}] exports without it",
+    )
