@@ -34,6 +34,11 @@ class Auto:
         return Auto, ()
 
 
+MAX_NAME_CHARACTERS = 60
+"""Of a run's name: at most 240 bytes in UTF-8, below the 255 that file systems take."""
+_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))})
+"""No folder may be called so on Windows, whatever its ending. Source: Microsoft, "Naming Files, Paths, Namespaces"."""
+
 OUTSIDE = "path:"
 """A system of evaluate.systems that is a folder: a model that something else has trained."""
 
@@ -43,6 +48,17 @@ AUTO: Any = Auto()
 
 def is_auto(value: object) -> bool:
     return isinstance(value, Auto)
+
+
+def is_run_name(name: str) -> bool:
+    """A folder can be called so on every system, and the word is no option of a command.
+
+    >>> is_run_name("tickets 2"), is_run_name("../tickets"), is_run_name("con.csv")
+    (True, False, False)
+    """
+    if not name.strip(". ") or name != name.strip() or name[0] == "-" or len(name) > MAX_NAME_CHARACTERS:
+        return False
+    return name.partition(".")[0].lower() not in _DEVICES and not any(c < " " or c in '/\\:*?"<>|' for c in name)
 
 
 class Section(BaseModel):
@@ -237,8 +253,8 @@ class RunPlan(Section):
     @field_validator("name")
     @classmethod
     def _is_a_plain_name(cls, value: str) -> str:
-        if not value or value in (".", "..") or any(c in value for c in '/\\\0:*?"<>|') or value != value.strip():
-            raise ValueError("a run name is one folder name: letters, digits, dots, dashes; no slashes")
+        if not is_run_name(value):
+            raise ValueError("a run name is one short folder name: letters, digits, dots, dashes; no slashes")
         return value
 
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tunewright.core.aliases import VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import override, plan_fields
-from tunewright.core.plan import SECTIONS, Plan, plan_dict
+from tunewright.core.plan import MAX_NAME_CHARACTERS, SECTIONS, Plan, is_run_name, plan_dict
 from tunewright.core.spelling import canonical_name, fields_named
 
 SHORTHANDS = {"data": "train", "model": "name"}
@@ -69,8 +69,9 @@ def _names(folder: Path) -> list[str]:
 
 
 def _name(path: Path) -> str:
-    """A run name from a file's name: what no folder may hold becomes a dash."""
-    return re.sub(r'[/\\\0:*?"<>|]', "-", path.stem).strip() or "run"
+    """A run name from a file's name: what no folder may hold becomes a dash; run where nothing is left of it."""
+    name = re.sub(r'[/\\\0:*?"<>|]', "-", path.stem)[:MAX_NAME_CHARACTERS].strip().lstrip("-")
+    return name if is_run_name(name) else "run"
 
 
 def plan_from(
@@ -229,7 +230,10 @@ def _override(reading: _Reading, word: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise PlanError(
-            f"the value of {key} cannot be read", where=OVERRIDE, why=str(error), fix=f"tunewright help {key}"
+            f"the value of {key} cannot be read",
+            where=OVERRIDE,
+            why=_yaml_problem(error),
+            fix=f"put quotes around it: '{key}=\"VALUE\"'",
         ) from error
     key, value = _inside(reading, key, value)
     fresh = _Reading(notes=reading.notes)
@@ -288,13 +292,17 @@ def _checked(reading: _Reading) -> Plan:
 def _wrong_value(first: Mapping[str, Any], *, places: Mapping[str, str]) -> PlanError:
     """pydantic's first complaint in the words that `tunewright help FIELD` uses."""
     path = [str(part) for part in first["loc"] if not str(part).startswith(("literal", "tuple", "str", "function"))]
-    key, given = ".".join(path[:2]), first.get("input")
+    key, given, shown = ".".join(path[:2]), str(first.get("input")), repr(first.get("input"))
     field = plan_fields()[key]
-    near = difflib.get_close_matches(str(given), field.choices, n=1)
+    near = difflib.get_close_matches(given, field.choices, n=1)
     is_plain = first["type"] != "value_error" and len(path) < 3
     return PlanError(
-        f"{key} cannot be {given!r}",
+        f"{key} cannot be {shown if len(shown) < 60 else f'{shown[:50]} ...'}",
         where=places.get(key, ""),
-        why=f"it takes {field.takes}" if is_plain else first["msg"].removeprefix("Value error, "),
+        why=f"it takes {field.takes}" if is_plain else _plain_words(first["msg"]),
         fix=f"{key}={near[0]}" if near else override(field),
     )
+
+
+def _plain_words(complaint: str) -> str:
+    return complaint.removeprefix("Value error, ").replace("Input should be", "it takes").replace("'", "")

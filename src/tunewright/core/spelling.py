@@ -39,21 +39,18 @@ def canonical_name(key: str, *, where: str) -> str:
         raise PlanError(f"unknown field {key}", where=where, fix=f"write {' or '.join(elsewhere)}")
     if section and section not in SECTIONS:
         near = difflib.get_close_matches(section, SECTIONS, n=1)
-        raise PlanError(
-            f"unknown section {section}",
-            where=where,
-            why=f"did you mean {near[0]}?" if near else "",
-            fix=f"the sections are {', '.join(SECTIONS)}",
-        )
-    raise PlanError(f"unknown field {key}", where=where, why=_did_you_mean(key), fix=section_help(section))
+        why = f"did you mean {near[0]}?" if near else sections_words()
+        fix = f"{near[0]}.{name}=VALUE" if near else "tunewright help fields"
+        raise PlanError(f"unknown section {section}", where=where, why=why, fix=fix)
+    nearest = _nearest(key)
+    why = f"did you mean {nearest}?" if nearest else "" if section else sections_words()
+    # A section is no field of its own: what stands in it is.
+    fix = f"tunewright help {nearest}" if "." in nearest or nearest == "task" else "tunewright help fields"
+    raise PlanError(f"unknown field {key}", where=where, why=why, fix=fix)
 
 
-def section_help(section: str) -> str:
-    """What may stand in a section, or which sections there are."""
-    if section not in SECTIONS:
-        return f"the sections are {', '.join(SECTIONS)}"
-    names = type(getattr(Plan(), section)).model_fields
-    return f"{section} has the fields {', '.join(names)}"
+def sections_words() -> str:
+    return f"the sections are {', '.join(SECTIONS)}"
 
 
 def fields_named(name: str) -> list[str]:
@@ -62,15 +59,16 @@ def fields_named(name: str) -> list[str]:
 
 
 def field_help(key: str) -> str:
-    """What a field is about; its section's fields when it says nothing itself."""
+    """What a field is about; empty when it says nothing itself."""
     section, _, name = key.partition(".")
     if section not in SECTIONS:
         return str(Plan.model_fields[section].description or "") if section in Plan.model_fields else ""
     about = type(getattr(Plan(), section)).model_fields.get(name)
-    return f"{key}: {about.description}" if about and about.description else section_help(section)
+    return f"{key}: {about.description}" if about and about.description else ""
 
 
-def _did_you_mean(key: str) -> str:
+def _nearest(key: str) -> str:
+    """The field or section that was probably meant; empty when none is near."""
     section, _, name = key.rpartition(".")
     inside = {field.split(".")[1]: field for field in _known_fields() if not section or field.startswith(f"{section}.")}
     inside |= {alias: field for alias, field in ALIASES.items() if not section or field.startswith(f"{section}.")}
@@ -79,7 +77,7 @@ def _did_you_mean(key: str) -> str:
     if not near:
         near = difflib.get_close_matches(name, [field.split(".")[1] for field in _known_fields()], n=1)
         inside = {field.split(".")[1]: field for field in _known_fields()}
-    return f"did you mean {inside[near[0]]}?" if near else ""
+    return inside[near[0]] if near else ""
 
 
 def _known_fields() -> dict[str, None]:

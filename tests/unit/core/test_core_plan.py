@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,10 +81,18 @@ def test_plan_reads_the_number_that_yaml_takes_for_text() -> None:
     assert Plan.model_validate({"train": {"learning_rate": "1e-4"}}).train.learning_rate == 1e-4
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a:b", "what?", " a", "a ", "a\0b", 'a"b'])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "a\\b", "a:b", "what?", " a", "a ", "a\0b", 'a"b', "-a", "CON", "nul.csv", "x" * 61]
+)
 def test_plan_refuses_run_names_that_are_no_folder_name(name: str) -> None:
-    with pytest.raises(ValidationError, match="one folder name"):
+    with pytest.raises(ValidationError, match="one short folder name"):
         Plan.model_validate({"run": {"name": name}})
+
+
+@pytest.mark.parametrize("name", ["tickets", "tickets 2", ".hidden", "über.uns", "con-artists", "票" * 60])
+def test_plan_takes_run_names_that_a_folder_can_have(name: str, tmp_path: Path) -> None:
+    assert Plan.model_validate({"run": {"name": name}}).run.name == name
+    (tmp_path / name).mkdir()
 
 
 @pytest.mark.parametrize("raw", [{"train": {"lr": 1}}, {"trian": {}}, {"train": 3}])

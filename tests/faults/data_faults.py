@@ -1,0 +1,230 @@
+"""What can be wrong with the data: what nobody could train on is refused, everything else is read, counted and said."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Refused, Survived
+from tests.faults.rows import LABELLED, ROWS, csv, jsonl
+
+_MEGABYTES_5 = "word " * 1_000_000
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0" + bytes(range(256)) * 8
+
+REFUSED = (
+    Refused(
+        "no-file",
+        "a data file that is not there",
+        "run plan.yaml",
+        3,
+        ("there is no file",),
+        {
+            "plan.yaml": "data: tickets.csv\n",
+        },
+    ),
+    Refused("empty-file", "an empty file", "run rows.csv", 3, ("the file is empty",), {"rows.csv": ""}),
+    Refused(
+        "header-only",
+        "a header and no rows",
+        "run rows.csv",
+        3,
+        ("a header and no rows",),
+        {
+            "rows.csv": "text,label\n",
+        },
+    ),
+    Refused("binary-file", "a picture named .csv", "run rows.csv", 3, ("a PNG picture",), {"rows.csv": _PNG}),
+    Refused(
+        "one-class",
+        "one label only",
+        "run rows.csv data.label_column=label",
+        3,
+        ("the same label 'refund'",),
+        {
+            "rows.csv": csv(LABELLED[:16]),
+        },
+    ),
+    Refused(
+        "no-column",
+        "a column that is not there",
+        "run rows.csv data.label_column=lable",
+        3,
+        ("label",),
+        {
+            "rows.csv": ROWS,
+        },
+    ),
+    Refused(
+        "test-lacks-column",
+        "a test file without the label column",
+        "run rows.csv data.test=test.csv",
+        3,
+        ("there is no column label",),
+        {"rows.csv": ROWS, "test.csv": "text,topic\nhelp,refund\n"},
+    ),
+    Refused(
+        "all-empty",
+        "a text column without a text",
+        "run rows.csv data.text_column=text data.label_column=label",
+        3,
+        ("no train row is left",),
+        {"rows.csv": csv([("", "refund"), ("", "login")] * 5)},
+    ),
+    Refused(
+        "one-row",
+        "a single row",
+        "run rows.csv data.text_column=text data.label_column=label",
+        3,
+        ("nothing left to test with",),
+        {
+            "rows.csv": csv(LABELLED[:1]),
+        },
+    ),
+    Refused(
+        "jsonl-without-objects",
+        "JSONL without an object",
+        "run rows.jsonl",
+        3,
+        ("rows.jsonl:1", "not JSON"),
+        {
+            "rows.jsonl": "nope\nnope either\n",
+        },
+    ),
+    Refused(
+        "leak",
+        "test rows that stand in train",
+        "run rows.csv data.test=test.csv",
+        3,
+        (
+            "leak",
+            "prepare.actions.leakage=drop",
+        ),
+        {"rows.csv": ROWS, "test.csv": csv(LABELLED[:10])},
+    ),
+)
+
+
+def _changed(row: int, text: str) -> str:
+    """The table with another line; row 0 is the first below the header."""
+    lines = ROWS.splitlines(keepends=True)
+    lines[row + 1] = text + "\n"
+    return "".join(lines)
+
+
+_ODD = [*LABELLED[:10], ("Où est ma commande? Déjà payée", "delivery"), *LABELLED[11:]]
+
+SURVIVED = (
+    Survived(
+        "class-of-one",
+        "a label with one row",
+        {"rows.csv": ROWS + "a very odd thing,oddity\n"},
+        49,
+        "rare_labels",
+        ("oddity",),
+    ),
+    Survived(
+        "label-unseen",
+        "a test label that train does not have",
+        {"rows.csv": ROWS, "test.csv": "text,label\nmoney gone,refund\nwho are you,greeting\nlost it,login\n"},
+        51,
+        "unseen_labels",
+        ("greeting", "counted as wrong"),
+        typed="run rows.csv data.test=test.csv",
+    ),
+    Survived(
+        "empty-cells",
+        "cells that are empty or say NaN",
+        {"rows.csv": _changed(3, ",refund") + "nan,login\nNaN,login\nwhere is it,\n"},
+        51,
+        "empty",
+        ("no text",),
+        dropped={"duplicate": 1, "empty": 1, "no_label": 1},
+    ),
+    Survived(
+        "columns-twice",
+        "two columns of one name",
+        {"rows.csv": csv([(t, t[::-1], label) for t, label in LABELLED], header="text,text,label")},
+        48,
+        "columns",
+        ("a column name twice",),
+    ),
+    Survived(
+        "invalid-utf-8",
+        "bytes that are no UTF-8",
+        {"rows.csv": csv(_ODD).encode("utf-8") + b"caf\xe9 closed,delivery\n"},
+        49,
+        "encoding",
+        ("rows.csv",),
+    ),
+    Survived(
+        "cp1252",
+        "a file saved by old Windows programs",
+        {"rows.csv": csv(_ODD).encode("cp1252")},
+        48,
+        "encoding",
+        ("cp1252",),
+    ),
+    Survived("utf-16", "a file saved as UTF-16", {"rows.csv": csv(_ODD).encode("utf-16")}, 48, "encoding", ("utf-16",)),
+    Survived(
+        "nul-bytes",
+        "NUL bytes in the text",
+        {"rows.csv": _changed(5, "money\0 back,refund")},
+        48,
+        "nul_bytes",
+        ("NUL",),
+        repaired={"nul_bytes": 1},
+    ),
+    Survived(
+        "huge-cell",
+        "a cell of 5 MB",
+        {"rows.csv": ROWS + f"{_MEGABYTES_5},refund\n"},
+        49,
+        "long_rows",
+        ("tokens were cut",),
+        typed="prepare rows.csv",
+        limit_seconds=300,
+    ),
+    Survived(
+        "unclosed-quote",
+        "a quote that never closes",
+        {"rows.csv": _changed(5, '"refund today,refund')},
+        48,
+        "quotes",
+        ("quotes",),
+        dropped={"duplicate": 1},
+    ),
+    Survived(
+        "ragged",
+        "rows with too many and too few cells",
+        {"rows.csv": _changed(5, "money, back, today,refund") + "alone\n"},
+        49,
+        "ragged",
+        ("more cells",),
+        dropped={"no_label": 1, "ragged": 1},
+        repaired={"ragged": 1},
+    ),
+    Survived(
+        "jsonl-broken-line",
+        "JSONL broken at line 7",
+        {
+            "rows.jsonl": "".join(
+                '{"text": "money back"\n' if i == 6 else line
+                for i, line in enumerate(
+                    jsonl([{"text": t, "label": label} for t, label in LABELLED]).splitlines(keepends=True)
+                )
+            )
+        },
+        48,
+        "unreadable",
+        ("rows.jsonl",),
+        dropped={"unreadable": 1},
+        typed="run rows.jsonl",
+    ),
+    Survived("no-header", "no header row", {"rows.csv": ROWS.partition("\n")[2]}, 48, "header", ("no header row",)),
+    Survived(
+        "conflicting-labels",
+        "one text under two labels",
+        {"rows.csv": ROWS + "refund now,login\n"},
+        49,
+        "conflicting_labels",
+        ("refund now",),
+        dropped={"duplicate": 1},
+    ),
+)

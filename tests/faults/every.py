@@ -1,0 +1,16 @@
+"""Every fault, by theme.
+
+In: the tables of this folder. Out: THEMES. Its own file because the tests and the page go through the same list.
+"""
+
+from __future__ import annotations
+
+from tests.faults import data_faults, model_faults, plan_faults
+from tests.faults.fault import Fault
+
+THEMES: dict[str, tuple[Fault, ...]] = {
+    "The words and the plan": plan_faults.FAULTS,
+    "Data that cannot be used": data_faults.REFUSED,
+    "Data that is odd, and is used all the same": data_faults.SURVIVED,
+    "Models": model_faults.FAULTS,
+}
