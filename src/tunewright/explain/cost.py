@@ -1,0 +1,37 @@
+"""Whether answers are explained when nobody says so, and what that costs.
+
+In: the plan, the card, facts of the data. Out: a Choice. Its own file because it is asked before any work starts, by
+`resolve`, and so may load nothing heavy.
+"""
+
+from __future__ import annotations
+
+from tunewright.core.plan import Plan
+from tunewright.core.values import Choice, DataFacts, ModelCard
+
+TEXTS_A_ROW = 138
+"""Texts that are scored for one row at most: the whole, 32 without a piece, 5 shares of 21 orders."""
+PARAMETER_TOKENS_A_SECOND = 6e11
+"""Measured on two cores in bfloat16: see docs/decisions/0007-words-against-random-words.md."""
+MOST_SECONDS = 60
+"""Dearer explanations are made only when asked for: a run shall not get much longer by what nobody asked."""
+
+
+def methods_choice(plan: Plan, *, card: ModelCard, facts: DataFacts, mean_tokens: float) -> Choice:
+    """explain.methods where the plan leaves it open: occlusion for labels, while it is cheap."""
+    field, asking = "explain.methods", "tunewright explain RUN"
+    if plan.task == "text":
+        return Choice(field, (), "a model of raw text gives no answer that words could have carried")
+    if plan.task == "generate":
+        return Choice(field, (), f"every row takes a written answer first, so only when asked: {asking}")
+    n_rows = min(plan.explain.rows, facts.n_rows.get("test", 0))
+    seconds = occlusion_seconds(card, n_rows=n_rows, mean_tokens=min(mean_tokens, plan.prepare.max_length))
+    cost = f"{n_rows} test rows, up to {TEXTS_A_ROW} short questions each: about {max(1, round(seconds))} s on two cores"
+    if seconds > MOST_SECONDS:
+        return Choice(field, (), f"{cost}, so only when asked: {asking}")
+    return Choice(field, ("occlusion",), f"the words that carried an answer, against random words; {cost}")
+
+
+def occlusion_seconds(card: ModelCard, *, n_rows: int, mean_tokens: float) -> float:
+    """On two cores, at most: one forward pass over every token of every question."""
+    return n_rows * TEXTS_A_ROW * mean_tokens * card.n_parameters / PARAMETER_TOKENS_A_SECOND
