@@ -40,7 +40,7 @@ class Sheet:
     n_merged: int
     """Cells that have their value from the merged cell above."""
     others: tuple[str, ...]
-    """The workbook's other sheets that have rows."""
+    """Sheets that have rows too, when nobody said which one is meant."""
 
 
 def sheet_of(source: Source, *, wanted: str | None) -> Sheet:
@@ -61,7 +61,7 @@ def sheet_of(source: Source, *, wanted: str | None) -> Sheet:
         if name not in filled:
             raise _is_empty(source, name)
         n_merged, lines = _lines(sheets[name])
-    return Sheet(name, lines, n_merged, tuple(other for other in filled if other != name))
+    return Sheet(name, lines, n_merged, () if wanted else tuple(other for other in filled if other != name))
 
 
 def _lines(sheet: CalamineSheet) -> tuple[int, tuple[Line, ...]]:

@@ -112,6 +112,7 @@ def test_read_table_takes_the_first_sheet_with_rows_and_names_the_others(tmp_pat
 def test_read_table_reads_the_sheet_that_is_named(tmp_path: Path) -> None:
     table = read_table(write_workbook(tmp_path / "x.xlsx", TWO), role="train", sheet="Old", tag="x.xlsx")
     assert [record.row_id for record in table.records] == ["train:x.xlsx:Old!2", "train:x.xlsx:Old!3"]
+    assert table.findings == ()
 
 
 def test_read_table_offers_the_near_sheet_when_a_name_is_wrong(tmp_path: Path) -> None:
