@@ -24,6 +24,8 @@ from tunewright.train.loop import Training
 
 KEPT = 2
 """Checkpoints kept: the newest and the one before it."""
+STATE_BYTES = 12
+"""A trained weight in a checkpoint: float32, and AdamW's two moments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from tunewright.core.plan import Plan
 from tunewright.core.systems import trains
 from tunewright.core.values import SPLITS, Choice, Encoded, Row, Split
 from tunewright.deciding import Decisions, cut_rows
-from tunewright.model.memory import MemoryPlan
+from tunewright.model.memory import FLOAT_BYTES, MemoryPlan
 from tunewright.prepare.stage import Draft
 from tunewright.text.encode import token_account
-from tunewright.train.checkpoint import KEPT
+from tunewright.train.checkpoint import KEPT, STATE_BYTES
 from tunewright.train.loop import steps_per_epoch
 from tunewright.train.stage import planned_steps, with_target
 from tunewright.verbs.mask_probes import Looked, mask_probes, trained_runs
@@ -39,8 +39,6 @@ Source: Miller 2024, "Adding Error Bars to Evals", eq. 9 (1.96 + .84)."""
 DISAGREEMENT = 0.2
 """Share of test rows on which exactly one of two systems is right, until it is measured. Ours: a tuned model and its
 keyword rival on the shipped example differ on a fifth."""
-STATE_BYTES = 12
-"""A trained weight in a checkpoint: float32, and AdamW's two moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +211,8 @@ def disk_bytes(plan: Plan, *, n_trainable: int, n_total: int) -> int:
     weights, and the result, twice while it is put in place. A plan that trains nothing writes none."""
     if not trains(plan):
         return 0
-    result = 4 * (n_trainable if plan.train.method == "lora" else n_total)
-    return (KEPT + 1) * STATE_BYTES * n_trainable + 4 * n_trainable + 2 * result
+    result = FLOAT_BYTES * (n_trainable if plan.train.method == "lora" else n_total)
+    return (KEPT + 1) * STATE_BYTES * n_trainable + FLOAT_BYTES * n_trainable + 2 * result
 
 
 def resolution(n_test: int, *, is_classify: bool) -> Resolution:
@@ -294,7 +292,7 @@ def _no_row(row_id: str, data: Draft) -> DataError:
 
 
 def _n_trainable(decided: Decisions, step: MeasuredSteps | None) -> int:
-    return step.n_trainable if step else decided.resolved.memory.gradients // 4
+    return step.n_trainable if step else decided.resolved.memory.gradients // FLOAT_BYTES
 
 
 def _there(folder: Path) -> Path:
