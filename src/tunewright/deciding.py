@@ -13,17 +13,14 @@ from pathlib import Path
 
 import torch
 
-from tunewright.core.errors import ModelError, PlanError
+from tunewright.core.errors import ModelError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
 from tunewright.core.machine import this_machine
-from tunewright.core.plan import OUTSIDE, Plan, is_auto
+from tunewright.core.plan import Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
-from tunewright.core.registry import lookup
 from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
 from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Machine, ModelCard, Split
-from tunewright.evaluate.definition import METRICS
-from tunewright.evaluate.systems import LATER, SYSTEMS
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
 from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, lora_parameters, memory_plan
@@ -61,7 +58,6 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     Raises ModelError (none fits, end token never trained), PlanError, DoesNotFit.
     """
     machine = _usable(this_machine(), tell=tell)
-    _check_evaluation(loaded.plan)
     plan, _ = with_choices(loaded.plan, data.choices)
     picked = (_chosen if trains(plan) else _given)(plan, loaded=loaded, data=data, machine=machine, tell=tell)
     _check_outside(plan, labels=data.facts.labels, tell=tell)
@@ -78,8 +74,7 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
         _check_masks(plan, encoded["train"], tokenizer=tokenizer)
         _say_untrained(plan, encoded["train"], tell=tell)
     context = Context(picked.reader, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
-    model_choice = Choice("model.name", picked.card.name, picked.ranked[0].reason)
-    resolved = resolve(loaded.plan, context, given=(*data.choices, model_choice))
+    resolved = resolve(loaded.plan, context, given=(*data.choices, *picked.choices))
     return Decisions(resolved, picked.card, data.facts, picked.ranked, encoded, tokenizer)
 
 
@@ -93,6 +88,7 @@ class _Picked:
     """Of what reads the rows: its context bounds their length."""
     tokenizer_folder: str
     ranked: tuple[Candidate, ...]
+    choices: tuple[Choice, ...]
 
 
 def _chosen(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tell: Tracker) -> _Picked:
@@ -104,7 +100,7 @@ def _chosen(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, te
         need_bytes=lambda card: need_bytes(card, data.facts),
     )
     card = _card(ranked[0].name, loaded=loaded, tell=tell)
-    return _Picked(card, card, card.path, ranked)
+    return _Picked(card, card, card.path, ranked, (Choice("model.name", card.name, ranked[0].reason),))
 
 
 def _given(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tell: Tracker) -> _Picked:
@@ -117,8 +113,9 @@ def _given(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tel
     else:
         card, base = _made_from(outside, trust=trust, tell=tell), "what it was made from is not known"
         base = f"its {ADAPTER_CONFIG} names this base" if outside.is_adapter else base
-    own = answering(outside, base=card, task=data.facts.task, labels=data.facts.labels, trust_remote_code=trust).card
-    reader = replace(own, name=card.name, context_tokens=min(own.context_tokens, card.context_tokens))
+    own = answering(outside, base=card, task=data.facts.task, labels=data.facts.labels, trust_remote_code=trust)
+    n_tokens = min(own.card.context_tokens, card.context_tokens)
+    reader = replace(own.card, name=card.name, context_tokens=n_tokens)
     only = not_chosen(
         reader,
         plan=plan,
@@ -127,7 +124,11 @@ def _given(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tel
         need_bytes=FLOAT_BYTES * reader.n_parameters + PROCESS_BYTES,
         reason=f"nothing was chosen: {name} is measured as it is, and {base}",
     )
-    return _Picked(card, reader, str(outside.path) if outside.has_tokenizer else card.path, (only,))
+    choices = [Choice("model.name", card.name, only.reason)]
+    if data.facts.task == "classify" and not own.labels:
+        choices.append(Choice("explain.methods", (), f"{name} is asked for label names, which gives no probability"))
+    tokenizer_folder = str(outside.path) if outside.has_tokenizer else card.path
+    return _Picked(card, reader, tokenizer_folder, (only,), tuple(choices))
 
 
 def _check_outside(plan: Plan, *, labels: tuple[str, ...], tell: Tracker) -> None:
@@ -159,30 +160,6 @@ def _usable(machine: Machine, *, tell: Tracker) -> Machine:
         )
     )
     return replace(machine, accelerator="", accelerator_memory_bytes=0)
-
-
-def _check_evaluation(plan: Plan) -> None:
-    """Names of the evaluate section, before anything is trained.
-
-    Raises PlanError with the nearest known word.
-    """
-    asked = plan.evaluate
-    if not is_auto(asked.systems):
-        for name in asked.systems:
-            if name not in LATER and not name.startswith((OUTSIDE, "api:")):
-                lookup(name, SYSTEMS, kind="systems", where="evaluate.systems")
-        if not subject_word(plan):
-            raise PlanError(
-                "the tuned model is left out",
-                where="evaluate.systems",
-                why="the verdict is about tuned, or about a model that something else has trained: path:FOLDER",
-                fix="evaluate.systems=[tuned, base]",
-            )
-    if not is_auto(asked.metrics):
-        for name in asked.metrics:
-            lookup(name, METRICS, kind="metrics", where="evaluate.metrics")
-    if not is_auto(asked.primary_metric):
-        lookup(asked.primary_metric, METRICS, kind="metrics", where="evaluate.primary_metric")
 
 
 def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:

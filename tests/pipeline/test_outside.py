@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
@@ -109,7 +109,9 @@ def outcome_of(folder: Path, plan: dict[str, Any], *, name: str = "theirs", **op
 
 def answers_of(outcome: Outcome, system: str) -> list[dict[str, Any]]:
     lines = pq.read_table(outcome.run.folder / "evaluate/predictions.parquet").to_pylist()
-    return [{key: value for key, value in line.items() if key != "system"} for line in lines if line["system"] == system]
+    return [
+        {key: value for key, value in line.items() if key != "system"} for line in lines if line["system"] == system
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +139,155 @@ def test_adapter_of_another_tool_is_better_than_its_base_when_it_has_learned(mea
     assert metrics["verdict"]["status"] == "better"
     assert metrics["verdict"]["sentence"].startswith("The model my-adapter needs ")
     assert any(str(pairs / "my-adapter") in detail for detail in metrics["verdict"]["details"])
+
+
+def test_nothing_is_trained_or_chosen_when_the_plan_measures_a_folder(measured: Outcome, tiny_decoder: Path) -> None:
+    run = measured.run.folder
+    assert not (run / "train").exists()
+    (only,) = json.loads((run / "select/candidates.json").read_text())["candidates"]
+    assert only["reason"].startswith("nothing was chosen: my-adapter is measured")
+    assert json.loads((run / "select/card.json").read_text())["path"] == str(tiny_decoder)
+
+
+def test_report_and_card_name_the_folder_when_the_subject_is_not_ours(measured: Outcome, pairs: Path) -> None:
+    page = (measured.run.folder / "report.html").read_text(encoding="utf-8")
+    card = (measured.run.folder / "README.md").read_text(encoding="utf-8")
+    for text in (page, card):
+        assert "my-adapter" in text
+        assert "uned model" not in text
+    assert "The model my-adapter minus the rival" in page
+    assert f"The model in `{pairs / 'my-adapter'}` was trained by another tool" in card
+
+
+def test_only_evaluate_runs_again_when_a_weight_file_was_touched(pairs: Path, measured: Outcome) -> None:
+    assert outcome_of(pairs, GENERATE).was_finished
+    os.utime(pairs / "my-adapter/adapter_model.safetensors")
+    heard: list[tuple[str, str]] = []
+    again = outcome_of(
+        pairs, GENERATE, tell=lambda e: heard.append((e.stage, e.status)) if isinstance(e, StageEvent) else None
+    )
+    assert [stage for stage, status in heard if status == "done"] == ["evaluate", "report"]
+    assert again.metrics["systems"] == measured.metrics["systems"]
+    assert outcome_of(pairs, GENERATE).was_finished
+
+
+def test_train_is_refused_when_the_plan_trains_nothing(pairs: Path) -> None:
+    with pytest.raises(PlanError, match="this plan trains nothing") as caught:
+        outcome_of(pairs, GENERATE, name="untrained", until="train")
+    assert "tunewright evaluate PLAN" in caught.value.fix
+    assert not (pairs / "runs/untrained").exists()
+
+
+def test_adapter_of_another_tool_stands_beside_ours_when_both_are_named(pairs: Path, measured: Outcome) -> None:
+    plan = {
+        "data": "pairs.jsonl",
+        "model": str(json.loads((measured.run.folder / "select/card.json").read_text())["path"]),
+        "train": {"epochs": 1, "lora_r": 4, "learning_rate": 1e-3},
+        "evaluate": {"systems": ["tuned", "path:my-adapter", "base", "api:gpt"], "max_new_tokens": 8},
+    }
+    outcome, system = outcome_of(pairs, plan, name="both"), f"path:{pairs / 'my-adapter'}"
+    assert [(c["a"], c["b"]) for c in outcome.metrics["comparisons"]] == [("tuned", system), ("tuned", "base")]
+    assert answers_of(outcome, system) == answers_of(measured, system)
+    assert answers_of(outcome, "base") == answers_of(measured, "base")
+    assert "the model my-adapter" in outcome.verdict["sentence"]
+    assert outcome.metrics["not_run"].keys() == {"api:gpt"}
+
+
+OUR_RUNS: dict[str, tuple[str, dict[str, Any]]] = {
+    "decoder adapter": ("tiny_decoder", {"method": "lora", "lora_r": 4, "learning_rate": 1e-2}),
+    "decoder classifier": ("tiny_decoder", {"method": "full", "learning_rate": 1e-3}),
+    "encoder": ("tiny_encoder", {"method": "full", "learning_rate": 3e-3}),
+    "encoder adapter": ("tiny_encoder", {"method": "lora", "lora_r": 4, "learning_rate": 1e-2}),
+}
+
+
+@pytest.mark.parametrize("kind", ["writer adapter", *OUR_RUNS])
+def test_our_own_folder_answers_the_same_to_the_bit_when_it_comes_from_outside(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    base, train = OUR_RUNS.get(kind, ("tiny_decoder", {"lora_r": 4, "learning_rate": 1e-2}))
+    data = write_labelled(tmp_path / "rows.csv", n_endings=5) if kind in OUR_RUNS else write_pairs(tmp_path / "p.jsonl")
+    plan: dict[str, Any] = {"data": data.name, "model": str(request.getfixturevalue(base))}
+    evaluate = {"max_new_tokens": 8}
+    ours = outcome_of(
+        tmp_path,
+        {**plan, "train": {"epochs": 2, **train}, "evaluate": {**evaluate, "systems": ["tuned", "base"]}},
+        name="ours",
+    )
+    (folder,) = (
+        ours.run.folder / "train" / name for name in ("adapter", "model") if (ours.run.folder / "train" / name).is_dir()
+    )
+    system = f"path:{folder}"
+    theirs = outcome_of(tmp_path, {**plan, "evaluate": {**evaluate, "systems": [system, "base"]}})
+
+    assert answers_of(theirs, system) == answers_of(ours, "tuned")
+    assert theirs.metrics["systems"][system] == ours.metrics["systems"]["tuned"]
+    assert answers_of(theirs, "base") == answers_of(ours, "base")
+
+
+def classify_plan(folder: str, **evaluate: Any) -> dict[str, Any]:
+    return {"data": "rows.csv", "evaluate": {"systems": [f"path:{folder}", "base", "majority"], **evaluate}}
+
+
+def test_classifier_adapter_of_another_tool_answers_by_name_when_its_classes_stand_in_another_order(
+    tmp_path: Path, tiny_decoder: Path
+) -> None:
+    write_labelled(tmp_path / "rows.csv", n_endings=5)
+    folder = train_classifier_with_peft(tiny_decoder, tmp_path / "their-classifier")
+    outcome = outcome_of(tmp_path, classify_plan("their-classifier"))
+    systems, system = outcome.metrics["systems"], f"path:{folder}"
+    assert systems[system]["accuracy"]["value"] > systems["majority"]["accuracy"]["value"] + 0.3
+    assert systems[system]["log_loss"]["value"] < systems["majority"]["log_loss"]["value"]
+    assert "base" in systems
+
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_decoder, num_labels=3)
+
+    plain = PeftModel.from_pretrained(model, folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with torch.inference_mode():
+        found = [
+            OTHER_ORDER[int(plain(**tokenizer(row["text"], return_tensors="pt")).logits.argmax())]
+            for row in answers_of(outcome, system)
+        ]
+    assert found == [row["answer"] for row in answers_of(outcome, system)]
+
+
+def test_installed_command_measures_a_whole_classifier_and_says_what_to_write_for_its_base(tmp_path: Path) -> None:
+    write_labelled(tmp_path / "rows.csv", n_endings=5)
+    train_bert(tmp_path / "their-bert")
+    (tmp_path / "plan.yaml").write_text(json.dumps(classify_plan("their-bert")), encoding="utf-8")
+    command = [sys.executable, "-m", "tunewright", "evaluate", "plan.yaml", "--json", "--runs-dir", "runs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["result"]
+    system = f"path:{tmp_path / 'their-bert'}"
+    assert found["subject"] == system
+    assert found["not_run"] == {"base": "what their-bert was made from is not known; name it: model.name=BASE"}
+    assert found["systems"][system]["accuracy"]["value"] > found["systems"]["majority"]["accuracy"]["value"] + 0.3
+    assert found["verdict"]["sentence"].startswith("The model their-bert answers ")
+
+
+def test_language_model_is_asked_for_the_label_names_when_it_has_no_class_head(
+    tmp_path: Path, tiny_decoder: Path
+) -> None:
+    write_labelled(tmp_path / "rows.csv", n_endings=5)
+    plan = {**classify_plan(str(tiny_decoder)), "model": str(tiny_decoder), "task": "classify"}
+    outcome = outcome_of(tmp_path, plan)
+    system = f"path:{tiny_decoder}"
+    assert outcome.metrics["systems"][system]["log_loss"]["n"] == 0, "asking gives no probability"
+    assert answers_of(outcome, system)[0]["answer"] in LABELS
+
+
+@pytest.mark.starter
+@pytest.mark.timeout(600)
+def test_adapter_of_a_starter_model_is_measured_beside_its_base(tmp_path: Path) -> None:
+    """Few rows and steps: the loss of the starter model itself falls, on real weights and a real chat template."""
+    base = starter_folder("smollm2-135m-instruct")
+    write_pairs(tmp_path / "pairs.jsonl")
+    folder = train_with_peft(base, tmp_path / "my-adapter", steps=12)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = "starter:smollm2-135m-instruct"
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    plan = {**GENERATE, "evaluate": {**GENERATE["evaluate"], "limit": 2}}
+    systems = outcome_of(tmp_path, plan).metrics["systems"]
+    assert systems[f"path:{folder}"]["bits_per_byte"]["value"] < 0.8 * systems["base"]["bits_per_byte"]["value"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from tunewright.cli.console import is_terminal, open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
 from tunewright.cli.words import interval, number, one_line, table
+from tunewright.core.systems import outside_name
 from tunewright.report.words import metric_name
 from tunewright.verbs.runs import SUBJECT, RunLine
 from tunewright.verbs.runs import runs as all_runs
@@ -57,7 +58,7 @@ def _measured(line: RunLine) -> str:
 def _details(line: RunLine) -> str:
     """When, what, and what else was done with it."""
     is_outside = line.subject != SUBJECT
-    model = Path(line.subject.partition(":")[2]).name if is_outside else Path(line.model).name
+    model = outside_name(line.subject) if is_outside else Path(line.model).name
     uses = line.test_set_uses or 0
     words = (
         line.started[:16].replace("T", " "),

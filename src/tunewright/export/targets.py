@@ -19,7 +19,6 @@ from tunewright.core.registry import lookup
 from tunewright.core.values import ModelCard
 from tunewright.export.merge import merged
 from tunewright.export.plain import kind_of
-from tunewright.model.classifier import write_labels
 from tunewright.model.load import Loaded, pad_id
 from tunewright.model.trained import body_of, save_folder
 from tunewright.text.chat import end_token_ids
@@ -40,8 +39,6 @@ class Target:
 def write_adapter(folder: Path, loaded: Loaded, *, max_length: int) -> str:
     """The adapter alone, as peft writes it, with tokenizer, template, head and labels."""
     save_folder(folder, loaded, max_length=max_length)
-    if kind_of(loaded) == "classifier":
-        write_labels(folder, loaded.labels)  # an adapter's config has no place for them
     base, revision = base_name(loaded.card)
     config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     write_json(folder / ADAPTER_CONFIG, {**config, "base_model_name_or_path": base, "revision": revision})

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tunewright.core.errors import ModelError
 from tunewright.core.values import Encoded
 from tunewright.model.forward import class_logits, precision
 from tunewright.model.load import Loaded
@@ -23,7 +24,17 @@ from tunewright.text.batch import batch_of, by_length
 def class_probabilities(
     loaded: Loaded, encoded: Sequence[Encoded], *, progress: Callable[[int], None] = lambda _: None
 ) -> NDArray[np.float64]:
-    """p_NC in the order of `encoded` and of the model's labels; batched by length, so the same rows give the same."""
+    """p_NC in the order of `encoded` and of the model's labels; batched by length, so the same rows give the same.
+
+    Raises ModelError when the model has no classes: a language model is asked for label names, without probabilities.
+    """
+    if not loaded.labels:
+        raise ModelError(
+            "this language model has no classification head, so its labels have no probabilities",
+            where=loaded.card.name,
+            why="it can only be asked which label name it finds likeliest, which evaluate does",
+            fix="evaluate it, or tune it here to labels: evaluate.systems=[tuned, base]",
+        )
     p_NC = np.zeros((len(encoded), len(loaded.labels)))
     done = 0
     for group in by_length(encoded, max_tokens=SCORING_TOKENS):

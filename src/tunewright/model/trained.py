@@ -20,7 +20,7 @@ from torch import nn
 from tunewright.core.errors import ModelError, RunError
 from tunewright.core.files import cannot_write, remove
 from tunewright.core.values import ModelCard, Task
-from tunewright.model.classifier import HEAD_FILE, EncoderClassifier, load_head, save_head
+from tunewright.model.classifier import HEAD_FILE, EncoderClassifier, load_head, save_head, write_labels
 from tunewright.model.load import Loaded, load_model
 
 ADAPTER = "adapter"
@@ -57,6 +57,8 @@ def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
         loaded.tokenizer.save_pretrained(str(folder))
         if isinstance(loaded.model, EncoderClassifier):
             save_head(folder, head=loaded.model.head, labels=loaded.labels, max_length=max_length)
+        elif loaded.labels:
+            write_labels(folder, loaded.labels)  # an adapter's config has no place for them
     except SafetensorError as error:  # not an OSError, though a full disk is its usual cause
         raise _cut_off(folder, error) from error
     except OSError as error:

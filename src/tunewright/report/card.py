@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tunewright.core.systems import TUNED, folder_of
 from tunewright.report import numbers
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import model_name
@@ -50,6 +51,8 @@ class Card:
     name: str
     model: str
     task: str
+    outside: str
+    """Folder of the model that was measured when another tool has trained it; empty when it was trained here."""
     kind: str
     """How it is loaded: encoder, encoder-adapter, decoder-adapter, decoder, classifier, classifier-adapter, none."""
     folder: str
@@ -78,6 +81,7 @@ def card_of(run: RunFiles) -> Card:
         name=run.name,
         model=model_name(run),
         task=run.task,
+        outside="" if run.subject == TUNED else str(folder_of(run.subject)),
         kind=kind,
         folder=folder,
         n_labels=len(as_record(run.facts.get("rows_per_label"))) or len(run.facts.get("labels") or ()),

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunewright.core.systems import TUNED, outside_name
 from tunewright.report import numbers, words
 from tunewright.report.read import Record, RunFiles
 
@@ -19,7 +20,7 @@ SHOWN = 5
 SHOWN_CHARACTERS = 700
 """Of one text; the whole stands in predictions.parquet."""
 
-TUNED, BASE = "tuned", "base"
+BASE = "base"
 _RIVALS = (BASE, "linear_probe", "tfidf", "majority")
 
 
@@ -56,14 +57,15 @@ class Group:
 _RIGHT_OR_WRONG: dict[bool | None, str] = {True: "right", False: "wrong"}
 
 Row = dict[str, Record]
-"""One test row: system -> line of predictions.parquet."""
+"""One test row: system -> line of predictions.parquet. The model that the verdict is about stands under TUNED."""
 
 
 def examples_of(run: RunFiles) -> tuple[Group, ...]:
     """Empty when there are no predictions or the task has none to show."""
     rows: dict[str, Row] = {}
     for line in run.answers:
-        rows.setdefault(str(line.get("row_id")), {})[str(line.get("system"))] = line
+        system = TUNED if line.get("system") == run.subject else str(line.get("system"))
+        rows.setdefault(str(line.get("row_id")), {})[system] = line
     rival = next((s for s in _RIVALS if any(s in row for row in rows.values())), "")
     tuned = [row for row in rows.values() if TUNED in row]
     if not tuned:
@@ -84,16 +86,20 @@ def drawn(rows: Sequence[Row], *, seed: int, n: int = SHOWN) -> list[Row]:
 
 
 def _classified(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ...]:
-    name = words.system_name(rival)
+    name, ours = words.system_name(rival), outside_name(str(rows[0][TUNED].get("system")))
     if not rival:
         wrong = [row for row in rows if _is_right(row, TUNED) is False]
-        return (_group("Tuned model wrong", wrong, shown=(TUNED,), seed=seed),) if wrong else ()
+        return (
+            (_group(f"{words.system_name(str(rows[0][TUNED].get('system')))} wrong", wrong, shown=(TUNED,), seed=seed),)
+            if wrong
+            else ()
+        )
     fixed = [row for row in rows if _is_right(row, TUNED) is True and _is_right(row, rival) is False]
     broken = [row for row in rows if _is_right(row, TUNED) is False and _is_right(row, rival) is True]
     both = [row for row in rows if _is_right(row, TUNED) is False and _is_right(row, rival) is False]
     groups = (
-        _group(f"Fixed: tuned right, “{name}” wrong", fixed, shown=(TUNED, rival), seed=seed),
-        _group(f"Broken: tuned wrong, “{name}” right", broken, shown=(TUNED, rival), seed=seed),
+        _group(f"Fixed: {ours} right, “{name}” wrong", fixed, shown=(TUNED, rival), seed=seed),
+        _group(f"Broken: {ours} wrong, “{name}” right", broken, shown=(TUNED, rival), seed=seed),
         _group("Still wrong: both wrong", both, shown=(TUNED, rival), seed=seed),
     )
     return tuple(group for group in groups if group.examples) or groups[:1]
@@ -109,7 +115,8 @@ def _generated(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ..
     gains = [(gain, row) for row in written if math.isfinite(gain := _gain(row, rival))]
     if len(gains) >= 4:
         gains.sort(key=lambda pair: pair[0])
-        rule = f"By bits per byte of the reference, tuned against “{words.system_name(rival)}”, of {len(gains):,} rows."
+        ours, theirs = outside_name(str(gains[0][1][TUNED].get("system"))), words.system_name(rival)
+        rule = f"By bits per byte of the reference, {ours} against “{theirs}”, of {len(gains):,} rows."
         worst, best = [row for _, row in gains[:2]], [row for _, row in gains[:-3:-1]]
         groups.append(Group("Largest improvement", rule, tuple(_example(row, shown) for row in best)))
         groups.append(
@@ -146,7 +153,7 @@ def _answer(line: Record, system: str) -> Answer:
         notes.append(f"{bits:.3f} bits per byte of the reference")
     if line.get("is_stopped") is False:
         notes.append("cut at the length cap")
-    return Answer(words.system_name(system), text, more, kind, ", ".join(notes))
+    return Answer(words.system_name(str(line.get("system"))), text, more, kind, ", ".join(notes))
 
 
 def clipped(value: object) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tunewright.core.run import versions
+from tunewright.core.systems import TUNED
 from tunewright.report import numbers, words
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import Decisions, decisions_of
@@ -58,6 +59,10 @@ class Page:
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
     decisions: Decisions
+    subject: str
+    """What the verdict is about, inside a sentence: the tuned model, the model my-adapter."""
+    is_outside: bool
+    """Another tool has trained that model."""
     glossary: tuple[tuple[str, str], ...]
     commands: tuple[tuple[str, str], ...]
     made_by: str
@@ -85,6 +90,8 @@ def page_of(run: RunFiles) -> Page:
         mistakes=mistakes_of(run),
         examples=examples_of(run),
         decisions=decisions,
+        subject=words.subject_name(run.subject),
+        is_outside=run.subject != TUNED,
         glossary=glossary(_terms(run)),
         commands=_commands(run),
         made_by=f"tunewright {as_record(run.manifest.get('versions')).get('tunewright') or versions()['tunewright']}",

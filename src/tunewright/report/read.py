@@ -16,9 +16,11 @@ import yaml
 
 from tunewright.core.errors import RunError
 from tunewright.core.run import MANIFEST
+from tunewright.core.systems import TUNED
 
 STAGES = ("prepare", "select", "train", "evaluate")
-"""In the order they run: a stage whose forerunner is not done belongs to an older try."""
+"""In the order they run: a stage whose forerunner is not done belongs to an older try. The evaluation of a model of
+another tool has no training before it."""
 
 Record = dict[str, Any]
 
@@ -51,6 +53,11 @@ class RunFiles:
         return str(self.metrics.get("task") or self.facts.get("task") or self.plan.get("task") or "")
 
     @property
+    def subject(self) -> str:
+        """The system that the verdict is about: tuned, or path:FOLDER for a model that the run only measured."""
+        return str(self.metrics.get("subject") or TUNED)
+
+    @property
     def plan(self) -> Record:
         return as_record(self.decision.get("plan"))
 
@@ -71,12 +78,14 @@ def read_run(folder: Path) -> RunFiles:
     if not folder.is_dir():
         raise RunError("there is no such run", where=str(folder), fix="tunewright runs")
     manifest = _json(folder / MANIFEST)
-    prepare, select, train, evaluate = (_stage(folder, stage, manifest) for stage in STAGES)
+    decision = _yaml(folder / "resolved.yaml")
+    is_trained = _is_trained(decision)
+    prepare, select, train, evaluate = (_stage(folder, stage, manifest, is_trained=is_trained) for stage in STAGES)
     return RunFiles(
         name=str(manifest.get("name") or folder.resolve().name),
         folder=folder,
         manifest=manifest,
-        decision=_yaml(folder / "resolved.yaml"),
+        decision=decision,
         candidates=_candidates(select / "candidates.json"),
         card=_json(select / "card.json"),
         ledger=_json(prepare / "ledger.json"),
@@ -100,11 +109,17 @@ def as_list(value: object) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
-def _stage(folder: Path, stage: str, manifest: Record) -> Path:
+def _is_trained(decision: Record) -> bool:
+    systems = as_list(as_record(as_record(decision.get("plan")).get("evaluate")).get("systems"))
+    return TUNED in systems or not systems
+
+
+def _stage(folder: Path, stage: str, manifest: Record, *, is_trained: bool) -> Path:
     """The stage's folder; a place where nothing is when an earlier stage is not done."""
     records = as_record(manifest.get("stages"))
-    before = STAGES[: STAGES.index(stage)]
-    is_old = as_record(records.get(stage)).get("status") == "outdated"
+    before = [name for name in STAGES[: STAGES.index(stage)] if is_trained or name != "train"]
+    is_old = not is_trained and stage == "train"
+    is_old = is_old or as_record(records.get(stage)).get("status") == "outdated"
     is_old = is_old or any(as_record(records[s]).get("status") != "done" for s in before if s in records)
     return folder / ".out-of-date" / stage if is_old else folder / stage
 

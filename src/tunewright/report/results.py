@@ -15,8 +15,6 @@ from markupsafe import Markup
 from tunewright.report import charts, numbers, words
 from tunewright.report.read import Record, RunFiles, as_list, as_record
 
-TUNED = "tuned"
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -34,7 +32,7 @@ class System:
     """One line of the chart."""
 
     name: str
-    is_tuned: bool
+    is_subject: bool
     value: str
     interval: str
     n: str
@@ -66,7 +64,7 @@ class MetricLine:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonLine:
-    """The tuned model against one rival."""
+    """The subject against one rival."""
 
     rival: str
     metric: str
@@ -135,10 +133,14 @@ def results_of(run: RunFiles) -> Results | None:
         primary=words.metric_name(primary),
         primary_key=primary,
         direction=_direction(next((as_record(m[primary]) for m in measured.values() if primary in m), {})),
-        systems=tuple(_system(s, as_record(measured[s].get(primary)), metric=primary, on=on) for s in ranked),
+        systems=tuple(
+            _system(s, as_record(measured[s].get(primary)), metric=primary, on=on, subject=run.subject) for s in ranked
+        ),
         ticks=charts.tick_line(on, labels=labels),
         columns=tuple(words.system_name(s) for s in ranked),
-        lines=tuple(_line(name, measured, ranked, is_primary=name == primary) for name in metric_names),
+        lines=tuple(
+            _line(name, measured, ranked, is_primary=name == primary, subject=run.subject) for name in metric_names
+        ),
         costs=tuple(numbers.seconds_text(as_record(costs.get(s)).get("seconds")) for s in ranked) if costs else (),
         comparisons=_comparisons(run.metrics),
         not_run=tuple((words.system_name(str(k)), str(v)) for k, v in as_record(run.metrics.get("not_run")).items()),
@@ -147,9 +149,9 @@ def results_of(run: RunFiles) -> Results | None:
 
 
 def primary_of(run: RunFiles) -> Record:
-    """The tuned model's primary metric; empty when it was not measured."""
-    tuned = as_record(as_record(run.metrics.get("systems")).get(TUNED))
-    return as_record(tuned.get(str(run.metrics.get("primary_metric"))))
+    """The subject's primary metric; empty when it was not measured."""
+    measured = as_record(as_record(run.metrics.get("systems")).get(run.subject))
+    return as_record(measured.get(str(run.metrics.get("primary_metric"))))
 
 
 def _ranked(measured: dict[str, Record], primary: str) -> list[str]:
@@ -171,20 +173,24 @@ def _axis(found: Sequence[Record]) -> charts.Axis:
     return charts.axis(values, floor=0, top=1.0) if is_share else charts.axis(values, floor=0)
 
 
-def _system(word: str, found: Record, *, metric: str, on: charts.Axis) -> System:
+def _system(word: str, found: Record, *, metric: str, on: charts.Axis, subject: str) -> System:
     value, ends = numbers.number(found.get("value")), numbers.interval(found.get("ci95"))
     shown, between = numbers.metric_text(value, metric=metric), numbers.interval_text(ends, metric=metric)
     name = words.system_name(word)
     title = f"{name}: {shown}" + (f", 95 % interval {between}" if between else "")
-    kind = "ours" if word == TUNED else "other"
+    kind = "ours" if word == subject else "other"
     picture = charts.dot_and_whisker(value, ends, on=on, title=title, kind=kind)
-    return System(name, word == TUNED, shown, between, numbers.count_text(found.get("n")), picture)
+    return System(name, word == subject, shown, between, numbers.count_text(found.get("n")), picture)
 
 
-def _line(name: str, measured: dict[str, Record], ranked: Sequence[str], *, is_primary: bool) -> MetricLine:
+def _line(
+    name: str, measured: dict[str, Record], ranked: Sequence[str], *, is_primary: bool, subject: str
+) -> MetricLine:
     found = [as_record(measured[system].get(name)) for system in ranked]
     best = next((metric for metric in found if metric.get("n")), found[0] if found else {})
-    n = next((metric.get("n") for system, metric in zip(ranked, found, strict=True) if system == TUNED), best.get("n"))
+    n = next(
+        (metric.get("n") for system, metric in zip(ranked, found, strict=True) if system == subject), best.get("n")
+    )
     return MetricLine(
         name=words.metric_name(name),
         key=name,

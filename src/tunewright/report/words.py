@@ -6,6 +6,8 @@ edit code.
 
 from __future__ import annotations
 
+from tunewright.core.systems import TUNED, outside_name
+
 SYSTEMS: dict[str, str] = {
     "tuned": "Tuned model",
     "base": "Before tuning",
@@ -56,7 +58,12 @@ TASKS: dict[str, str] = {
 
 
 def system_name(word: str) -> str:
-    return SYSTEMS.get(word, word)
+    return SYSTEMS.get(word) or outside_name(word)
+
+
+def subject_name(word: str) -> str:
+    """The model that the verdict is about, inside a sentence."""
+    return "the tuned model" if word == TUNED else f"the model {outside_name(word)}"
 
 
 def metric_name(word: str) -> str:
