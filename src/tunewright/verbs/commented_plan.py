@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tunewright.core.plan import SECTIONS, Plan
 from tunewright.core.spelling import field_help
-from tunewright.select.rank import Candidate
+
+if TYPE_CHECKING:
+    from tunewright.select.rank import Candidate
 
 WIDTH = 80
 OFFERED = {

@@ -6,12 +6,13 @@ edits what this writes: it never overwrites, and its text means what the data al
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunewright.core.errors import PlanError, RunError
 from tunewright.core.events import Tracker, null_tracker
@@ -19,12 +20,14 @@ from tunewright.core.files import write_text
 from tunewright.core.plan import Plan
 from tunewright.core.planfile import PLAN_SUFFIXES, LoadedPlan, plan_from
 from tunewright.core.values import SPLITS, Choice, Split
-from tunewright.deciding import Decisions, decisions
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import refuse_leakage
 from tunewright.prepare.choices import shares
 from tunewright.prepare.stage import Draft, draft
 from tunewright.verbs.commented_plan import commented_plan
+
+if TYPE_CHECKING:
+    from tunewright.deciding import Decisions
 
 PLAN_FILE = Path("plan.yaml")
 """Where the plan is written unless told otherwise."""
@@ -70,7 +73,8 @@ def init(data: Sequence[Path], *, out: Path | None = PLAN_FILE, tell: Tracker = 
     data_digests(loaded.plan, folder=folder)
     made = draft(loaded.plan, folder=folder, tell=tell)
     refuse_leakage(made.refusal)
-    decided = decisions(loaded, made, tell=tell)
+    deciding = importlib.import_module("tunewright.deciding")  # torch takes seconds: the data's faults do not wait
+    decided: Decisions = deciding.decisions(loaded, made, tell=tell)
     said = _said(loaded, made, decided, name=name)
     choices = decided.resolved.choices
     text = commented_plan(

@@ -123,14 +123,16 @@ def _switches(tokenizer: Tokenizer) -> dict[str, Any]:
 
 def _own_ids(row: Row, looked: Looked) -> list[int]:
     if looked.task == "generate":
-        own = looked.tokenizer.apply_chat_template(
-            _turns(row.messages), tokenize=True, return_dict=True, **_switches(looked.tokenizer)
-        )["input_ids"]
-        return list(own)
+        return _template_ids(row.messages, looked.tokenizer, asks=False)
     is_text = looked.task == "text"
     ids = list(looked.tokenizer(row.text, add_special_tokens=not is_text, verbose=False)["input_ids"])
     end = looked.tokenizer.eos_token_id
     return [*ids, end] if is_text and end is not None else ids
+
+
+def _template_ids(messages: Sequence[Message], tokenizer: Tokenizer, *, asks: bool) -> list[int]:
+    options = {"tokenize": True, "return_dict": True, "add_generation_prompt": asks, **_switches(tokenizer)}
+    return list(tokenizer.apply_chat_template(_turns(messages), **options)["input_ids"])
 
 
 def _rendered(row: Row, looked: Looked) -> str:
@@ -142,12 +144,20 @@ def _is_answers_only(row: Row, e: Encoded, *, looked: Looked) -> bool:
     if looked.task == "text":
         return e.trained == (False,) + (True,) * (len(e) - 1)
     control = special_ids(looked.tokenizer)
-    left = iter([message.content.strip() for message in row.messages if message.is_trained])
+    left = iter([i for i, message in enumerate(row.messages) if message.is_trained])
     for start, end in trained_runs(e.trained):
         ids = e.ids[start:end]
-        if ids[-1] not in control or _decoded(ids[:-1], looked) not in left:  # searches on from the answer before
+        answer = _decoded(ids[:-1], looked)
+        turn = next((i for i in left if row.messages[i].content.strip() == answer), None)
+        if turn is None or ids[-1] not in control or not _starts_there(row, turn, e, start, looked=looked):
             return False
     return True
+
+
+def _starts_there(row: Row, turn: int, e: Encoded, start: int, *, looked: Looked) -> bool:
+    """The answer begins behind the prompt that asks for it; not told where a token straddles both."""
+    prompt = _template_ids(row.messages[:turn], looked.tokenizer, asks=True)
+    return start == len(prompt) or list(e.ids[: len(prompt)]) != prompt
 
 
 def _decoded(ids: Sequence[int], looked: Looked) -> str:
