@@ -20,6 +20,7 @@ from tunewright.report import numbers, words
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import Decisions, decisions_of
 from tunewright.report.examples import Group, examples_of
+from tunewright.report.explanations import Explanations, explanations_of
 from tunewright.report.glossary import glossary
 from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.read import RunFiles, as_record
@@ -48,6 +49,8 @@ class Page:
     """What the template draws; None means: not run."""
 
     name: str
+    word: str
+    """The name as a command takes it."""
     task: str
     started: str
     verdict: Verdict
@@ -58,6 +61,9 @@ class Page:
     data: Data | None
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
+    explanations: Explanations | None
+    is_explainable: bool
+    """Raw text has no answer to explain."""
     decisions: Decisions
     subject: str
     """What the verdict is about, inside a sentence: the tuned model, the model my-adapter."""
@@ -79,6 +85,7 @@ def page_of(run: RunFiles) -> Page:
     results, training, decisions = results_of(run), training_of(run), decisions_of(run)
     return Page(
         name=run.name,
+        word=shlex.quote(run.name),
         task=words.TASKS.get(run.task, run.task),
         started=str(run.manifest.get("started") or "")[:10],
         verdict=verdict_of(run),
@@ -89,6 +96,8 @@ def page_of(run: RunFiles) -> Page:
         data=data_of(run),
         mistakes=mistakes_of(run),
         examples=examples_of(run),
+        explanations=explanations_of(run),
+        is_explainable=run.task != "text",
         decisions=decisions,
         subject=words.subject_name(run.subject),
         is_outside=run.subject != TUNED,
@@ -194,6 +203,8 @@ def _terms(run: RunFiles) -> set[str]:
         found |= {"max_length", "leakage"}
     if run.card:
         found.add("context")
+    if run.explanations:
+        found |= {"occlusion", "nats", "p_value"}
     return found
 
 

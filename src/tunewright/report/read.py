@@ -18,7 +18,7 @@ from tunewright.core.errors import RunError
 from tunewright.core.run import MANIFEST
 from tunewright.core.systems import TUNED
 
-STAGES = ("prepare", "select", "train", "evaluate")
+STAGES = ("prepare", "select", "train", "evaluate", "explain")
 """In the order they run: a stage whose forerunner is not done belongs to an older try. The evaluation of a model of
 another tool has no training before it."""
 
@@ -46,6 +46,7 @@ class RunFiles:
     metrics: Record
     answers: tuple[Record, ...]
     """predictions.parquet."""
+    explanations: Record
 
     @property
     def task(self) -> str:
@@ -80,7 +81,9 @@ def read_run(folder: Path) -> RunFiles:
     manifest = _json(folder / MANIFEST)
     decision = _yaml(folder / "resolved.yaml")
     is_trained = _is_trained(decision)
-    prepare, select, train, evaluate = (_stage(folder, stage, manifest, is_trained=is_trained) for stage in STAGES)
+    prepare, select, train, evaluate, explain = (
+        _stage(folder, stage, manifest, is_trained=is_trained) for stage in STAGES
+    )
     return RunFiles(
         name=str(manifest.get("name") or folder.resolve().name),
         folder=folder,
@@ -96,6 +99,7 @@ def read_run(folder: Path) -> RunFiles:
         summary=_json(train / "summary.json"),
         metrics=_json(evaluate / "metrics.json"),
         answers=_parquet(evaluate / "predictions.parquet"),
+        explanations=_json(explain / "explanations.json"),
     )
 
 
