@@ -38,6 +38,19 @@ def from_anywhere(loaded: LoadedPlan, *, name: str) -> Plan:
     return plan.with_(data=plan.data.with_(**paths), run=plan.run.with_(name=name))
 
 
+def refuse_unusable_model(loaded: LoadedPlan) -> None:
+    """The model that the plan names, looked at in a second: before torch, which takes several, is loaded.
+
+    Raises ModelError for one that is not there, unsafe or broken. A starter model may still have to be fetched.
+    """
+    from tunewright.model.card import model_card  # the hub's library: a finished run does without it
+    from tunewright.model.starter import PREFIX
+
+    asked = loaded.plan.model
+    if not is_auto(asked.name) and not asked.name.startswith(PREFIX):
+        model_card(asked.name, folder=loaded.folder, revision=asked.revision, trust_remote_code=asked.trust_remote_code)
+
+
 def whole_systems(loaded: LoadedPlan) -> LoadedPlan:
     """The plan with whole paths in evaluate.systems: a path:FOLDER means the same from everywhere.
 

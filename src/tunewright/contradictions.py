@@ -7,19 +7,25 @@ Its own file because what must be refused grows with every field, and resolve on
 from __future__ import annotations
 
 from tunewright.core.errors import DoesNotFit, PlanError
-from tunewright.core.machine import usable_bytes
-from tunewright.core.plan import Plan, TrainPlan, is_auto
+from tunewright.core.machine import size_bytes, usable_bytes
+from tunewright.core.plan import OUTSIDE, Plan, TrainPlan, is_auto
 from tunewright.core.registry import lookup
-from tunewright.core.systems import outside_name, subject_word, trains
+from tunewright.core.systems import LATER, SYSTEMS, outside_name, subject_word, trains
 from tunewright.core.values import Machine, ModelCard
+from tunewright.evaluate.definition import METRICS
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
 
 WORDS: dict[str, tuple[str, ...]] = {
+    "evaluate.systems": (*SYSTEMS, *LATER),
+    "evaluate.metrics": tuple(METRICS),
+    "evaluate.primary_metric": tuple(METRICS),
     "explain.methods": ("occlusion",),
     "export.targets": ("adapter", "merged"),
 }
 """Fields that name parts, and the parts there are."""
+_OTHERS_KNOW = (OUTSIDE, "api:")
+"""Systems that are no word of ours: a folder, an address."""
 
 
 def refuse_unsupported(plan: Plan) -> None:
@@ -44,11 +50,16 @@ def refuse_unsupported(plan: Plan) -> None:
     for field, is_asked in asked.items():
         if is_asked:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
-    for field, known in WORDS.items():
-        section, _, name = field.partition(".")
-        given = getattr(getattr(plan, section), name)
-        for word in () if is_auto(given) else given:
-            lookup(word, dict.fromkeys(known), kind=name, where=field)
+    _refuse_unknown_words(plan)
+    if plan.run.memory_limit:
+        size_bytes(plan.run.memory_limit)
+    if not subject_word(plan):
+        raise PlanError(
+            "the tuned model is left out",
+            where="evaluate.systems",
+            why="the verdict is about tuned, or about a model that something else has trained: path:FOLDER",
+            fix="evaluate.systems=[tuned, base]",
+        )
 
 
 def refuse_untrained(plan: Plan) -> None:
@@ -149,3 +160,14 @@ def named_lora_fields(train: TrainPlan) -> tuple[str, ...]:
     open_ones = ("lora_r", "lora_alpha", "lora_dropout", "target_modules")
     given = tuple(name for name in open_ones if not is_auto(getattr(train, name)))
     return given + tuple(name for name in ("use_rslora", "use_dora", "adapter") if getattr(train, name))
+
+
+def _refuse_unknown_words(plan: Plan) -> None:
+    """Names of parts that there are none of, with the nearest that there is."""
+    for field, known in WORDS.items():
+        section, _, name = field.partition(".")
+        given = getattr(getattr(plan, section), name)
+        words = () if is_auto(given) else (given,) if isinstance(given, str) else given
+        for word in words:
+            if not word.startswith(_OTHERS_KNOW):
+                lookup(word, dict.fromkeys(known), kind=name, where=field)

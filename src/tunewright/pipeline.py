@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tunewright.asked import from_anywhere, model_files, outside_files, whole_systems, with_data
+from tunewright.asked import from_anywhere, model_files, outside_files, refuse_unusable_model, whole_systems, with_data
 from tunewright.contradictions import refuse_untrained
 from tunewright.core.errors import DataError
 from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_tracker, tee
@@ -123,6 +123,7 @@ def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     data_digests(with_data(loaded), folder=loaded.folder)
     draft = importlib.import_module("tunewright.prepare.stage").draft(loaded.plan, folder=loaded.folder, tell=tell)
     refuse_leakage(draft.refusal)
+    refuse_unusable_model(loaded)
     deciding = importlib.import_module("tunewright.deciding")
     resolved: Resolved = deciding.decisions(loaded, draft, tell=tell).resolved
     return resolved
@@ -168,6 +169,7 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
         mark_refused(run, "prepare", fingerprint=before, why=draft.refusal)
         tell(StageEvent("prepare", "refused", draft.refusal))
         refuse_leakage(draft.refusal)
+    refuse_unusable_model(loaded)
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch
     decisions = deciding.decisions(loaded, draft, tell=tell)
     plan = decisions.resolved.plan

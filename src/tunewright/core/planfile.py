@@ -52,12 +52,17 @@ def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
     Raises PlanError with file and line for anything that is not a plan.
     """
     if not path.exists():
+        near = difflib.get_close_matches(path.name, _names(path.parent), n=1)
         raise PlanError(
             f"there is no file {path}",
-            fix="name a plan (.yaml) or a data file (.csv, .tsv, .json, .jsonl, .parquet, .xlsx, .txt)",
+            why=f"did you mean {path.parent / near[0]}?" if near else "",
+            fix="name a plan (.yaml) or a data file (.csv, .jsonl, .xlsx ...): tunewright run tickets.csv",
         )
     if path.is_dir():
-        raise PlanError(f"{path} is a folder", fix="name a plan (.yaml) or a data file inside it")
+        raise PlanError(
+            f"{path} is a folder",
+            fix=f"name a plan or a data file in it: tunewright run {path}/tickets.csv",
+        )
     if path.suffix.lower() not in PLAN_SUFFIXES:
         return plan_from({"data": {"train": path.name}}, folder=path.parent, name=_name(path), overrides=overrides)
     raw, lines = _read_yaml(path)
@@ -149,7 +154,10 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise PlanError(
-            "the plan is not UTF-8 text", where=str(path), why=str(error), fix="save it as UTF-8"
+            "the plan is not UTF-8 text",
+            where=str(path),
+            why=f"its byte {error.start + 1} fits no character",
+            fix=f"save it as UTF-8; from UTF-16: iconv -f utf-16 -t utf-8 {path} > new.yaml",
         ) from error
     except OSError as error:
         fix = f"chmod u+r {path}, or name another plan"

@@ -11,6 +11,13 @@ from pathlib import Path
 from tunewright.core.plan import OUTSIDE, Plan, is_auto
 
 TUNED = "tuned"
+SYSTEMS = (TUNED, "base", "majority", "tfidf", "linear_probe")
+"""What this version can run, beside path:FOLDER. The functions: evaluate/systems.py."""
+LATER = {
+    "scratch": "training from random weights is not in this version",
+    "few_shot": "prompting with examples is not in this version",
+}
+"""Known words of later versions, and why they are not run."""
 _SAYS_NOTHING = ("adapter", "model", "train", "export", "merged", "output", "final", "best")
 """Names of folders that every tool writes: the folder above says which one it is."""
 

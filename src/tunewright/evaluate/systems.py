@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tunewright.core.errors import EvalError
 from tunewright.core.events import ProgressEvent, Tracker
 from tunewright.core.plan import OUTSIDE, Plan
-from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.systems import LATER, TUNED, outside_name
 from tunewright.core.values import DataFacts, Encoded, Example, Prediction, Row, Subject
 from tunewright.evaluate.probe import cosine_predictions, probe_predictions
 from tunewright.evaluate.rivals import majority_predictions, tfidf_predictions
@@ -134,12 +134,8 @@ SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
     "tfidf": tfidf,
     "linear_probe": linear_probe,
 }
-"""What this version can run, beside path:FOLDER, which is `measured` too."""
+"""The words of core/systems.py; path:FOLDER is `measured` too."""
 
-LATER = {
-    "scratch": "training from random weights is not in this version",
-    "few_shot": "prompting with examples is not in this version",
-}
 CLASSIFY_ONLY = ("majority", "tfidf", "linear_probe")
 
 
