@@ -47,8 +47,8 @@ def write_files(folder: Path, *, decoder: Path) -> None:
     texts = [line.split(",")[0] for line in (SUPPORT / "messages.csv").read_text(encoding="utf-8").splitlines()[1:9]]
     (folder / "new.csv").write_text("\n".join(["text", *(text.strip('"') for text in texts)]) + "\n", encoding="utf-8")
     shutil.copy(SUPPORT / "replies.jsonl", folder / "chats.jsonl")
-    for name, word in (("notes.txt", "river"), ("more_notes.txt", "harbour")):
-        lines = [f"note {i}: the {word} rises and falls with the moon, day {i % 7}\n" for i in range(160)]
+    for name, word, n in (("notes.txt", "river", 90), ("more_notes.txt", "harbour", 60), ("held_out.txt", "sea", 30)):
+        lines = [f"note {i}: the {word} rises and falls with the moon, day {i % 7}\n" for i in range(n)]
         (folder / name).write_text("".join(lines), encoding="utf-8")
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(decoder)
