@@ -1,0 +1,106 @@
+"""Steps are real and measured in a process of their own, whose end is not ours."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.pipeline.data import write_labelled
+from tests.tiny import save_tiny_encoder
+from tunewright.core.errors import ModelError, TrainError
+from tunewright.core.events import null_tracker
+from tunewright.core.planfile import load_plan
+from tunewright.deciding import cut_rows, decisions
+from tunewright.prepare.stage import draft
+from tunewright.train.stage import with_target
+from tunewright.verbs.measured_step import StepInputs, measured_steps
+
+
+@pytest.fixture(scope="module")
+def inputs(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> StepInputs:
+    data = write_labelled(tmp_path_factory.mktemp("steps") / "rows.csv", n_endings=4)
+    asked = (
+        f"model={tiny_encoder}",
+        "run.threads=1",
+        "train.method=full",
+        "train.batch_size=4",
+        "train.gradient_accumulation_steps=2",
+    )
+    loaded = load_plan(data, overrides=asked)
+    made = draft(loaded.plan, folder=loaded.folder, tell=null_tracker)
+    decided = decisions(loaded, made, tell=null_tracker)
+    rows = {split: with_target(cut_rows(decided, made, split), task="classify") for split in ("train", "validation")}
+    return StepInputs(decided.resolved.plan, decided.card, made.facts.labels, rows["train"], rows["validation"])
+
+
+def test_measured_steps_take_the_longest_rows_first_in_another_process(inputs: StepInputs) -> None:
+    found = measured_steps(inputs)
+    longest = sorted(map(len, inputs.rows), reverse=True)[:4]
+    assert sum(longest) <= found.longest.n_tokens <= sum(sorted(map(len, inputs.rows), reverse=True)[:8])
+    assert found.longest.seconds > 0
+    assert 2 <= len(found.typical) <= 8
+    assert found.validation is not None
+    assert found.validation.n_tokens == sum(map(len, inputs.validation))
+    assert found.n_trainable == found.n_total
+    assert 100e6 < found.peak_memory_bytes < 4e9
+
+
+def test_measured_steps_say_that_the_loss_is_no_number(inputs: StepInputs, tmp_path: Path) -> None:
+    folder = save_tiny_encoder(tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {**weights, "embeddings.LayerNorm.bias": torch.full((32,), torch.inf)},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
+    with pytest.raises(TrainError, match="not a number at step 1") as caught:
+        measured_steps(replace(inputs, card=replace(inputs.card, path=str(folder))))
+    assert "train.learning_rate" in caught.value.fix
+
+
+TOO_LARGE = """
+import pickle, re, resource, sys
+from pathlib import Path
+from tunewright.core.errors import ModelError
+from tunewright.verbs.measured_step import measured_steps
+inputs = pickle.load(sys.stdin.buffer)
+used = 1024 * int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, used + 10**9))
+try:
+    measured_steps(inputs)
+except ModelError as error:
+    print(error)
+"""
+"""The measuring process inherits the limit: what this one uses, imports included, and 1 GB."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is enforced on Linux")
+def test_measured_steps_survive_an_allocation_that_fails(inputs: StepInputs) -> None:
+    """5,000 rows of 128 tokens: 82 MB for each tensor 32 wide, and dozens of them are kept for the backward pass."""
+    row = replace(inputs.rows[0], ids=(inputs.rows[0].ids * 20)[:128], trained=(False,) * 128)
+    plan = inputs.plan.with_(train=inputs.plan.train.with_(batch_size=5_000, gradient_accumulation_steps=1))
+    huge = replace(inputs, plan=plan, rows=(row,) * 5_000, validation=())
+    done = subprocess.run([sys.executable, "-c", TOO_LARGE], input=pickle.dumps(huge), capture_output=True, check=True)
+    assert b"does not fit into memory" in done.stdout, done.stdout + done.stderr
+    assert b"try: train.batch_size=1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "said"), [("kill -9 $$", "signal 9"), ("echo out of luck >&2; exit 3", "out of luck")]
+)
+def test_measured_steps_say_how_their_process_ended(
+    script: str, said: str, inputs: StepInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(ModelError, match=said):
+        measured_steps(inputs)
