@@ -94,7 +94,7 @@ def _label(columns: Sequence[Column], *, taken: Sequence[str | None], is_sure: b
         known = [c for c in free if plain(c.name) in LABEL][:1]
         few = known or sorted((c for c in free if c.n_distinct < c.n_filled), key=lambda c: c.n_distinct)[:1]
     # Without a telling name: one with more than one value, the last such column (labels stand last or first).
-    chosen = known[0] if known else max(few, key=lambda c: (c.n_distinct > 1, columns.index(c)), default=None)
+    chosen = known[0] if known else next((c for c in reversed(few) if c.n_distinct > 1), few[-1] if few else None)
     if chosen is None:
         return None, f"no column has at most {MAX_LABELS} values seen {MIN_PER_LABEL} times each on average"
     others = [c.name for c in few if c is not chosen]

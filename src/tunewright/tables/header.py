@@ -54,17 +54,18 @@ def header(lines: Sequence[Line], *, width: int) -> Header:
 
 
 def _named(given: Sequence[str]) -> Header:
-    names: list[str] = []
+    names: dict[str, None] = {}
     renamed = []
-    taken = Counter(given)
+    taken = set(given)
+    numbers: Counter[str] = Counter()
     for i, name in enumerate(given, 1):
         new = name or f"column_{i}"
         if new in names:
             renamed.append(new)
-        n = 2
         while new in names or (new != name and new in taken):
-            new, n = f"{name or 'column'}_{n if name else i + n}", n + 1
-        names.append(new)
+            numbers[name] += 1
+            new = f"{name or 'column'}_{numbers[name] + 1 if name else i + numbers[name] + 1}"
+        names[new] = None
     return Header(tuple(names), is_found=True, n_unnamed=sum(not name for name in given), renamed=tuple(renamed))
 
 

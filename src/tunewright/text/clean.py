@@ -79,4 +79,4 @@ _LAST_MARK = 0x1F000
 def _words() -> re.Pattern[str]:
     r"""Letters and digits, each with its marks; `\w` alone would split words at them."""
     marks = "".join(c for c in map(chr, range(0x300, _LAST_MARK)) if unicodedata.category(c)[0] == "M")
-    return re.compile(rf"(?:[^\W_][{re.escape(marks)}]*)+")
+    return re.compile(rf"[^\W_]+(?:[{re.escape(marks)}]+[^\W_]*)*")
