@@ -21,6 +21,7 @@ from tunewright import __version__
 from tunewright.cli.console import forget_stdout, json_line, make_streams_safe, print_to, show_error
 from tunewright.cli.verbs import VERBS, help_text, unknown_verb
 from tunewright.core.errors import EXIT_INTERRUPTED, PlanError, TunewrightError
+from tunewright.core.interrupt import ignore_signals, signals_interrupt
 
 EXIT_BROKEN_PIPE = 141
 """Nobody reads stdout any more. Source: shells' 128 + SIGPIPE."""
@@ -49,11 +50,14 @@ def main(words: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if words is None else words)
     make_streams_safe()
     try:
-        return _do(verb_first(typed))
+        with signals_interrupt():
+            return _do(verb_first(typed))
     except TunewrightError as error:
         show_error(error)
         return _told(error.facts(), typed)
     except KeyboardInterrupt:
+        if words is None:  # the process ends: another Ctrl-C finds nothing to stop
+            ignore_signals()
         command = typed_again(typed)
         print_to(sys.stderr, f"\nstopped; the same command goes on where it stopped:\n  {command}", may_fail=True)
         what = "stopped; the same command goes on where it stopped"

@@ -10,7 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -208,8 +208,19 @@ def _live(console: Console) -> Iterator[Tracker]:
         BarColumn(bar_width=16),
         TextColumn("{task.fields[details]}"),
     )
-    with Progress(*columns, console=terminal, transient=True) as bars:
-        yield _Live(bars).tell
+    bars = Progress(*columns, console=terminal, transient=True)
+    bars.start()
+    live = _Live(bars)
+
+    def tell(event: Event) -> None:
+        with suppress(OSError):  # the window was closed: the work goes on, or its checkpoint is saved
+            live.tell(event)
+
+    try:
+        yield tell
+    finally:
+        with suppress(OSError):
+            bars.stop()
 
 
 @dataclass(slots=True)

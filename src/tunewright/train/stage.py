@@ -18,6 +18,7 @@ import torch
 from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker
 from tunewright.core.files import json_text, write_json, write_text
+from tunewright.core.interrupt import stop_request
 from tunewright.core.machine import peak_memory_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Encoded, ModelCard, Split, Task
@@ -30,7 +31,6 @@ from tunewright.text.encode import encode
 from tunewright.text.render import render
 from tunewright.text.rows import read_rows
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
-from tunewright.train.interrupt import stop_request
 from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch, train_steps, validation_loss
 from tunewright.train.objective import OBJECTIVES
 
