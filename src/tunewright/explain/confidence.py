@@ -91,6 +91,7 @@ def _with_answer(row: Row, text: str) -> Row:
 
 
 def _open_ended(row: Encoded) -> Encoded:
-    """Without its end token as a target: the cap ended this answer, not the model."""
-    end = max((i for i, is_trained in enumerate(row.trained) if is_trained), default=len(row))
+    """Without its end token as a target: the cap ended this answer, not the model. An empty answer keeps it."""
+    targets = [i for i, is_trained in enumerate(row.trained) if is_trained]
+    end = targets[-1] if len(targets) > 1 else len(row)
     return replace(row, trained=tuple(is_trained and i != end for i, is_trained in enumerate(row.trained)))

@@ -26,7 +26,9 @@ def methods_choice(plan: Plan, *, card: ModelCard, facts: DataFacts, mean_tokens
         return Choice(field, (), f"every row takes a written answer first, so only when asked: {asking}")
     n_rows = min(plan.explain.rows, facts.n_rows.get("test", 0))
     seconds = occlusion_seconds(card, n_rows=n_rows, mean_tokens=min(mean_tokens, plan.prepare.max_length))
-    cost = f"{n_rows} test rows, up to {TEXTS_A_ROW} short questions each: about {max(1, round(seconds))} s on two cores"
+    cost = (
+        f"{n_rows} test rows, up to {TEXTS_A_ROW} short questions each: about {max(1, round(seconds))} s on two cores"
+    )
     if seconds > MOST_SECONDS:
         return Choice(field, (), f"{cost}, so only when asked: {asking}")
     return Choice(field, ("occlusion",), f"the words that carried an answer, against random words; {cost}")

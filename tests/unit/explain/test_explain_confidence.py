@@ -1,0 +1,108 @@
+"""Confidence: asked in a batch as asked alone, of the answer alone, and of nothing that the model did not write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import tiny_card
+from tunewright.core.values import Message, Row
+from tunewright.explain.confidence import Answer, Confidence, confidences, own_answer
+from tunewright.model.classes import class_probabilities
+from tunewright.model.load import Loaded, load_model
+from tunewright.text.encode import encode
+from tunewright.text.render import render
+
+LABELS = ("card_lost", "fee", "other")
+TEXTS = ("my card is lost", "fee?", "why is there such a high fee on my account", "card")
+TURNS = (
+    Message("user", "Say one"),
+    Message("assistant", "one", is_trained=True),
+    Message("user", "Say two"),
+    Message("assistant", "a reference", is_trained=True),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_encoder: Path) -> Loaded:
+    torch.manual_seed(0)
+    loaded = load_model(tiny_card(tiny_encoder, "encoder"), task="classify", labels=LABELS)
+    with torch.no_grad():
+        loaded.model.head.weight.normal_(std=0.5)  # type: ignore[union-attr, operator]
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def writer(tiny_decoder: Path) -> Loaded:
+    return load_model(tiny_card(tiny_decoder, "decoder"), task="generate")
+
+
+def test_confidence_is_the_label_probability_of_each_text_alone(classifier: Loaded) -> None:
+    rows = [Row(f"a:{i}", text=text) for i, text in enumerate(TEXTS)]
+    found = confidences(classifier, rows, answer=Answer("fee"), max_length=64)
+    for row, one in zip(rows, found, strict=True):
+        example = render(row, task="classify", labels=LABELS)
+        [p_C] = class_probabilities(classifier, encode([example], tokenizer=classifier.tokenizer, task="classify"))
+        assert one.probability == pytest.approx(p_C[LABELS.index("fee")], rel=1e-5)
+        assert one.log_p_nats == pytest.approx(math.log(one.probability))
+
+
+def test_own_answer_is_the_label_that_confidence_puts_first(classifier: Loaded) -> None:
+    for text in TEXTS:
+        row = Row("a:1", text=text)
+        answer = own_answer(classifier, row, max_length=64, max_new_tokens=1)
+        ranked = {
+            label: confidences(classifier, [row], answer=Answer(label), max_length=64)[0].probability
+            for label in LABELS
+        }
+        assert answer.text == max(ranked, key=lambda label: ranked[label])
+        assert sum(ranked.values()) == pytest.approx(1)
+
+
+def test_confidence_is_of_the_answer_alone_when_a_conversation_has_earlier_answers(writer: Loaded) -> None:
+    [found] = confidences(writer, [Row("a:1", messages=TURNS)], answer=Answer("two"), max_length=256)
+    assert found.n_tokens == len("two") + 1, "its bytes and the end token, not the first answer's"
+
+
+def test_confidence_leaves_the_end_out_when_the_cap_ended_the_answer(writer: Loaded) -> None:
+    row = Row("a:1", messages=TURNS)
+    [ended] = confidences(writer, [row], answer=Answer("two"), max_length=256)
+    [cut] = confidences(writer, [row], answer=Answer("two", is_stopped=False), max_length=256)
+    assert (ended.n_tokens, cut.n_tokens) == (4, 3)
+    assert cut.log_p_nats > ended.log_p_nats
+
+
+def test_confidence_does_not_depend_on_the_reference_of_the_row(writer: Loaded) -> None:
+    row = Row("a:1", messages=TURNS)
+    other = replace(row, messages=(*TURNS[:3], Message("assistant", "something else", is_trained=True)))
+    one, two = (confidences(writer, [asked], answer=Answer("two"), max_length=256) for asked in (row, other))
+    assert one == two
+
+
+def test_confidence_is_of_the_end_alone_when_the_answer_is_empty(writer: Loaded) -> None:
+    row = Row("a:1", messages=TURNS)
+    [found] = confidences(writer, [row], answer=Answer("", is_stopped=False), max_length=256)
+    assert found.n_tokens == 1
+
+
+def test_own_answer_says_that_the_cap_ended_it_when_the_model_goes_on(writer: Loaded) -> None:
+    answer = own_answer(writer, Row("a:1", messages=TURNS), max_length=256, max_new_tokens=3)
+    assert not answer.is_stopped, "an untrained model does not know the end"
+
+
+def test_probability_of_a_long_answer_is_that_of_its_tokens_in_the_mean() -> None:
+    assert Confidence(4 * math.log(0.5), 4).probability == pytest.approx(0.5)
+    assert math.isnan(Confidence(math.nan, 0).probability)
