@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +277,33 @@ def test_language_model_is_asked_for_the_label_names_when_it_has_no_class_head(
     system = f"path:{tiny_decoder}"
     assert outcome.metrics["systems"][system]["log_loss"]["n"] == 0, "asking gives no probability"
     assert answers_of(outcome, system)[0]["answer"] in LABELS
+
+
+EXPORTED: dict[str, Callable[[Path, Path], Path]] = {
+    "adapter that writes": lambda base, folder: train_with_peft(base, folder),
+    "adapter with classes": lambda base, folder: train_classifier_with_peft(base, folder),
+    "whole classifier": lambda base, folder: train_bert(folder),
+}
+
+
+@pytest.mark.parametrize("kind", EXPORTED)
+def test_model_of_another_tool_passes_the_export_gate(kind: str, tmp_path: Path, tiny_decoder: Path) -> None:
+    folder = EXPORTED[kind](tiny_decoder, tmp_path / "theirs")
+    writes = kind == "adapter that writes"
+    data = write_pairs(tmp_path / "p.jsonl") if writes else write_labelled(tmp_path / "rows.csv", n_endings=5)
+    plan = {
+        "data": data.name,
+        "evaluate": {"systems": ["path:theirs"], "max_new_tokens": 8},
+        "explain": {"methods": []},
+        "export": {"targets": ["merged"]},
+    }
+    outcome = outcome_of(tmp_path, plan)
+    merged = outcome.run.folder / "export/merged"
+    again = {**plan, "evaluate": {"systems": [f"path:{merged}"], "max_new_tokens": 8}, "export": {"targets": []}}
+    exported = outcome_of(tmp_path, again, name="exported")
+    key = "bits_per_byte" if writes else "accuracy"
+    before = outcome.metrics["systems"][f"path:{folder}"][key]["value"]
+    assert exported.metrics["systems"][f"path:{merged}"][key]["value"] == pytest.approx(before, rel=1e-3)
 
 
 @pytest.mark.starter

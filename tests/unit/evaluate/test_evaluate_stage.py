@@ -20,8 +20,9 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import Event, PreviewEvent
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Message, ModelCard, Row, Subject, Task
+from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
-from tunewright.evaluate.systems import Contest, answered_rows, base, run_systems
+from tunewright.evaluate.systems import Contest, answered_rows, base, in_label_order, run_systems
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.score import label_log_probabilities
@@ -41,7 +42,19 @@ GENERATE_ROWS = tuple(
 )
 CLASSIFY_SYSTEMS = ("tuned", "base", "majority", "tfidf", "linear_probe", "few_shot")
 KEYS = {
-    *("task", "primary_metric", "split", "rows", "subject", "labels", "systems", "comparisons", "verdict", "not_run", "confusion"),
+    *(
+        "task",
+        "primary_metric",
+        "split",
+        "rows",
+        "subject",
+        "labels",
+        "systems",
+        "comparisons",
+        "verdict",
+        "not_run",
+        "confusion",
+    ),
     *("per_class", "cost", "generation", "test_set_uses"),
 }
 
@@ -191,6 +204,38 @@ def test_base_is_named_as_not_run_when_it_cannot_be_asked(tmp_path: Path) -> Non
     inputs = _inputs(tmp_path, replace(card, has_chat_template=False), task="classify")
     found = run_systems(_contest(inputs, systems=("tuned", "base")))
     assert (list(found.predictions), list(found.not_run)) == (["tuned"], ["base"])
+
+
+def test_in_label_order_moves_columns_by_name_and_gives_unknown_labels_nothing() -> None:
+    p_NC = np.array([[0.5, 0.3, 0.2]])
+    found = in_label_order(p_NC, own=("fee", "other", "card"), labels=("card", "fee", "login"))
+    assert found.tolist() == [[0.2, 0.5, 0.0]]
+
+
+def test_base_and_probe_are_not_run_when_nobody_says_what_a_whole_folder_was_made_from(
+    classified: tuple[EvaluateInputs, Path], tiny_encoder: Path
+) -> None:
+    contest = _contest(classified[0], systems=("path:theirs", "base", "linear_probe", "majority", "api:gpt"))
+    theirs = replace(contest.subject, name="path:theirs", folder=str(classified[0].subject.folder) + "/model")
+    known = run_systems(replace(contest, subject=theirs))
+    assert list(known.not_run) == ["api:gpt"]
+    whole = replace(theirs, card=replace(theirs.card, path=theirs.folder))
+    unknown = run_systems(replace(contest, subject=whole))
+    assert list(unknown.not_run) == ["base", "linear_probe", "api:gpt"]
+    assert unknown.not_run["base"].endswith("name it: model.name=BASE")
+    assert unknown.predictions["path:theirs"] == known.predictions["path:theirs"]
+
+
+def test_provenance_names_folder_and_classes_that_only_one_side_has(classified: tuple[EvaluateInputs, Path]) -> None:
+    inputs = classified[0]
+    plan = inputs.plan.with_(evaluate=inputs.plan.evaluate.with_(systems=("path:/theirs", "base")))
+    folder = f"{inputs.subject.folder}/model"
+    subject = replace(inputs.subject, name="path:/theirs", folder=folder, labels=(*LABELS, "login"))
+    said = provenance(plan, subject=subject)
+    assert said[0] == f"theirs is {folder}."
+    assert "data.test=FILE" in said[1]
+    assert said[2:] == ("theirs does not know login: it is wrong in all rows of that kind.",)
+    assert provenance(inputs.plan, subject=inputs.subject) == ()
 
 
 def test_systems_refuse_a_plan_that_leaves_the_tuned_model_out(classified: tuple[EvaluateInputs, Path]) -> None:

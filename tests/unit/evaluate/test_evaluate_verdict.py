@@ -96,6 +96,37 @@ def test_verdict_gives_the_reason_when_the_tuned_model_could_not_be_measured() -
     assert found.sentence == "The tuned model could not be measured by accuracy: no row has a reference label."
 
 
+def test_verdict_is_about_the_folder_when_another_tool_has_trained_the_model() -> None:
+    system = "path:/home/me/my-adapter"
+    systems = {name: {"accuracy": Metric(value, 200, "share", "s")} for name, value in ((system, 0.9), ("base", 0.4))}
+    comparison = Comparison(system, "base", "accuracy", 0.5, (0.4, 0.6), 0.0002, "McNemar", "better")
+    found = verdict(
+        [comparison],
+        primary_metric="accuracy",
+        metrics_by_system=systems,
+        not_run={},
+        rows=200,
+        test_set_uses=1,
+        subject=system,
+        provenance=("my-adapter is /home/me/my-adapter.",),
+    )
+    assert found.sentence == (
+        "The model my-adapter answers 90.0 % of 200 test rows correctly: better than the same model before tuning "
+        "(40.0 %)."
+    )
+    assert "my-adapter is /home/me/my-adapter." in found.details
+
+
+def test_verdict_names_a_model_of_another_tool_when_it_is_a_rival() -> None:
+    system = "path:/home/me/my-adapter"
+    systems = {name: {"accuracy": Metric(value, 200, "share", "s")} for name, value in (("tuned", 0.9), (system, 0.8))}
+    comparison = Comparison("tuned", system, "accuracy", 0.1, (0.02, 0.2), 0.01, "McNemar", "better")
+    found = verdict(
+        [comparison], primary_metric="accuracy", metrics_by_system=systems, not_run={}, rows=200, test_set_uses=1
+    )
+    assert found.sentence.endswith("correctly: better than the model my-adapter (80.0 %).")
+
+
 def said(
     *,
     rows: int = 200,
