@@ -47,7 +47,7 @@ def why(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDi
             )
         found = reasons(find_run(words[0] if len(words) == 2 else None, runs_dir=runs_dir), words[-1])
         if not json:
-            _show(found, console=console)
+            show(found, console=console)
         console.answer(found)
     return 0
 
@@ -58,7 +58,8 @@ def heaviest(pieces: Sequence[Weighed]) -> tuple[Weighed, ...]:
     return tuple(sorted(heavy, key=lambda piece: -abs(piece.importance_nats))[:LISTED])
 
 
-def _show(found: Why, *, console: Console) -> None:
+def show(found: Why, *, console: Console) -> None:
+    """The answer, the shaded text where somebody watches, the heaviest words, what to think of it."""
     explanation = found.explanation
     of = "probability" if found.task == "classify" else "mean probability of a token"
     answer = one_line(explanation.answer, width=400) or "(an empty answer)"

@@ -50,7 +50,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Explaining:
     """How rows are asked; the same for every row of a sample."""
 
     loaded: Loaded
@@ -61,22 +61,22 @@ class Asking:
     seed: int
 
 
-def explained(row: Row, *, asking: Asking) -> tuple[Explanation, Check]:
+def explained(row: Row, *, explaining: Explaining) -> tuple[Explanation, Check]:
     """The row's explanation and the numbers behind its verdict.
 
     Cost: up to 33 + 5 x (1 + n_orders) texts of the row's length are scored; sets that come twice, once.
     """
-    loaded, max_length = asking.loaded, asking.max_length
-    answer = own_answer(loaded, row, max_length=max_length, max_new_tokens=asking.max_new_tokens)
+    loaded, max_length = explaining.loaded, explaining.max_length
+    answer = own_answer(loaded, row, max_length=max_length, max_new_tokens=explaining.max_new_tokens)
     found = pieces_of(row)
     n_pieces = len(found.pieces)
-    confidence = _asked(row, found, single_removals(n_pieces), answer=answer, asking=asking)
+    confidence = _asked(row, found, single_removals(n_pieces), answer=answer, explaining=explaining)
     importances = importances_nats(confidence, n_pieces=n_pieces)
     ours = by_importance(importances)
-    chance = random_orders(len(ours), n_orders=asking.n_orders, seed=f"{asking.seed}:{row.row_id}")
+    chance = random_orders(len(ours), n_orders=explaining.n_orders, seed=f"{explaining.seed}:{row.row_id}")
     wanted = dict.fromkeys(gone for order in (ours, *chance) for gone in removals(order))
     new = [gone for gone in wanted if gone not in confidence] if ours else []
-    confidence |= _asked(row, found, new, answer=answer, asking=asking)
+    confidence |= _asked(row, found, new, answer=answer, explaining=explaining)
     checked = check(confidence, ours=ours, chance=chance)
     weights = importances or (math.nan,) * n_pieces
     return Explanation(
@@ -106,9 +106,11 @@ def sentence(checked: Check, *, n_pieces: int) -> str:
     return f"not better than random words: do not read anything into it ({p_words(checked.p_value)})"
 
 
-def _asked(row: Row, found: Pieces, sets: Sequence[Gone], *, answer: Answer, asking: Asking) -> dict[Gone, Confidence]:
+def _asked(
+    row: Row, found: Pieces, sets: Sequence[Gone], *, answer: Answer, explaining: Explaining
+) -> dict[Gone, Confidence]:
     if not sets:
         return {}
     rows = [without(row, found.pieces, gone) for gone in sets]
-    scored = confidences(asking.loaded, rows, answer=answer, max_length=asking.max_length)
+    scored = confidences(explaining.loaded, rows, answer=answer, max_length=explaining.max_length)
     return dict(zip(sets, scored, strict=True))

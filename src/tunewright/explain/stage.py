@@ -17,7 +17,7 @@ from tunewright.core.events import ProgressEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
 from tunewright.core.values import Row, Subject, Task
-from tunewright.explain.explanation import UNIT, Asking, explained
+from tunewright.explain.explanation import UNIT, Explaining, explained
 from tunewright.explain.faithfulness import N_RESAMPLES, SHARES_PERCENT, summary
 from tunewright.model.subject import load_subject
 from tunewright.text.render import reference_of
@@ -50,7 +50,7 @@ def explain(inputs: ExplainInputs, *, work: Path, tell: Tracker = null_tracker) 
     if not test:
         raise EvalError("there is no test row", where=str(inputs.prepared), fix="prepare.test_fraction=0.2")
     rows = sampled(test, n_rows=plan.explain.rows, seed=plan.run.seed)
-    asking = Asking(
+    explaining = Explaining(
         loaded=load_subject(subject),
         max_length=subject.max_length,
         max_new_tokens=plan.evaluate.max_new_tokens,
@@ -59,7 +59,7 @@ def explain(inputs: ExplainInputs, *, work: Path, tell: Tracker = null_tracker) 
     )
     explanations, checks = [], []
     for n, row in enumerate(rows, start=1):
-        explanation, checked = explained(row, asking=asking)
+        explanation, checked = explained(row, explaining=explaining)
         explanations.append({**asdict(explanation), "reference": row.label or reference_of(row.messages)})
         checks.append(checked)
         tell(ProgressEvent("explaining answers", n, len(rows)))

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 from tunewright.core.errors import DataError
 from tunewright.core.run import Run
-from tunewright.core.values import Message, Row, Task
+from tunewright.core.values import Row, Task
 from tunewright.decided import Decided, read_decided, subject_of
-from tunewright.explain.explanation import Asking, Explanation, explained
+from tunewright.explain.explanation import Explaining, Explanation, explained
 from tunewright.explain.stage import N_ORDERS, refuse_raw_text
 from tunewright.model.subject import load_subject
+from tunewright.serve.talk import opening, said
 from tunewright.text.clean import clean_text
 
 TYPED = "typed"
 """Row id of a text that stands in no file."""
 LABEL_ORDERS = 99
-"""Random orders of one text when asking is cheap: p-values to .01. A written answer costs more: as in the stage."""
+"""Random orders of one text when explaining is cheap: p-values to .01. A written answer costs more: as in the stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,14 @@ def why(run: Run, text: str) -> Why:
     subject = subject_of(run, decided)
     refuse_raw_text(subject.task)
     row = _row(clean_text(text), decided)
-    asking = Asking(
+    explaining = Explaining(
         loaded=load_subject(subject),
         max_length=subject.max_length,
         max_new_tokens=decided.plan.evaluate.max_new_tokens,
         n_orders=LABEL_ORDERS if subject.task == "classify" else N_ORDERS,
         seed=decided.plan.run.seed,
     )
-    found, _ = explained(row, asking=asking)
+    found, _ = explained(row, explaining=explaining)
     return Why(run.name, subject.task, found)
 
 
@@ -60,5 +61,4 @@ def _row(text: str, decided: Decided) -> Row:
         )
     if decided.plan.task == "classify":
         return Row(TYPED, text=text)
-    system = clean_text(decided.plan.data.system or "")
-    return Row(TYPED, messages=(*((Message("system", system),) if system else ()), Message("user", text)))
+    return Row(TYPED, messages=(*opening(decided.plan.data.system), said(text)))

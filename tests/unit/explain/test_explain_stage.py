@@ -17,7 +17,7 @@ from tunewright.core.events import Event, ProgressEvent
 from tunewright.core.plan import Plan
 from tunewright.core.values import Message, Row, Subject, Task
 from tunewright.explain.confidence import confidences, own_answer
-from tunewright.explain.explanation import Asking, explained
+from tunewright.explain.explanation import Explaining, explained
 from tunewright.explain.occlusion import by_importance
 from tunewright.explain.stage import ExplainInputs, explain, sampled
 from tunewright.explain.words import pieces_of, without
@@ -114,10 +114,10 @@ def inputs_of(folder: Path, *, task: Task, path: str, rows: int) -> ExplainInput
 def test_a_planted_word_is_ranked_first_and_its_removal_flips_the_answer(trained: Loaded) -> None:
     """DESIGN's bar: first in 95 % of triggered rows, flipped in 90 %."""
     rows = [row for row in planted(200, seed=4) if row.label == "triggered"]
-    asking = Asking(trained, max_length=64, max_new_tokens=1, n_orders=1, seed=0)
+    explaining = Explaining(trained, max_length=64, max_new_tokens=1, n_orders=1, seed=0)
     n_first = n_flipped = 0
     for row in rows:
-        found, _ = explained(row, asking=asking)
+        found, _ = explained(row, explaining=explaining)
         first = by_importance([piece.importance_nats for piece in found.pieces])[0]
         n_first += found.pieces[first].text.strip() == TRIGGER
         left = without(row, pieces_of(row).pieces, {first})
@@ -128,8 +128,8 @@ def test_a_planted_word_is_ranked_first_and_its_removal_flips_the_answer(trained
 
 def test_importance_is_what_the_answer_loses_without_the_word(trained: Loaded) -> None:
     row = planted(2, seed=5)[1]
-    asking = Asking(trained, max_length=64, max_new_tokens=1, n_orders=1, seed=0)
-    found, _ = explained(row, asking=asking)
+    explaining = Explaining(trained, max_length=64, max_new_tokens=1, n_orders=1, seed=0)
+    found, _ = explained(row, explaining=explaining)
     answer = own_answer(trained, row, max_length=64, max_new_tokens=1)
     words = row.text.split(" ")
     for i, piece in enumerate(found.pieces):
@@ -216,7 +216,7 @@ def test_sampled_rows_keep_the_files_order_and_are_all_when_there_are_few() -> N
 
 @pytest.mark.parametrize(("text", "word"), [("refund", "1 word"), ("refund soon", "2 words")])
 def test_a_text_too_short_to_check_is_never_called_better(trained: Loaded, text: str, word: str) -> None:
-    asking = Asking(trained, max_length=64, max_new_tokens=1, n_orders=20, seed=0)
-    found: Any = explained(Row("a:1", text=text), asking=asking)[0]
+    explaining = Explaining(trained, max_length=64, max_new_tokens=1, n_orders=20, seed=0)
+    found: Any = explained(Row("a:1", text=text), explaining=explaining)[0]
     assert not found.is_better_than_random
     assert f"too short to check ({word})" in found.sentence
