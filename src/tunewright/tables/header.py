@@ -34,7 +34,7 @@ class Header:
     """False: the first row is data and the names are ours."""
     n_unnamed: int = 0
     renamed: tuple[str, ...] = ()
-    """Names that stood twice."""
+    """What the later columns of a name that stood before are called."""
 
 
 def header(lines: Sequence[Line], *, width: int) -> Header:
@@ -55,17 +55,17 @@ def header(lines: Sequence[Line], *, width: int) -> Header:
 
 def _named(given: Sequence[str]) -> Header:
     names: dict[str, None] = {}
-    renamed = []
+    renamed: list[str] = []
     taken = set(given)
     numbers: Counter[str] = Counter()
     for i, name in enumerate(given, 1):
         new = name or f"column_{i}"
-        if new in names:
-            renamed.append(new)
+        is_double = new in names
         while new in names or (new != name and new in taken):
             numbers[name] += 1
             new = f"{name or 'column'}_{numbers[name] + 1 if name else i + numbers[name] + 1}"
         names[new] = None
+        renamed += [new] if is_double else []
     return Header(tuple(names), is_found=True, n_unnamed=sum(not name for name in given), renamed=tuple(renamed))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunewright.tables.remarks import ragged_findings, unreadable_findings
+from tunewright.tables.remarks import formula_findings, ragged_findings, unreadable_findings
 from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, Table
 
@@ -34,7 +34,12 @@ def read_table(path: Path, *, role: str, format: str | None = None, sheet: str |
         columns=stream.columns,
         records=tuple(records),
         dropped=tuple(dropped),
-        findings=(*stream.findings, *ragged_findings(path, dropped), *unreadable_findings(path, dropped)),
+        findings=(
+            *stream.findings,
+            *ragged_findings(path, dropped),
+            *unreadable_findings(path, dropped, format=stream.format),
+            *formula_findings(path, records),
+        ),
         repaired={**stream.repaired, **_short(records, format=stream.format)},
         n_read=stream.n_read,
         how=stream.how,

@@ -1,25 +1,45 @@
 """What was odd about a file, said to the person who made it.
 
 In: how the file was read. Out: findings. Its own file because reading decides and this only tells: encoding, header,
-quotes, columns without a name, lines that could not be read.
+quotes, columns without a name, lines that could not be read, cells that a spreadsheet would compute.
 """
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from tunewright.core.values import Dropped, Finding
 from tunewright.tables.decode import Encoding
 from tunewright.tables.dialect import Dialect
 from tunewright.tables.header import Header
 from tunewright.tables.spreadsheet import Sheet
+from tunewright.tables.table import Record
 from tunewright.tables.words import few, rows
+
+_FORMULA = re.compile(r"\s*(=\w+[-(|!+*/]|[+\-@]\w+[(|])")
+"""A call, a sum or a reference to a program, =cmd() or @SUM(; a number, a dash, @name or a smiley is none.
+Source: OWASP, CSV injection."""
 
 
 def encoding_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
     """Anything but clean UTF-8, because a wrong guess shows only in the letters."""
+    return (*_nul_findings(path, encoding), *_letter_findings(path, encoding))
+
+
+def _nul_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
+    if not encoding.n_nul:
+        return ()
+    message = (
+        f"{path.name} holds {encoding.n_nul:,} NUL {'byte' if encoding.n_nul == 1 else 'bytes'}, which are left out"
+    )
+    suggestion = f"write the file again without them: tr -d '\\0' < {quote(path.name)} > {quote('clean.' + path.name)}"
+    return (Finding("nul_bytes", "info", message, suggestion=suggestion),)
+
+
+def _letter_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
     if encoding.name == "utf-8" and not encoding.n_mended:
         return ()
     if encoding.name == "utf-8":
@@ -35,23 +55,56 @@ def encoding_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
 
 
 def _iconv(path: Path, encoding: str) -> str:
-    return f"iconv -f {encoding} -t utf-8 {path.name} > {path.stem}.utf8{path.suffix}"
+    return f"iconv -f {encoding} -t utf-8 {quote(path.name)} > {quote(f'{path.stem}.utf8{path.suffix}')}"
 
 
-def unreadable_findings(path: Path, dropped: Sequence[Dropped]) -> tuple[Finding, ...]:
+def unreadable_findings(path: Path, dropped: Sequence[Dropped], *, format: str) -> tuple[Finding, ...]:
     bad = [drop for drop in dropped if drop.reason == "unreadable"]
     if not bad:
         return ()
+    number = _number(bad[0])
+    spot, show = f"line {number}", _shown_line(path, number)
+    if format == "json":
+        spot, show = f"record {number}", f"python -m json.tool {quote(path.name)}"
     return (
         Finding(
             "unreadable",
             "warning",
-            f"{len(bad):,} rows of {path.name} cannot be read and are left out; the first: {bad[0].detail}",
+            f"{rows(len(bad))} of {path.name} left out as unreadable; the first is {spot}: {bad[0].detail}",
             row_ids=tuple(drop.row_id for drop in bad),
-            suggestion=f"mend the line: sed -n {bad[0].row_id.rsplit(':', 1)[-1]}p {path.name}",
+            suggestion=f"mend {spot}: {show}",
             action="drop",
         ),
     )
+
+
+def formula_findings(path: Path, records: Sequence[Record]) -> tuple[Finding, ...]:
+    """Cells that do something when a spreadsheet opens them; here they are text like any other."""
+    found = [
+        record.row_id
+        for record in records
+        for cell in record.values.values()
+        if isinstance(cell, str) and _FORMULA.match(cell)
+    ]
+    if not found:
+        return ()
+    message = (
+        f"{len(found):,} cells of {path.name} begin like formulas and are kept as text; the first is in {found[0]}"
+    )
+    suggestion = (
+        f"in a spreadsheet, open files made from it as text: Data > From Text/CSV, not {quote(path.name)} itself"
+    )
+    return (Finding("formulas", "info", message, row_ids=tuple(dict.fromkeys(found)), suggestion=suggestion),)
+
+
+def _number(drop: Dropped) -> str:
+    return drop.row_id.rsplit(":", 1)[-1]
+
+
+def _shown_line(path: Path, number: str) -> str:
+    """The command that shows a line of the file."""
+    unpacked = f"gzip -dc {quote(path.name)} | sed -n {number}p"
+    return unpacked if path.suffix == ".gz" else f"sed -n {number}p {quote(path.name)}"
 
 
 def dialect_findings(path: Path, written: Dialect, head: Header, *, columns: Sequence[str]) -> tuple[Finding, ...]:
@@ -66,7 +119,7 @@ def sheet_findings(path: Path, sheet: Sheet, head: Header, *, columns: Sequence[
     found = [*_header_findings(path, head, delimiter="\t"), *_column_findings(path, head, columns=columns)]
     if sheet.others:
         message = f"{path.name} has other sheets with rows ({few(sheet.others)}); {sheet.name} is read"
-        found.append(Finding("sheets", "info", message, suggestion=f"data.sheet={shlex.quote(sheet.others[0])}"))
+        found.append(Finding("sheets", "info", message, suggestion=f"data.sheet={quote(sheet.others[0])}"))
     if sheet.n_merged:
         message = f"{path.name} has cells merged over rows; {rows(sheet.n_merged)} below the first get its value"
         found.append(Finding("merged_cells", "info", message, suggestion="unmerge them to say it otherwise"))
@@ -122,7 +175,7 @@ def _column_findings(path: Path, head: Header, *, columns: Sequence[str]) -> tup
             Finding(
                 "columns",
                 "warning",
-                f"{path.name} uses a column name twice; the later ones are called {', '.join(head.renamed)}",
+                f"{path.name} uses a column name twice; the later ones are called {few(head.renamed)}",
                 suggestion=f"data.text_column={head.renamed[0]} would use it",
             )
         )
@@ -133,14 +186,13 @@ def ragged_findings(path: Path, dropped: Sequence[Dropped]) -> tuple[Finding, ..
     ragged = [drop for drop in dropped if drop.reason == "ragged"]
     if not ragged:
         return ()
-    first = ragged[0].row_id.rsplit(":", 1)[-1]
     return (
         Finding(
             "ragged",
             "warning",
             f"{len(ragged):,} rows of {path.name} have more cells than there are columns and are left out",
             row_ids=tuple(drop.row_id for drop in ragged),
-            suggestion=f"put quotes around cells that hold the delimiter: sed -n {first}p {path.name}",
+            suggestion=f"put quotes around cells that hold the delimiter: {_shown_line(path, _number(ragged[0]))}",
             action="drop",
         ),
     )
