@@ -89,7 +89,7 @@ def _show(console: Console, found: Check, *, is_whole_row: bool, command: str) -
         _show_row(console, model, is_whole=is_whole_row)
         _say(console, cost_lines(model, n_labels=found.n_labels))
     if not found.error:
-        _say(console, [("", ""), ("next", f"tunewright run {command}")])
+        console.result(f"\n{'next':<{_INDENT}}tunewright run {command}")  # never wrapped: it is to be copied
 
 
 def _say(console: Console, lines: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> None:

@@ -5,6 +5,7 @@ In: data files. Out: a plan file and what was decided, or one JSON object. Its o
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,6 @@ def init(
         else:
             console.result(f"plan    {made.path}")
             console.result(f"task    {made.plan.task}, model {made.plan.model.name}")
-            console.result(f"next    tunewright check {made.path}")
+            console.result(f"next    {shlex.join(['tunewright', 'check', str(made.path)])}")
         console.answer({"path": made.path, "text": made.text, "plan": plan_dict(made.plan), "choices": made.choices})
     return 0

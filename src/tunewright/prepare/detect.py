@@ -21,6 +21,7 @@ from tunewright.tables.shape import Kind, Shape
 from tunewright.tables.table import Table
 from tunewright.tables.turns import turns_of
 
+AUTO_WORD = "auto"
 ROLES = ("text", "label", "prompt", "completion", "messages", "group")
 
 
@@ -44,6 +45,8 @@ def shape(table: Table, *, plan: Plan) -> Shape:
         r: name for r, name in asked.named.items() if (name or r in may_be_none) and r in (*guess.columns, "group")
     }
     taken = [name for role, name in found.items() if name and role != "group"]
+    if AUTO_WORD in found.values():
+        raise _unsayable(table)
     group, why_group = _group(columns, taken=taken)
     if "group" not in asked.named:
         found["group"] = group
@@ -118,6 +121,15 @@ def _choices(plan: Plan, made: Shape, *, guess: Guess, why_group: str, table: Ta
         unused = f"{made.task} rows of this kind ({made.kind}) do not use it"
         choices.append(Choice(f"data.{field}", value, why_group if role == "group" else guess.why.get(role, unused)))
     return tuple(choices)
+
+
+def _unsayable(table: Table) -> DataError:
+    return DataError(
+        f"a column called {AUTO_WORD} cannot be used",
+        where=str(table.path),
+        why=f"in a plan the word {AUTO_WORD} means: choose for me",
+        fix=f"give the column {AUTO_WORD} another name in the file",
+    )
 
 
 def _no_column(name: str, *, role: str, table: Table) -> DataError:

@@ -42,23 +42,22 @@ def commented_plan(
     """The plan's text.
 
     plan: resolved. said: the fields that stand there uncommented, by name. reasons: by field.
-    file: what the plan will be called, for the commands.
+    file: how the plan is named in a command.
     """
-    lines = [*_prose(_HEAD.format(file=file), indent="")]
-    lines += ["", *_field("task", said.get("task"), reasons.get("task", ""), indent="")] if "task" in said else []
+    lines = [*_prose(_HEAD, indent=""), f"#   tunewright show {file}"]
+    lines += ["", *_field("task", said["task"], reasons.get("task", ""), indent="")]
     for section in SECTIONS:
         inner = list(_section(section, plan, said=said, reasons=reasons, ranked=ranked))
         lines += ["", f"{section}:", *inner] if inner else []
-    lines += ["", *_prose(_NEXT.format(file=file), indent="")]
+    lines += ["", "# Next:", f"#   tunewright check {file}", f"#   tunewright run {file}"]
     return "\n".join(lines) + "\n"
 
 
 _HEAD = (
     "A plan for tunewright. What stands here was decided from the data; a line that begins with # and no space, like "
     "#epochs: 5.0, shows what will be decided for you: take the # away and change the value to decide it yourself. "
-    "All fields and reasons: tunewright show {file}"
+    "All fields and reasons:"
 )
-_NEXT = "Next: tunewright check {file}, then tunewright run {file}"
 
 
 def _section(

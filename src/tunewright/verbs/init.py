@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def init(data: Sequence[Path], *, out: Path | None = PLAN_FILE, tell: Tracker = 
         raise RunError(
             f"{out} is there already, and a plan is never overwritten",
             where="-o",
-            fix=f"tunewright init {data[0]} -o {_free(out)}",
+            fix=shlex.join(["tunewright", "init", *map(str, data), "-o", str(_free(out))]),
         )
     folder = out.parent if out else Path()
     by_role = roles(data)
@@ -82,7 +83,7 @@ def init(data: Sequence[Path], *, out: Path | None = PLAN_FILE, tell: Tracker = 
         said=said,
         reasons={choice.field: choice.reason for choice in choices},
         ranked=decided.ranked,
-        file=str(out or PLAN_FILE),
+        file=shlex.quote(str(out or PLAN_FILE)),
     )
     if out is not None:
         write_text(out, text)
@@ -143,7 +144,7 @@ def _said(loaded: LoadedPlan, made: Draft, decided: Decisions, *, name: str) -> 
         said["data.format"] = plan.data.format
     for role in ("text", "label", "prompt", "completion", "messages", "group"):
         column = getattr(plan.data, f"{role}_column")
-        if column is not None and column != "auto":  # the word auto leaves a field open, also for a column called so
+        if column is not None:
             said[f"data.{role}_column"] = column
     held_out = shares(loaded.plan)
     n_rows = sum(len(made.splits[split]) for split in SPLITS if split == "train" or not _is_named(loaded, split))
