@@ -179,7 +179,6 @@ SURVIVED = (
         "long_rows",
         ("tokens were cut",),
         typed="prepare rows.csv",
-        limit_seconds=300,
     ),
     Survived(
         "unclosed-quote",

@@ -1,4 +1,4 @@
-"""A fault: what a user did, and what must come of it. Three kinds: refused, survived, and played out by hand.
+"""A fault: what a user did, and what must come of it. Three kinds: refused, survived, and played out in acts.
 
 In: nothing. Out: Refused, Survived, Played, Record and the Scene they happen in. Its own file because the tables of
 faults and the code that lets them happen both read these values.
@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 COMMAND = Path(sys.executable).parent / "tunewright"
 """The installed command."""
-QUICK = "model=model run.threads=1 train.max_steps=4 train.batch_size=8 'evaluate.systems=[tuned, majority]'"
-"""What makes a whole run take seconds; the table leaves it out."""
-LIMIT_SECONDS = 120
+QUICK = {
+    "encoder": "model=model run.threads=1 train.max_steps=4 train.batch_size=8 'evaluate.systems=[tuned, majority]'"
+    " 'explain.methods=[]'",
+    "decoder": "model=model run.threads=1 train.max_steps=2 train.batch_size=8 evaluate.max_new_tokens=4"
+    " evaluate.limit=2 'evaluate.systems=[tuned]' 'explain.methods=[]'",
+}
+"""What makes a whole run take seconds; the page leaves it out."""
+LIMIT_SECONDS = 240
 """No fault may take longer to be told, on a machine that does other work as well."""
+
+Content = str | bytes
+Architecture = Literal["encoder", "decoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +52,32 @@ class Scene:
     """Folder of a tiny chat model. Read only."""
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def write(self, name: str, content: str | bytes) -> Path:
+    def write(self, name: str, content: Content) -> Path:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
+
+    def copy_model(self, architecture: Architecture) -> None:
+        """The user's own copy, below `model`."""
+        shutil.copytree(self.encoder if architecture == "encoder" else self.decoder, self.folder / "model")
 
     def command(self, line: str) -> list[str]:
         return [str(COMMAND), *shlex.split(line)]
 
     def environment(self) -> dict[str, str]:
         """Nobody's settings but ours; one thread, because tiny models gain nothing from a second one."""
-        quiet = {"OMP_NUM_THREADS": "1", "HF_HOME": str(self.folder.parent / "hf"), "COLUMNS": "80"}
+        ours = {"OMP_NUM_THREADS": "1", "HF_HOME": str(self.folder.parent / "hf"), "COLUMNS": "80"}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUNEWRIGHT_"))}
-        return {**kept, **quiet, **self.env}
+        return {**kept, **ours, **self.env}
 
-    def typed(self, line: str, *, limit_seconds: float = LIMIT_SECONDS) -> Told:
-        """The command typed in the folder, to its end."""
+    def typed(self, line: str, *, limit_seconds: float = LIMIT_SECONDS, before: tuple[str, ...] = ()) -> Told:
+        """The command typed in the folder, to its end, without a terminal.
+
+        before: a command that starts ours.
+        """
         done = subprocess.run(
-            self.command(line),
+            [*before, *self.command(line)],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
@@ -71,12 +88,22 @@ class Scene:
         return Told(done.returncode, done.stdout, done.stderr)
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What happened: one line of the page."""
+
+    typed: str
+    exit_code: int
+    message: str
+    kept: str
+
+
 def nothing(scene: Scene) -> None:
     """Nothing to arrange."""
 
 
-Arrange = Callable[[Scene], None]
-Content = str | bytes
+def nothing_more(run: Path) -> None:
+    """Nothing else to assert of the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +112,7 @@ class Refused:
 
     name: str
     done: str
-    """What the user did, as the table says it."""
+    """What the user did, as the page says it."""
     typed: str
     """The words after `tunewright`."""
     exit_code: int
@@ -93,9 +120,10 @@ class Refused:
     """Stand in the message."""
     files: Mapping[str, Content] = field(default_factory=dict)
     """What the folder holds."""
-    arrange: Arrange = nothing
+    arrange: Callable[[Scene], None] = nothing
     """What else is done before, after the files are written."""
     env: Mapping[str, str] = field(default_factory=dict)
+    model: Architecture = "encoder"
     limit_seconds: float = LIMIT_SECONDS
 
 
@@ -114,26 +142,24 @@ class Survived:
     dropped: Mapping[str, int] = field(default_factory=dict)
     repaired: Mapping[str, int] = field(default_factory=dict)
     typed: str = "run rows.csv"
-    limit_seconds: float = LIMIT_SECONDS
+    arrange: Callable[[Scene], None] = nothing
+    model: Architecture = "encoder"
+    also: Callable[[Path], None] = nothing_more
+    """What else holds of the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A fault in several acts, each asserted where it happens."""
+    """Faults that happen to one run, one after the other, each asserted where it happens."""
 
-    name: str
-    done: str
-    play: Callable[[Scene], Record]
+    acts: Mapping[str, str]
+    """Name of each and what the user did."""
+    play: Callable[[Scene], Mapping[str, Record]]
 
 
 Fault = Refused | Survived | Played
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What happened: one line of the table."""
-
-    typed: str
-    exit_code: int
-    message: str
-    kept: str
+def acts_of(fault: Fault) -> Mapping[str, str]:
+    """Name and what was done, for each line that the fault has in the page."""
+    return fault.acts if isinstance(fault, Played) else {fault.name: fault.done}

@@ -1,14 +1,15 @@
 """A fault happens: the installed command is run in a fresh folder, and what has to hold is asserted.
 
-In: a Fault and its Scene. Out: the Record for the table. Its own file because what holds for every fault (exit code,
-words, no traceback, the user's files unchanged, rows accounted for) is said once.
+In: a Fault and its Scene. Out: a Record for each line of the page. Its own file because what holds for every fault
+(exit code, words, no traceback, the user's files unchanged, rows accounted for) is said once.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +17,32 @@ from tests.faults.fault import QUICK, Fault, Played, Record, Refused, Scene, Sur
 from tunewright.core.files import file_digest
 
 RUNS = "runs"
+AS_THEY_WERE = "your files as they were"
 
 
-def record_of(fault: Fault, scene: Scene) -> Record:
+def records_of(fault: Fault, scene: Scene) -> Mapping[str, Record]:
     """What came of the fault. Fails when it is not what has to come of it."""
     if isinstance(fault, Played):
         return fault.play(scene)
-    scene = Scene(scene.folder, scene.encoder, scene.decoder, env=fault.env if isinstance(fault, Refused) else {})
-    shutil.copytree(scene.encoder, scene.folder / "model")
+    scene.copy_model(fault.model)
     for name, content in fault.files.items():
         scene.write(name, content)
-    return refused(fault, scene) if isinstance(fault, Refused) else survived(fault, scene)
+    fault.arrange(scene)
+    return {fault.name: refused(fault, scene) if isinstance(fault, Refused) else survived(fault, scene)}
 
 
 def refused(fault: Refused, scene: Scene) -> Record:
-    fault.arrange(scene)
     before = users_files(scene.folder)
-    told = scene.typed(f"{fault.typed} --quiet", limit_seconds=fault.limit_seconds)
+    told = replace(scene, env=fault.env).typed(f"{fault.typed} --quiet", limit_seconds=fault.limit_seconds)
     message = error_message(told, exit_code=fault.exit_code, words=fault.words, folder=scene.folder)
     assert users_files(scene.folder) == before, "the user's files were changed"
     assert_nothing_half(scene.folder)
-    return Record(fault.typed, told.exit_code, message, kept="your files as they were")
+    return Record(fault.typed, told.exit_code, message.replace(" --quiet", ""), kept=AS_THEY_WERE)
 
 
 def survived(fault: Survived, scene: Scene) -> Record:
     before = users_files(scene.folder)
-    told = scene.typed(f"{fault.typed} {QUICK}", limit_seconds=fault.limit_seconds)
+    told = scene.typed(f"{fault.typed} {QUICK[fault.model]}")
     assert told.exit_code == 0, told.stderr
     assert_no_traceback(told)
     assert users_files(scene.folder) == before, "the user's files were changed"
@@ -54,6 +55,7 @@ def survived(fault: Survived, scene: Scene) -> Record:
     findings = [f for f in read_json(run / "prepare/findings.json")["findings"] if f["check"] == fault.check]
     told_it = [f for f in findings if all(word in f["message"] + f["suggestion"] for word in fault.words)]
     assert told_it, f"no finding of {fault.check} says {fault.words}: {findings}"
+    fault.also(run)
     message = f"{told_it[0]['severity']}: {told_it[0]['message']}\n  try: {told_it[0]['suggestion']}"
     return Record(fault.typed, 0, plain(message, folder=scene.folder), kept=account_words(account))
 
@@ -71,7 +73,7 @@ def error_message(told: Told, *, exit_code: int, words: tuple[str, ...], folder:
 
 
 def plain(text: str, *, folder: Path) -> str:
-    """The message as everybody would see it: without this machine's folders, sizes and times."""
+    """The message as everybody would see it: without this machine's folders and sizes."""
     text = text.replace(f"{folder}/", "").replace(str(folder), ".").replace(f"{folder.parent}/", "")
     return re.sub(r"\b\d+\.\d GB", "N GB", text)
 
@@ -84,8 +86,7 @@ def assert_no_traceback(told: Told) -> None:
 
 def assert_nothing_half(folder: Path) -> None:
     """No temporary file stands anywhere in the runs."""
-    left = [path for path in folder.rglob("*") if path.name.endswith((".tmp", ".partial"))]
-    assert not left
+    assert not [path for path in folder.rglob("*") if path.name.endswith((".tmp", ".partial"))]
 
 
 def users_files(folder: Path) -> dict[str, str]:
@@ -103,7 +104,7 @@ def accounted(run: Path, *, rows_read: int) -> dict[str, Any]:
 
 
 def account_words(account: dict[str, Any]) -> str:
-    """120 rows read = 119 kept + 1 ragged"""
+    """49 rows read = 48 kept + 1 ragged"""
     parts = [f"{sum(account['rows_kept'].values())} kept", *(f"{n} {why}" for why, n in account["dropped"].items())]
     mended = "".join(f"; mended: {n} {why}" for why, n in account["repaired"].items())
     return f"{account['rows_read']} rows read = {' + '.join(parts)}{mended}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults.fault import Arrange, Refused, Scene
+from tests.faults.fault import Refused, Scene
 from tests.faults.rows import CHATS, ROWS
 
 _TRY = "run rows.csv model=model"
@@ -14,7 +15,7 @@ _NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1
 """A network that refuses every connection: nobody listens on the discard port."""
 
 
-def _without(name: str) -> Arrange:
+def _without(name: str) -> Callable[[Scene], None]:
     def arrange(scene: Scene) -> None:
         (scene.folder / "model" / name).unlink()
 
@@ -160,8 +161,8 @@ FAULTS = (
         "encoder-writes",
         "an encoder asked to write",
         "run rows.jsonl model=model",
-        2,
-        ("it cannot write",),
+        4,
+        ("an encoder reads text and writes none",),
         {
             "rows.jsonl": CHATS,
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.fault import QUICK, Refused
+from tests.faults.fault import Refused
 from tests.faults.rows import ROWS
 
 _DATA = {"rows.csv": ROWS}
@@ -58,7 +58,7 @@ FAULTS = (
     Refused(
         "contradiction",
         "two fields that exclude each other",
-        f"run rows.csv train.method=full train.lora_r=8 {QUICK}",
+        "run rows.csv train.method=full train.lora_r=8 model=model",
         2,
         ("train.lora_r says lora, train.method says full", "train.method=lora"),
         _DATA,

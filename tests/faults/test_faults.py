@@ -2,61 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.faults.every import THEMES
-from tests.faults.fault import Fault, Record, Scene
-from tests.faults.happen import record_of
+from tests.faults.fault import Fault, Record, Scene, acts_of
+from tests.faults.happen import records_of
 from tests.faults.write_table import AT_ONCE, PAGE, line, page
 
-FAULTS = {fault.name: fault for faults in THEMES.values() for fault in faults}
+FAULT_OF: dict[str, Fault] = {name: fault for faults in THEMES.values() for fault in faults for name in acts_of(fault)}
+"""By the name of each act."""
 
 
 @pytest.fixture(scope="module")
-def records(
+def record_of(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_decoder: Path
 ) -> Iterator[Callable[[str], Record]]:
-    """What came of a fault. All that are asked for happen, two at once, in the order of the tests."""
+    """What came of an act. All that are asked for happen, two at once, in the order of the tests."""
     root = tmp_path_factory.mktemp("faults")
 
-    def happened(fault: Fault) -> Record:
-        folder = root / fault.name / "folder"
+    def happened(fault: Fault) -> Mapping[str, Record]:
+        folder = root / next(iter(acts_of(fault))) / "folder"
         folder.mkdir(parents=True)
-        return record_of(fault, Scene(folder, tiny_encoder, tiny_decoder))
+        return records_of(fault, Scene(folder, tiny_encoder, tiny_decoder))
 
-    asked = [item.callspec.params["name"] for item in request.session.items if _is_fault(item)]
+    asked = [item.callspec.params["name"] for item in request.session.items if _is_act(item)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures: dict[str, Future[Record]] = {name: pool.submit(happened, FAULTS[name]) for name in asked}
-        yield lambda name: futures[name].result()
-        for future in futures.values():
+        happening: dict[int, Future[Mapping[str, Record]]] = {}
+        for fault in (FAULT_OF[name] for name in asked):
+            if id(fault) not in happening:
+                happening[id(fault)] = pool.submit(happened, fault)
+        yield lambda name: happening[id(FAULT_OF[name])].result()[name]
+        for future in happening.values():
             future.cancel()
 
 
-def _is_fault(item: pytest.Item) -> bool:
-    return item.path == Path(__file__) and "name" in getattr(getattr(item, "callspec", None), "params", {})
+def _is_act(item: pytest.Item) -> bool:
+    return item.path == Path(__file__) and isinstance(item, pytest.Function) and hasattr(item, "callspec")
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_fault_ends_in_words_that_help_and_stands_in_the_page(name: str, records: Callable[[str], Record]) -> None:
-    told = line(FAULTS[name], records(name))
+@pytest.mark.timeout(900)  # the first waits for what happens before it
+@pytest.mark.parametrize("name", FAULT_OF)
+def test_fault_ends_in_words_that_help_and_stands_in_the_page(name: str, record_of: Callable[[str], Record]) -> None:
+    told = line(acts_of(FAULT_OF[name])[name], record_of(name))
     written = PAGE.read_text(encoding="utf-8").splitlines()
     assert told in written, f"docs/faults.md says something else; python -m tests.faults.write_table\n{told}"
 
 
 def test_page_tells_every_fault_and_no_other() -> None:
     nothing = Record("", 0, "", "")
-    expected = page(dict.fromkeys(FAULTS, nothing)).splitlines()
+    expected = page(dict.fromkeys(FAULT_OF, nothing)).splitlines()
     written = PAGE.read_text(encoding="utf-8").splitlines()
     assert [_first_words(text) for text in written] == [_first_words(text) for text in expected]
 
 
 def test_page_tells_at_least_45_faults() -> None:
-    assert len(FAULTS) == sum(map(len, THEMES.values())), "two faults of one name"
-    assert len(FAULTS) >= 45
+    assert len(FAULT_OF) == sum(len(acts_of(f)) for faults in THEMES.values() for f in faults), "two of one name"
+    assert len(FAULT_OF) >= 45
 
 
 def _first_words(text: str) -> str:

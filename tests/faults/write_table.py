@@ -6,35 +6,36 @@ In: faults and their records. Out: the page. Its own file because the tests comp
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.faults.every import THEMES
-from tests.faults.fault import Fault, Record, Scene
-from tests.faults.happen import record_of
+from tests.faults.fault import Fault, Record, Scene, acts_of
+from tests.faults.happen import records_of
 from tests.tiny import save_tiny_decoder, save_tiny_encoder
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 AT_ONCE = 2
+"""Faults that happen side by side: most of their time goes into starting."""
 
 
-def line(fault: Fault, record: Record) -> str:
-    """The fault's line of the table."""
+def line(done: str, record: Record) -> str:
+    """One line of the page."""
     said = "<br>".join(_code(part) for part in record.message.splitlines())
     typed = f"<br>{_code(f'tunewright {record.typed}')}" if record.typed else ""
-    return f"| {fault.done}{typed} | {said} | {record.exit_code} | {record.kept} |"
+    return f"| {done}{typed} | {said} | {record.exit_code} | {record.kept} |"
 
 
-def page(records: dict[str, Record]) -> str:
-    """The whole file. records: by the fault's name."""
-    n = sum(len(faults) for faults in THEMES.values())
-    parts = [_HEAD.format(n=n)]
+def page(records: Mapping[str, Record]) -> str:
+    """The whole file. records: by the name of the act."""
+    parts = [_HEAD.format(n=sum(len(acts_of(fault)) for faults in THEMES.values() for fault in faults))]
     for theme, faults in THEMES.items():
-        lines = [line(fault, records[fault.name]) for fault in faults]
+        acts = {name: done for fault in faults for name, done in acts_of(fault).items()}
         parts.append(
             f"\n## {theme}\n\n| what was done | what is said | exit code | what is kept |\n|---|---|---|---|\n"
         )
-        parts.append("".join(f"{text}\n" for text in lines))
+        parts.append("".join(f"{line(done, records[name])}\n" for name, done in acts.items()))
     return "".join(parts)
 
 
@@ -44,12 +45,12 @@ def main() -> None:
         root = Path(place)
         encoder, decoder = save_tiny_encoder(root / "encoder"), save_tiny_decoder(root / "decoder")
 
-        def happened(fault: Fault) -> Record:
-            folder = root / fault.name / "folder"
+        def happened(fault: Fault) -> Mapping[str, Record]:
+            folder = root / next(iter(acts_of(fault))) / "folder"
             folder.mkdir(parents=True)
-            return record_of(fault, Scene(folder, encoder, decoder))
+            return records_of(fault, Scene(folder, encoder, decoder))
 
-        records = dict(zip((fault.name for fault in faults), pool.map(happened, faults), strict=True))
+        records = {name: record for found in pool.map(happened, faults) for name, record in found.items()}
     PAGE.write_text(page(records), encoding="utf-8")
 
 

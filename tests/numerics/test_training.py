@@ -10,11 +10,12 @@ from torch.nn import functional as F
 
 from tests.numerics.training import FULL, LORA, tiny_training
 from tunewright.core.errors import NonFiniteLoss, TrainError
+from tunewright.core.files import file_digest
 from tunewright.core.plan import TrainPlan
 from tunewright.core.values import IGNORE, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.text.batch import batch_of
-from tunewright.train.checkpoint import Position, load_checkpoint, save_checkpoint
+from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tunewright.train.loop import Training, train_steps, validation_loss
 
 
@@ -121,20 +122,65 @@ def test_a_non_finite_loss_stops_before_the_weights_change(tiny_decoder: Path) -
     assert_equal_bit_for_bit(before, weights(training))
 
 
-@pytest.mark.parametrize("damage", ["flip", "truncate", "other plan"])
-def test_a_damaged_or_foreign_checkpoint_is_refused(damage: str, tiny_encoder: Path, tmp_path: Path) -> None:
+def damaged(path: Path, how: str) -> None:
+    """flip: one bit of the weights. cut: their last bytes. facts: state.json is no JSON. gone: no weights at all."""
+    state = path / "state.safetensors"
+    content = bytearray(state.read_bytes())
+    if how == "flip":
+        content[-7] ^= 1
+    if how == "cut":
+        del content[-100:]
+    state.write_bytes(content)
+    if how == "facts":
+        (path / "state.json").write_text("{")
+    if how == "gone":
+        state.unlink()
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "facts", "gone"])
+def test_training_goes_on_from_the_checkpoint_before_when_the_newest_is_damaged(
+    damage: str, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    whole = tiny_training(tiny_encoder, task="classify", n_steps=3)
+    for event in train_steps(whole):
+        save_checkpoint(tmp_path, whole, Position(step=event.step), fingerprint="f")
+    damaged(tmp_path / "step-3", damage)
+    told: list[str] = []
+    again = tiny_training(tiny_encoder, task="classify", n_steps=3)
+    position = load_checkpoint(
+        tmp_path, again, fingerprint="f", tell=lambda event: told.append(getattr(event, "text", ""))
+    )
+    assert position.step == 2
+    assert "step-3 is damaged" in told[0]
+    for event in train_steps(again, done=2):
+        save_checkpoint(tmp_path, again, Position(step=event.step), fingerprint="f")
+    assert_equal_bit_for_bit(weights(whole), weights(again))
+    fresh = tiny_training(tiny_encoder, task="classify", n_steps=3)
+    assert load_checkpoint(tmp_path, fresh, fingerprint="f").step == 3, "the damaged one stood in the way"
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "facts", "gone", "other plan"])
+def test_checkpoints_are_refused_when_none_is_whole_or_they_are_of_another_plan(
+    damage: str, tiny_encoder: Path, tmp_path: Path
+) -> None:
     training = tiny_training(tiny_encoder, task="classify")
     next(train_steps(training))
     save_checkpoint(tmp_path, training, Position(step=1), fingerprint="f")
-    state = tmp_path / "step-1" / "state.safetensors"
-    content = bytearray(state.read_bytes())
-    if damage == "flip":
-        content[-7] ^= 1
-    if damage == "truncate":
-        del content[-100:]
-    state.write_bytes(content)
-    with pytest.raises(TrainError, match="step-1"):
+    damaged(tmp_path / "step-1", damage)
+    with pytest.raises(TrainError, match="rm -r"):
         load_checkpoint(tmp_path, training, fingerprint="other" if damage == "other plan" else "f")
+    assert (tmp_path / "step-1").exists(), "nothing is taken away when there is nothing to go on from"
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_best_weights_are_refused_when_they_are_damaged(damage: str, tiny_encoder: Path, tmp_path: Path) -> None:
+    training, path = tiny_training(tiny_encoder, task="classify"), tmp_path / "state.safetensors"
+    save_weights(path, training)
+    digest = file_digest(path)
+    load_weights(path, training, digest=digest)
+    damaged(tmp_path, damage)
+    with pytest.raises(TrainError, match="best weights"):
+        load_weights(path, training, digest=digest)
 
 
 def test_only_the_newest_two_checkpoints_are_kept(tiny_encoder: Path, tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ events and knows nobody who listens; a tracker is a function that takes an event
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tunewright.core.files import cannot_write, json_text
+from tunewright.core.files import json_text, line_writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,37 +112,13 @@ def tee(*trackers: Tracker) -> Tracker:
 def jsonl_tracker(path: Path) -> Iterator[Tracker]:
     """Appends every event but progress as one line: {"time": seconds since 1970, "event": name, ...}.
 
-    Each line is flushed, so that a killed run keeps what it told. A line that a kill has torn stays alone on its line:
-    readers skip it.
     Raises RunError when the file cannot be written.
     """
-    try:
-        file = path.open("a", encoding="utf-8")
-        if _is_torn(path):
-            file.write("\n")
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    with line_writer(path) as write_line:
 
-    def write(event: Event) -> None:
-        if isinstance(event, ProgressEvent):
-            return
-        line = {"time": round(time.time(), 3), "event": type(event).__name__, **asdict(event)}
-        try:
-            file.write(json_text(line, indent=None) + "\n")
-            file.flush()
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        def write(event: Event) -> None:
+            if not isinstance(event, ProgressEvent):
+                line = {"time": round(time.time(), 3), "event": type(event).__name__, **asdict(event)}
+                write_line(json_text(line, indent=None))
 
-    try:
         yield write
-    finally:
-        file.close()
-
-
-def _is_torn(path: Path) -> bool:
-    """The file's last line has no end."""
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"

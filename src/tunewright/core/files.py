@@ -12,7 +12,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -37,6 +37,43 @@ def write_atomically(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # where nothing can be written nothing can be removed: it must not hide the first error
             remove(temporary)
+
+
+@contextmanager
+def line_writer(path: Path) -> Iterator[Callable[[str], None]]:
+    """A function that appends one line and flushes it, so that a killed run keeps what it told.
+
+    A line that a kill has torn stays alone on its line: readers skip it.
+    Raises RunError for a full disk or a file that cannot be written.
+    """
+    try:
+        file = path.open("a", encoding="utf-8")
+        if _is_torn(path):
+            file.write("\n")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+    def write(line: str) -> None:
+        try:
+            file.write(line + "\n")
+            file.flush()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    try:
+        yield write
+    finally:
+        with suppress(OSError):  # what a full disk did not take was told already
+            file.close()
+
+
+def _is_torn(path: Path) -> bool:
+    """The file's last line has no end."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:

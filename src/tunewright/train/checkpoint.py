@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tunewright.core.errors import TrainError
+from tunewright.core.events import NoteEvent, Tracker, null_tracker
 from tunewright.core.files import cannot_write, file_digest, remove, write_json
 from tunewright.model.adapt import trainable_state
 from tunewright.train.loop import Training
@@ -43,6 +44,17 @@ class Position:
     """Largest resident size of all processes that trained."""
     n_worse: int = 0
     """Validations since the best one."""
+    best_digest: str = ""
+    """Of the file of the best weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A whole checkpoint, read."""
+
+    fingerprint: str
+    position: Position
+    state: dict[str, Tensor]
 
 
 def save_checkpoint(folder: Path, training: Training, position: Position, *, fingerprint: str) -> None:
@@ -71,28 +83,31 @@ def save_checkpoint(folder: Path, training: Training, position: Position, *, fin
         shutil.rmtree(old)
 
 
-def load_checkpoint(folder: Path, training: Training, *, fingerprint: str) -> Position:
-    """Put the newest checkpoint into the training and return where it stands; Position() when there is none.
+def load_checkpoint(folder: Path, training: Training, *, fingerprint: str, tell: Tracker = null_tracker) -> Position:
+    """Put the newest whole checkpoint into the training and return where it stands; Position() when there is none.
 
-    Raises TrainError when it is damaged or belongs to another plan.
+    A damaged one is told and taken away: its steps are done again from the one before.
+    Raises TrainError when all are damaged, or when it belongs to another plan.
     """
-    steps = _steps(folder)
-    if not steps:
-        return Position()
-    newest = steps[-1]
-    fix = f"remove {newest} to go on from the checkpoint before it"
-    try:
-        facts = json.loads((newest / "state.json").read_text(encoding="utf-8"))
-        if facts["digest"] != file_digest(newest / "state.safetensors"):
-            raise TrainError("the checkpoint is damaged: its content changed", where=str(newest), fix=fix)
-        state = load_file(newest / "state.safetensors")
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise TrainError("the checkpoint cannot be read", where=str(newest), why=str(error), fix=fix) from error
-    if facts.pop("fingerprint") != fingerprint:
-        raise TrainError("the checkpoint belongs to another plan", where=str(newest), fix=fix)
-    facts.pop("digest")
-    _restore(training, state)
-    return Position(**facts)
+    damaged: list[Path] = []
+    for path in reversed(_steps(folder)):
+        try:
+            saved = _saved(path)
+        except TrainError as error:
+            tell(
+                NoteEvent(f"the checkpoint {path.name} is damaged ({error.why}): back to the one before it", "warning")
+            )
+            damaged.append(path)
+            continue
+        if saved.fingerprint != fingerprint:
+            raise TrainError("the checkpoint belongs to another plan", where=str(path), fix=_start_over(folder))
+        _restore(training, saved.state)
+        for old in damaged:
+            shutil.rmtree(old)
+        return saved.position
+    if damaged:
+        raise TrainError("every checkpoint is damaged", where=str(folder), fix=_start_over(folder))
+    return Position()
 
 
 def save_weights(path: Path, training: Training) -> None:
@@ -110,14 +125,56 @@ def save_weights(path: Path, training: Training) -> None:
         remove(temporary)
 
 
-def load_weights(path: Path, training: Training) -> None:
-    """Put saved trainable weights back."""
-    _copy_weights(training, load_file(path), prefix="")
+def load_weights(path: Path, training: Training, *, digest: str) -> None:
+    """Put saved trainable weights back.
+
+    digest: of the file when it was written; empty: not known.
+    Raises TrainError when it is not the same any more.
+    """
+    try:
+        if digest and file_digest(path) != digest:
+            raise TrainError(
+                "the best weights of this training are damaged",
+                where=str(path),
+                why="their content changed",
+                fix=_start_over(path.parent),
+            )
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise TrainError(
+            "the best weights of this training cannot be read",
+            where=str(path),
+            why=str(error),
+            fix=_start_over(path.parent),
+        ) from error
+    _copy_weights(training, weights, prefix="")
 
 
 def _steps(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
     return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def _saved(path: Path) -> _Saved:
+    """Raises TrainError when it is not what was written."""
+    try:
+        facts = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        if facts.pop("digest") != file_digest(path / "state.safetensors"):
+            raise ValueError("its content changed")
+        fingerprint, state = facts.pop("fingerprint"), load_file(path / "state.safetensors")
+        return _Saved(fingerprint, Position(**facts), state)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise TrainError(
+            "the checkpoint cannot be read", where=str(path), why=_reason(error), fix=_start_over(path.parent)
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+
+
+def _start_over(checkpoints: Path) -> str:
+    return f"to train from the start: rm -r {checkpoints}"
 
 
 def _weights(training: Training) -> dict[str, Tensor]:
@@ -158,7 +215,7 @@ def _copy_weights(training: Training, state: dict[str, Tensor], *, prefix: str) 
             "the checkpoint misses weights",
             where="train/checkpoints",
             why=", ".join(missing[:3]),
-            fix="remove that step's folder: the same command goes on from the one before",
+            fix="to train from the start: remove train/checkpoints of this run",
         )
     with torch.no_grad():
         for name, parameter in weights.items():

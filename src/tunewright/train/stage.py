@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 
 from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker
-from tunewright.core.files import json_text, write_json, write_text
+from tunewright.core.files import file_digest, json_text, line_writer, write_json, write_text
 from tunewright.core.interrupt import stop_request
 from tunewright.core.machine import peak_memory_bytes
 from tunewright.core.plan import Plan
@@ -75,7 +75,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     training = training_of(plan, loaded, rows)
     position = _train_all(training, validation, inputs=inputs, work=work, tell=tell)
     if position.best_step:
-        load_weights(work / "checkpoints" / BEST, training)
+        load_weights(work / "checkpoints" / BEST, training, digest=position.best_digest)
     training.model.eval()
     save_trained(work, loaded, max_length=plan.prepare.max_length)
     return _write_summary(inputs, training, position, work=work)
@@ -138,11 +138,11 @@ def _train_all(
     """Drive the loop: count, validate, save, stop."""
     plan, checkpoints = inputs.plan.train, work / "checkpoints"
     torch.manual_seed(inputs.plan.run.seed)
-    position = load_checkpoint(checkpoints, training, fingerprint=inputs.fingerprint)
+    position = load_checkpoint(checkpoints, training, fingerprint=inputs.fingerprint, tell=tell)
     _forget_steps_after(work / STEPS, position.step)
     if position.step:
         tell(NoteEvent(f"training goes on after step {position.step} of {training.n_steps}"))
-    with stop_request() as is_stop_asked, (work / STEPS).open("a", encoding="utf-8") as log:
+    with stop_request() as is_stop_asked, line_writer(work / STEPS) as log:
         for event in _remaining(training, position, patience=plan.patience):
             position = _counted(position, event)
             _log(log, event, tell)
@@ -199,7 +199,7 @@ def _validated(
     *,
     by_accuracy: bool,
     checkpoints: Path,
-    log: Any,
+    log: Callable[[str], None],
     tell: Tracker,
 ) -> Position:
     """Measure; keep the weights when they are the best so far.
@@ -219,12 +219,18 @@ def _validated(
     if not is_best:
         return replace(position, n_worse=position.n_worse + 1)
     save_weights(checkpoints / BEST, training)
-    return replace(position, best_step=position.step, best_loss_nats=loss, best_score=score_or_none, n_worse=0)
+    return replace(
+        position,
+        best_step=position.step,
+        best_loss_nats=loss,
+        best_score=score_or_none,
+        best_digest=file_digest(checkpoints / BEST),
+        n_worse=0,
+    )
 
 
-def _log(log: Any, event: StepEvent | ValidationEvent, tell: Tracker) -> None:
-    log.write(json_text({"event": type(event).__name__, **asdict(event)}, indent=None) + "\n")
-    log.flush()
+def _log(log: Callable[[str], None], event: StepEvent | ValidationEvent, tell: Tracker) -> None:
+    log(json_text({"event": type(event).__name__, **asdict(event)}, indent=None))
     tell(event)
 
 
