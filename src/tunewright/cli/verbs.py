@@ -50,19 +50,23 @@ VERBS: Mapping[str, Verb] = {
     "demo": Verb("Start", "demo", "", "the shipped example, start to finish", "tunewright demo"),
     "run": Verb("Start", "run", PLANNED, "every stage; finished ones are skipped", "tunewright run tickets.csv"),
     "check": Verb(
-        "Start", "check", PLANNED, "data, masks, memory, time; changes nothing", "tunewright check tickets.csv"
+        "Start",
+        "check",
+        "PLAN|DATA [a.b=c ...] [--row ROW_ID] [--no-step]",
+        "data, masks, memory, time; changes nothing",
+        "tunewright check tickets.csv",
     ),
     "init": Verb(
         "Start",
         "init",
-        "DATA [-o plan.yaml]",
+        "DATA [DATA ...] [-o PLAN]",
         "look at the data, write a commented plan",
         "tunewright init tickets.csv -o plan.yaml",
     ),
     "predict": Verb(
         "Start",
         "predict",
-        "RUN IN -o OUT [a.b=c ...]",
+        "[RUN] IN -o OUT [a.b=c ...]",
         "the model's answer beside every row of a file",
         "tunewright predict tickets new.csv -o answers.csv",
     ),
@@ -123,7 +127,7 @@ VERBS: Mapping[str, Verb] = {
     "selftest": Verb(
         "Experts",
         "selftest",
-        "[PLAN] [a.b=c ...]",
+        "[PLAN|DATA] [a.b=c ...]",
         "do masks, resume, merge hold on your model?",
         "tunewright selftest plan.yaml",
     ),
