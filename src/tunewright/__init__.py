@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tunewright.verbs.api import compare as compare
     from tunewright.verbs.api import init as init
     from tunewright.verbs.api import predict as predict
+    from tunewright.verbs.api import reproduce as reproduce
     from tunewright.verbs.api import run as run
     from tunewright.verbs.api import runs as runs
     from tunewright.verbs.api import show as show
@@ -32,7 +33,8 @@ __version__ = "0.1.0"
 _HOME = {
     "Plan": "tunewright.core.plan",
     **dict.fromkeys(
-        ("run", "check", "init", "show", "predict", "why", "compare", "trace", "runs"), "tunewright.verbs.api"
+        ("run", "check", "init", "show", "predict", "why", "compare", "trace", "reproduce", "runs"),
+        "tunewright.verbs.api",
     ),
     "load": "tunewright.verbs.load",
 }

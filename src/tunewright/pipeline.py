@@ -150,6 +150,7 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
         machine=asdict(this_machine()),
         versions=versions(),
         seed=loaded.plan.run.seed,
+        data_digests=data,
         asked_fingerprint="",
     )
     decided = _decide_anew(run, loaded, data=data, tell=tell, ran=ran)

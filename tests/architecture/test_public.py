@@ -13,7 +13,7 @@ import tunewright
 from tests.architecture.sources import ROOT
 from tunewright.core.plan import SECTIONS, Plan
 
-VERBS_IN_PYTHON = ("run", "check", "init", "show", "predict", "why", "compare", "trace", "runs", "load")
+VERBS_IN_PYTHON = ("run", "check", "init", "show", "predict", "why", "compare", "trace", "reproduce", "runs", "load")
 
 OPTIONS = {
     "model": "name revision dtype trust_remote_code",

@@ -1,4 +1,4 @@
-"""`tunewright prepare|select|train|evaluate|explain`: one stage, and what it needs.
+"""`tunewright prepare|select|train|evaluate|explain|export`: one stage, and what it needs.
 
 In: a plan or data file, or a run, and overrides. Out: what the stage found, in a few lines. Its own file because they
 differ only in the stage and its words.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.cli.console import Console, open_console
+from tunewright.cli.exported import exported_lines
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanOrRun, PlanPath, Quiet, RunsDir
 from tunewright.cli.outcome import show_verdict, shown_path, systems_table
 from tunewright.cli.run import run_aloud
@@ -28,6 +29,7 @@ RESULTS = {
     "train": ("train", "summary.json"),
     "evaluate": ("evaluate", "metrics.json"),
     "explain": ("explain", "explanations.json"),
+    "export": ("export", "export.json"),
 }
 """Where each stage's result stands."""
 AFTER = {"prepare": "train", "select": "train", "train": "evaluate", "evaluate": "run"}
@@ -75,6 +77,15 @@ def explain(
         return _stage("explain", file, overrides or [], console=console, runs_dir=folder)
 
 
+def export(
+    plan: PlanOrRun, overrides: Overrides = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR
+) -> int:
+    """Write the model as folders that other software loads; each must answer like the proven model, or none is kept."""
+    with open_console(wants_json=json, is_quiet=quiet) as console:
+        file, folder = _plan_of(plan, runs_dir=runs_dir)
+        return _stage("export", file, overrides or [], console=console, runs_dir=folder)
+
+
 def _plan_of(word: Path, *, runs_dir: Path) -> tuple[Path, Path]:
     """A plan or data file and the folder of its runs; a run's name means the plan that the run keeps."""
     if word.is_file() or word.suffix.lower() in DATA_SUFFIXES:
@@ -118,6 +129,9 @@ def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -
             console.result(line)
     elif stage == "explain":
         for line in explained_lines(found):
+            console.result(line)
+    elif stage == "export":
+        for line in exported_lines(found, folder=shown_path(run.stage("export"))):
             console.result(line)
     else:
         console.result(systems_table(found) + "\n")

@@ -38,8 +38,10 @@ class Alone:
     device: str
 
 
-def load(*, folder: str, base: str, kind: str, n_classes: int, device: str, threads: int, trust: bool) -> Alone:
-    """The folder; base: the model below an adapter, empty for a whole model."""
+def load(
+    *, folder: str, base: str, kind: str, n_classes: int, n_embeddings: int, device: str, threads: int, trust: bool
+) -> Alone:
+    """The folder. base: the model below an adapter, else empty. n_embeddings: an adapter may bring some."""
     torch.set_num_threads(threads)
     options: dict[str, Any] = {"dtype": torch.float32, "local_files_only": True, "trust_remote_code": trust}
     if base and kind == "classifier":
@@ -47,6 +49,8 @@ def load(*, folder: str, base: str, kind: str, n_classes: int, device: str, thre
     model: Any = LOADERS[kind].from_pretrained(base or folder, **options)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
     if base:
+        if model.get_input_embeddings().weight.shape[0] != n_embeddings:
+            model.resize_token_embeddings(n_embeddings, mean_resizing=False)
         model = PeftModel.from_pretrained(model, folder)
         if kind == "classifier" and model.config.pad_token_id is None:
             model.config.pad_token_id = tokenizer.pad_token_id
@@ -56,13 +60,13 @@ def load(*, folder: str, base: str, kind: str, n_classes: int, device: str, thre
 def facts(alone: Alone) -> dict[str, Any]:
     """What the folder says of itself, and the versions that read it."""
     labels_file = alone.folder / "labels.txt"
-    labels = labels_file.read_text(encoding="utf-8").splitlines() if labels_file.is_file() else []
     names = alone.model.config.id2label or {}
     generation = alone.model.generation_config if alone.model.can_generate() else None
     ends = generation.eos_token_id if generation else None
     packages = ("torch", "transformers", "peft", "safetensors")
     return {
-        "labels": labels or [names[i] for i in sorted(names)],
+        "labels": labels_file.read_text(encoding="utf-8").splitlines() if labels_file.is_file() else [],
+        "names": [names[i] for i in sorted(names)],
         "special": sorted(alone.tokenizer.all_special_ids),
         "template": alone.tokenizer.chat_template,
         "ends": ends if isinstance(ends, list) else [] if ends is None else [ends],

@@ -22,14 +22,15 @@ NO_ANSWER = "not run: it writes no answers"
 
 
 def same_labels(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> str:
-    if proven.task != "classify":
+    if kind_of(proven) == "language":
         return "not run: no labels"
-    wanted = proven.labels if kind_of(proven) == "classifier" and not asked.base else labels_lines(proven.labels)
-    for i, (ours, theirs) in enumerate(zip(wanted, found["labels"], strict=False)):
+    has_names = kind_of(proven) == "classifier" and not asked.base  # in its config.json; others have labels.txt
+    wanted, written = (proven.labels, found["names"]) if has_names else (labels_lines(proven.labels), found["labels"])
+    for i, (ours, theirs) in enumerate(zip(wanted, written, strict=False)):
         if ours != theirs:
             raise broken(asked, "its labels are not in the proven order", why=f"class {i} is {theirs!r}, not {ours!r}")
-    if len(wanted) != len(found["labels"]):
-        raise broken(asked, "labels are lost", why=f"{len(found['labels'])} of {len(wanted)} are there")
+    if len(wanted) != len(written):
+        raise broken(asked, "labels are lost", why=f"{len(written)} of {len(wanted)} are there")
     return OK
 
 
@@ -43,13 +44,13 @@ def same_special_tokens(asked: Asked, found: Mapping[str, Any], *, proven: Loade
 def same_prompt_ids(asked: Asked, ask: Ask, found: Mapping[str, Any], *, proven: Loaded, sample: Sample) -> str:
     if found["template"] != proven.tokenizer.chat_template:
         raise broken(asked, "its chat template is another one", why="chat_template differs from the proven model's")
-    is_chat = proven.task == "generate"
+    is_chat = bool(sample.prompts[0].turns)
     theirs = ask(
         "prompt_ids",
         texts=[] if is_chat else [prompt.text for prompt in sample.prompts],
         turns=[prompt.turn_dicts() for prompt in sample.prompts] if is_chat else [],
         switches={THINKING_SWITCH: False} if THINKING_SWITCH in str(proven.tokenizer.chat_template) else {},
-        special=proven.task == "classify",
+        special=kind_of(proven) != "language",
     )
     for prompt, ids in zip(sample.prompts, theirs, strict=True):
         if list(prompt.ids) != ids:
@@ -62,8 +63,8 @@ def same_prompt_ids(asked: Asked, ask: Ask, found: Mapping[str, Any], *, proven:
 
 def same_ends(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> str:
     """A whole model's folder says itself what ends an answer; an adapter's has no place for it."""
-    if proven.task == "classify" or asked.base:
-        return NO_ANSWER if proven.task == "classify" else "not run: an adapter cannot say them"
+    if kind_of(proven) != "language" or asked.base:
+        return NO_ANSWER if kind_of(proven) != "language" else "not run: an adapter cannot say them"
     missing = set(end_token_ids(proven.tokenizer)) - set(found["ends"])
     if missing:
         raise broken(
@@ -74,7 +75,7 @@ def same_ends(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> str:
 
 def same_stops(asked: Asked, ask: Ask, stops: Sequence[tuple[int, ...]], *, proven: Loaded) -> str:
     """After a whole answer plain generate() writes the end token and nothing more."""
-    if proven.task == "classify":
+    if kind_of(proven) != "language":
         return NO_ANSWER
     ends = list(end_token_ids(proven.tokenizer)) if asked.base else []
     for ids in stops[:N_STOPS]:

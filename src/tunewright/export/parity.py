@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from tunewright.core.files import digest
-from tunewright.core.values import IGNORE, Encoded, Task
+from tunewright.core.values import IGNORE, Encoded
 from tunewright.export.checks import same_ends, same_labels, same_prompt_ids, same_special_tokens, same_stops
+from tunewright.export.loading import Kind
 from tunewright.export.plain import Ask, Asked, broken, kind_of, plainly_loaded
 from tunewright.export.sample import POSITIONS, Sample
 from tunewright.model.forward import class_logits, precision, trained_logits
@@ -72,7 +73,7 @@ def parity(asked: Asked, *, proven: Loaded, sample: Sample, progress: Callable[[
 
     Raises ExportError with the first thing that is not the same.
     """
-    with plainly_loaded(asked, kind=kind_of(proven), n_classes=len(proven.labels)) as ask:
+    with plainly_loaded(asked, proven=proven) as ask:
         found = ask("facts")
         checks = {
             "labels": same_labels(asked, found, proven=proven),
@@ -117,14 +118,14 @@ def _log_softmax(logits_NC: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _distances(ask: Ask, *, proven: Loaded, sample: Sample, progress: Callable[[int], None]) -> _Distances:
     found = _Distances()
-    ends = end_token_ids(proven.tokenizer) if proven.task != "classify" else ()
+    ends = end_token_ids(proven.tokenizer) if kind_of(proven) == "language" else ()
     done = 0
     for group in by_length(sample.encoded, max_tokens=BATCH_TOKENS):
         rows = [sample.encoded[i] for i in group]
         batch = batch_of(rows, pad_id=proven.pad_id, device=proven.device)
-        ours, theirs = _logits(proven, batch, dtype=torch.float32), _their_logits(ask, batch, task=proven.task)
+        ours, theirs = _logits(proven, batch, dtype=torch.float32), _their_logits(ask, batch, kind=kind_of(proven))
         own = ours if proven.dtype == torch.float32 else _logits(proven, batch, dtype=proven.dtype)
-        for row, places in _places(rows, batch, is_classify=proven.task == "classify"):
+        for row, places in _places(rows, batch, has_classes=kind_of(proven) != "language"):
             found.row_ids.extend([row.row_id] * (places.stop - places.start))
             found.kl_nats.extend(divergence_nats(ours[places], theirs[places]).tolist())
             found.is_same.extend((ours[places].argmax(-1) == theirs[places].argmax(-1)).tolist())
@@ -139,14 +140,14 @@ def _distances(ask: Ask, *, proven: Loaded, sample: Sample, progress: Callable[[
 
 
 def _logits(proven: Loaded, batch: Batch, *, dtype: torch.dtype) -> NDArray[np.float32]:
-    forward = class_logits if proven.task == "classify" else trained_logits
+    forward = trained_logits if kind_of(proven) == "language" else class_logits
     with torch.inference_mode(), precision(proven.device, dtype):
         return np.asarray(forward(proven.model, batch).cpu().numpy())
 
 
-def _their_logits(ask: Ask, batch: Batch, *, task: Task) -> NDArray[np.float32]:
+def _their_logits(ask: Ask, batch: Batch, *, kind: Kind) -> NDArray[np.float32]:
     given = {"ids_BT": batch.ids_BT.cpu().numpy(), "mask_BT": batch.mask_BT.cpu().numpy()}
-    if task == "classify":
+    if kind != "language":
         return np.asarray(ask("class_logits", **given))
     return np.asarray(ask("scored_logits", **given, is_scored_BT=(batch.targets_BT != IGNORE).cpu().numpy()))
 
@@ -160,10 +161,10 @@ def _precision(found: _Distances) -> dict[str, float]:
     }
 
 
-def _places(rows: Sequence[Encoded], batch: Batch, *, is_classify: bool) -> Iterator[tuple[Encoded, slice]]:
+def _places(rows: Sequence[Encoded], batch: Batch, *, has_classes: bool) -> Iterator[tuple[Encoded, slice]]:
     """Where each row's distributions lie in the batch's."""
     start = 0
-    counts = [1] * len(rows) if is_classify else (batch.targets_BT != IGNORE).sum(1).tolist()
+    counts = [1] * len(rows) if has_classes else (batch.targets_BT != IGNORE).sum(1).tolist()
     for row, n in zip(rows, counts, strict=True):
         yield row, slice(start, start + n)
         start += n
@@ -196,9 +197,9 @@ def _refuse_far(asked: Asked, found: _Distances) -> None:
 
 
 def _signature(proven: Loaded, sample: Sample) -> str:
-    is_classify = proven.task == "classify"
-    what = "class" if is_classify else "next-token"
-    where = "" if is_classify else f", at most {POSITIONS} positions of each reference"
+    has_classes = kind_of(proven) != "language"
+    what = "class" if has_classes else "next-token"
+    where = "" if has_classes else f", at most {POSITIONS} positions of each reference"
     return (
         f"mean KL(proven || exported) of {what} probabilities, nats; {len(sample.encoded)} seeded {sample.split} rows"
         f"{where}; float32 on both sides, the exported one loaded by plain transformers"

@@ -14,14 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from tunewright.core.errors import ExportError
+from tunewright.export.loading import Kind
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded
+from tunewright.model.trained import body_of
 
 ALONE = Path(__file__).with_name("alone.py")
-Kind = Literal["encoder", "classifier", "language"]
 Ask = Callable[..., Any]
 """ask("facts"), ask("class_logits", ids_BT=..., mask_BT=...): the functions of alone.ANSWERS by name."""
 
@@ -41,14 +42,17 @@ class Asked:
 
 
 def kind_of(loaded: Loaded) -> Kind:
-    """encoder: a head of ours on a plain encoder. classifier: transformers' own head. language: it writes."""
-    if loaded.task != "classify":
+    """encoder: a head of ours on a plain encoder. classifier: transformers' own head. language: it writes.
+
+    A language model of another tool that is asked for labels by name has no classes of its own.
+    """
+    if not loaded.labels:
         return "language"
     return "encoder" if isinstance(loaded.model, EncoderClassifier) else "classifier"
 
 
 @contextmanager
-def plainly_loaded(asked: Asked, *, kind: Kind, n_classes: int) -> Iterator[Ask]:
+def plainly_loaded(asked: Asked, *, proven: Loaded) -> Iterator[Ask]:
     """The folder in a process of its own; it costs as long as importing torch and transformers (4 s on two cores).
 
     Raises ExportError, with that process's last words, when it does not load or stops answering.
@@ -76,8 +80,9 @@ def plainly_loaded(asked: Asked, *, kind: Kind, n_classes: int) -> Iterator[Ask]
                 {
                     "folder": str(asked.folder),
                     "base": asked.base,
-                    "kind": kind,
-                    "n_classes": n_classes,
+                    "kind": kind_of(proven),
+                    "n_classes": len(proven.labels),
+                    "n_embeddings": body_of(proven.model).get_input_embeddings().weight.shape[0],
                     "device": asked.device,
                     "threads": asked.threads,
                     "trust": asked.trust_remote_code,
@@ -103,7 +108,7 @@ def _does_not_work(asked: Asked, *, words: IO[bytes]) -> ExportError:
 def broken(asked: Asked, what: str, *, why: str, fix: str = "") -> ExportError:
     others = {"adapter": "merged", "merged": "adapter"}
     return ExportError(
-        f"{asked.target}: {what}",
+        what,
         where=f"export/{asked.folder.name}",
         why=f"{why}; nothing is published",
         fix=fix or f"export.targets=[{others.get(asked.target, 'merged')}] exports without it",

@@ -7,15 +7,16 @@ file because which rows and positions are compared decides what the comparison c
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tunewright.core.errors import ExportError
 from tunewright.core.values import Encoded, Example, Message, Row, Split, Task
 from tunewright.model.load import Loaded
+from tunewright.text.chat import Tokenizer
 from tunewright.text.encode import encode, encode_prompt
-from tunewright.text.render import prompt_of, render
+from tunewright.text.render import label_question, prompt_of, render
 from tunewright.text.rows import read_rows
 
 ROWS = 64
@@ -52,20 +53,26 @@ class Sample:
     """The golden one first."""
 
 
-def sample(prepared: Path, *, loaded: Loaded, max_length: int, seed: int) -> Sample:
+def sample(prepared: Path, *, loaded: Loaded, labels: tuple[str, ...], max_length: int, seed: int) -> Sample:
     """Seeded rows of the test split; of validation, then train, where there is no test row.
 
+    labels: of the rows; a language model that classifies is asked for them by name.
     Raises ExportError when no row has anything to compare.
     """
     for split in ("test", "validation", "train"):
         rows = read_rows(prepared, split)
         picked = random.Random(seed).sample(rows, min(ROWS, len(rows)))
-        examples = [render(row, task=loaded.task, labels=loaded.labels) for row in picked]
-        encoded = encode(examples, tokenizer=loaded.tokenizer, task=loaded.task, max_length=max_length)
-        usable = [row for row in encoded if loaded.task == "classify" or any(row.trained[1:])][:ROWS]
+        task: Task = "generate" if loaded.task == "classify" and not loaded.labels else loaded.task
+        examples = [
+            _asked(row, labels=labels) if task != loaded.task else render(row, task=task, labels=loaded.labels)
+            for row in picked
+        ]
+        length = min(max_length, loaded.card.context_tokens)
+        encoded = encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=length)
+        usable = [row for row in encoded if task == "classify" or any(row.trained[1:])][:ROWS]
         if usable:
-            kept = tuple(row if loaded.task == "classify" else thinned(row, n=POSITIONS) for row in usable)
-            return Sample(split, kept, tuple(_prompts(picked, loaded=loaded)))
+            kept = tuple(row if task == "classify" else thinned(row, n=POSITIONS) for row in usable)
+            return Sample(split, kept, tuple(_prompts(examples, tokenizer=loaded.tokenizer, task=task)))
     raise ExportError("there is no row to compare the export on", where=str(prepared), fix="tunewright prepare PLAN")
 
 
@@ -77,20 +84,19 @@ def thinned(row: Encoded, *, n: int) -> Encoded:
     return replace(row, trained=tuple(i in kept for i in range(len(row))))
 
 
-def _prompts(rows: Sequence[Row], *, loaded: Loaded) -> list[Prompt]:
-    if loaded.task == "generate":
-        conversations = [(Message("user", GOLDEN),), *(prompt_of(row.messages) for row in rows)]
-        return [
-            Prompt("", turns, encode_prompt(turns, tokenizer=loaded.tokenizer).ids) for turns in conversations if turns
-        ]
-    texts = [GOLDEN, *(row.text for row in rows)]
-    return [
-        Prompt(text, (), ids)
-        for text, ids in zip(texts, _text_ids(texts, loaded=loaded, task=loaded.task), strict=True)
-    ]
+def _asked(row: Row, *, labels: tuple[str, ...]) -> Example:
+    """The question that evaluation asks, with the label as the answer."""
+    answer = Message("assistant", row.label or labels[0], is_trained=True)
+    return Example(row.row_id, messages=(*label_question(row.text, labels=labels), answer))
 
 
-def _text_ids(texts: Sequence[str], *, loaded: Loaded, task: Task) -> list[tuple[int, ...]]:
-    encoded = encode([Example("", text=text) for text in texts], tokenizer=loaded.tokenizer, task=task)
-    end = 1 if task == "text" and loaded.tokenizer.eos_token_id is not None else 0  # it closes a document
-    return [row.ids[: len(row) - end] for row in encoded]
+def _prompts(examples: Sequence[Example], *, tokenizer: Tokenizer, task: Task) -> Iterator[Prompt]:
+    if task == "generate":
+        for turns in ((Message("user", GOLDEN),), *(prompt_of(example.messages) for example in examples)):
+            if turns:
+                yield Prompt("", turns, encode_prompt(turns, tokenizer=tokenizer).ids)
+        return
+    texts = [Example("", text=text) for text in (GOLDEN, *(example.text for example in examples))]
+    n_end = 1 if task == "text" and tokenizer.eos_token_id is not None else 0  # it closes a document, typed by nobody
+    for example, encoded in zip(texts, encode(texts, tokenizer=tokenizer, task=task), strict=True):
+        yield Prompt(example.text, (), encoded.ids[: len(encoded) - n_end])

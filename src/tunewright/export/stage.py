@@ -14,7 +14,7 @@ from tunewright.core.events import NoteEvent, ProgressEvent, Tracker, null_track
 from tunewright.core.files import write_json, write_text
 from tunewright.core.plan import Plan
 from tunewright.core.values import Subject
-from tunewright.export.howto import loading_lines, readme
+from tunewright.export.loading import loading_lines, readme
 from tunewright.export.parity import Parity, parity
 from tunewright.export.plain import Asked, kind_of
 from tunewright.export.sample import sample
@@ -46,7 +46,9 @@ def export(inputs: ExportInputs, *, work: Path, tell: Tracker = null_tracker) ->
         notes[name] = target.write(work / name, proven, max_length=subject.max_length)
         if notes[name]:
             tell(NoteEvent(f"{name}: {notes[name]}"))
-    tried = sample(inputs.prepared, loaded=proven, max_length=subject.max_length, seed=plan.run.seed)
+    tried = sample(
+        inputs.prepared, loaded=proven, labels=subject.labels, max_length=subject.max_length, seed=plan.run.seed
+    )
     records: dict[str, dict[str, Any]] = {}
     for name in targets:
         asked = Asked(

@@ -23,6 +23,7 @@ from tunewright.model.load import Loaded, pad_id
 from tunewright.model.trained import body_of, save_folder
 from tunewright.text.chat import end_token_ids
 
+CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
 
 
@@ -50,6 +51,10 @@ def write_adapter(folder: Path, loaded: Loaded, *, max_length: int) -> str:
 def write_merged(folder: Path, loaded: Loaded, *, max_length: int) -> str:
     """The whole model in float32, the adapter added into its weights; it ends answers where the proven one does."""
     save_folder(folder, merged(loaded), max_length=max_length)
+    if kind_of(loaded) == "classifier":
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        names = {str(i): name for i, name in enumerate(loaded.labels)}
+        write_json(folder / CONFIG, {**config, "id2label": names, "label2id": {n: int(i) for i, n in names.items()}})
     if kind_of(loaded) == "language":
         GenerationConfig(
             do_sample=False,  # as it was measured

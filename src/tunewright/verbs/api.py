@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tunewright.verbs.compare import Compared
     from tunewright.verbs.init import Initial
     from tunewright.verbs.predict import Predicted
+    from tunewright.verbs.reproduce import Reproduction
     from tunewright.verbs.runs import RunLine
     from tunewright.verbs.show import Shown
     from tunewright.verbs.trace import RowTrace
@@ -113,6 +114,13 @@ def trace(run: RunLike, row_id: str, *, runs_dir: str | Path = RUNS_DIR) -> RowT
     from tunewright.verbs import trace as verb  # loaded when called
 
     return verb.trace(_run(run, runs_dir), row_id)
+
+
+def reproduce(run: RunLike = None, *, runs_dir: str | Path = RUNS_DIR, tell: Tracker = null_tracker) -> Reproduction:
+    """The run done again beside itself, and what differs."""
+    from tunewright.verbs import reproduce as verb  # loaded when called
+
+    return verb.reproduce(_run(run, runs_dir), tell=tell)
 
 
 def runs(runs_dir: str | Path = RUNS_DIR) -> tuple[RunLine, ...]:

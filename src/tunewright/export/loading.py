@@ -7,11 +7,12 @@ line, the report and the folder itself say the same lines, and a test runs them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tunewright.core.values import Subject, Task
-from tunewright.export.plain import Kind
 
+Kind = Literal["encoder", "classifier", "language"]
+"""What a folder holds: an encoder with our head beside it, a classifier of transformers, a language model."""
 FOLDER = "FOLDER"
 """Stands in the lines for where the folder is."""
 
