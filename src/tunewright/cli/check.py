@@ -23,7 +23,7 @@ from tunewright.cli.words import duration, one_line, size, table
 from tunewright.core.events import NoteEvent
 from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
-from tunewright.core.values import Finding, Split
+from tunewright.core.values import Finding, Split, Task
 from tunewright.prepare.actions import NOT_RUN
 from tunewright.verbs.check import Check
 from tunewright.verbs.check import check as look
@@ -156,7 +156,9 @@ def model_lines(model: ModelCheck) -> Iterator[tuple[str, str]]:
     for probe in model.probes:
         yield probe.status, probe_words(probe)
     yield "", ""
-    yield "", length_table(model.tokens, max_length=plan.prepare.max_length, task=plan.task)
+    yield "", length_table(model.tokens, max_length=plan.prepare.max_length)
+    for split, of in model.tokens.items():
+        yield split, trained_words(of, split=split, task=plan.task)
 
 
 def probe_words(probe: Probe) -> str:
@@ -164,17 +166,23 @@ def probe_words(probe: Probe) -> str:
     return f"{probe.name}: {probe.found}" + (f". {probe.why}" if probe.status == "failed" else "")
 
 
-def length_table(tokens: dict[Split, SplitTokens], *, max_length: int, task: str) -> str:
-    """Rows by split: tokens, how many were cut, how many are trained on."""
-    what = {"classify": "rows with a known label", "generate": "answers trained on", "text": "pieces trained on"}[task]
-    rows = [("tokens", "rows", "median", "95 %", "longest", "cut rows", what)]
+def length_table(tokens: Mapping[Split, SplitTokens], *, max_length: int) -> str:
+    """Rows by split: how long, and how many were cut."""
+    rows = [("tokens", "rows", "median", "95 %", "longest", "cut rows")]
     for split, of in tokens.items():
-        share = f"{of.turns_trained:,} of {of.turns:,}"
-        if task != "classify":
-            share += f" ({of.tokens_trained:,} of {of.tokens:,} tokens)"
-        cut = f"{of.rows_cut:,} (-{of.tokens_cut:,})" if of.rows_cut else "0"
-        rows.append((split, f"{of.rows:,}", f"{of.median:,}", f"{of.p95:,}", f"{of.longest:,}", cut, share))
+        cut = f"{of.rows_cut:,} (-{of.tokens_cut:,} tokens)" if of.rows_cut else "0"
+        rows.append((split, f"{of.rows:,}", f"{of.median:,}", f"{of.p95:,}", f"{of.longest:,}", cut))
     return table(rows) + f"\n(a row may have {max_length:,} tokens: prepare.max_length)"
+
+
+def trained_words(of: SplitTokens, *, split: Split, task: Task) -> str:
+    """N of M turns, T of U tokens."""
+    turns = f"{of.turns_trained:,} of {of.turns:,}"
+    if task == "classify":
+        return f"{turns} rows have a label that train knows"
+    unit = {"generate": "answers", "text": "pieces"}[task]
+    word = "trained on" if split == "train" else "scored"
+    return f"{turns} {unit}, {of.tokens_trained:,} of {of.tokens:,} tokens {word}"
 
 
 def _show_row(console: Console, model: ModelCheck, *, is_whole: bool) -> None:
