@@ -5,7 +5,7 @@ In: the tables of this folder. Out: THEMES. Its own file because the tests and t
 
 from __future__ import annotations
 
-from tests.faults import data_faults, model_faults, plan_faults
+from tests.faults import data_faults, model_faults, plan_faults, stopped_faults
 from tests.faults.fault import Fault
 
 THEMES: dict[str, tuple[Fault, ...]] = {
@@ -13,4 +13,5 @@ THEMES: dict[str, tuple[Fault, ...]] = {
     "Data that cannot be used": data_faults.REFUSED,
     "Data that is odd, and is used all the same": data_faults.SURVIVED,
     "Models": model_faults.FAULTS,
+    "Runs that are stopped": stopped_faults.FAULTS,
 }

@@ -29,7 +29,7 @@ def record_of(
         folder.mkdir(parents=True)
         return records_of(fault, Scene(folder, tiny_encoder, tiny_decoder))
 
-    asked = [item.callspec.params["name"] for item in request.session.items if _is_act(item)]
+    asked = [name for item in request.session.items if (name := _act(item)) in FAULT_OF]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         happening: dict[int, Future[Mapping[str, Record]]] = {}
         for fault in (FAULT_OF[name] for name in asked):
@@ -40,8 +40,10 @@ def record_of(
             future.cancel()
 
 
-def _is_act(item: pytest.Item) -> bool:
-    return item.path == Path(__file__) and isinstance(item, pytest.Function) and hasattr(item, "callspec")
+def _act(item: pytest.Item) -> str:
+    """Name of the act that a test is about; empty for other tests."""
+    callspec = vars(item).get("callspec")
+    return str(callspec.params.get("name", "")) if callspec and item.path == Path(__file__) else ""
 
 
 @pytest.mark.timeout(900)  # the first waits for what happens before it
