@@ -5,6 +5,7 @@ In: the runs folder. Out: two lines a run, or {"runs": [...]}. Its own file beca
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from tunewright.cli.console import is_terminal, open_console
@@ -17,6 +18,7 @@ from tunewright.verbs.runs import runs as all_runs
 
 SHOWN = 20
 """Of many runs a terminal shows the newest, so that they are still on the screen."""
+WIDTH = 80
 NAME_COLUMNS = 32
 """A longer name has a line of its own."""
 AFTER = {"explain": "explained", "export": "exported"}
@@ -45,7 +47,7 @@ def runs_table(lines: tuple[RunLine, ...]) -> str:
     aligned = table([("", "", ""), *rows]).split("\n")[1:]
     found = []
     for long, row, line in zip(is_long, aligned, lines, strict=True):
-        found += [*([line.name] if long else []), row, f"    {_details(line)}"]
+        found += [*([line.name] if long else []), row, _details(line)]
     return "\n".join(found)
 
 
@@ -67,4 +69,5 @@ def _details(line: RunLine) -> str:
         *(word for stage, word in AFTER.items() if stage in line.done),
         f"test set used {uses} times" if uses > 1 else "",
     )
-    return ", ".join(word for word in words if word)
+    text = ", ".join(word for word in words if word)
+    return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
