@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from tunewright.core.errors import DataError, RunError, TunewrightError
-from tunewright.core.plan import Plan
+from tunewright.core.plan import Plan, is_auto
+from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run
 from tunewright.core.values import SPLITS, Dropped, Finding, Prediction, Row, Score, Split
 from tunewright.evaluate.score import row_scores
@@ -143,7 +144,9 @@ def _source(run: Run, row_id: str, *, plan: Plan) -> Source:
     path, tag = _named_file(run, row_id, plan=plan)
     role = row_id.partition(":")[0]
     try:
-        table = read_table(path, role=role, format=plan.data.format, tag=tag)
+        asked = load_plan(run.folder / "plan.yaml").plan.data  # the resolved one has the train file's format for all
+        format_ = None if is_auto(asked.format) else asked.format
+        table = read_table(path, role=role, format=format_, sheet=asked.sheet, tag=tag)
     except TunewrightError as error:
         return Source(str(path), {}, why_not=error.what)
     found = next((record for record in table.records if record.row_id == row_id), None)
