@@ -69,7 +69,7 @@ def streamed_answer(loaded: Loaded, prompt: Encoded, *, max_new_tokens: int, tel
     ends = end_token_ids(loaded.tokenizer)
     pieces = _Pieces(loaded, ends=ends, tell=tell)
     (answer,) = _batch_answers(loaded, [prompt.ids], max_new_tokens=max_new_tokens, ends=ends, streamer=pieces)
-    pieces.say(answer.text)
+    pieces.say(answer.text, is_whole=True)
     return answer
 
 
@@ -89,9 +89,9 @@ class _Pieces(BaseStreamer):  # type: ignore[misc]  # transformers' hook for tok
     def end(self) -> None:
         """transformers calls it after the last token; the whole text is said by who asked for it."""
 
-    def say(self, text: str) -> None:
-        """What is new of the text so far; half a character, or an end that a later token changed, waits."""
-        if not text.endswith(_HALF) and text.startswith(self.said) and len(text) > len(self.said):
+    def say(self, text: str, *, is_whole: bool = False) -> None:
+        """What is new of the text so far; half a character at its end waits for its other half."""
+        if len(text) > len(self.said) and (is_whole or not text.endswith(_HALF)):
             self.tell(text[len(self.said) :])
             self.said = text
 
@@ -130,5 +130,6 @@ def _batch_answers(
 def _answer(loaded: Loaded, ids: list[int], *, ends: Sequence[int]) -> Answer:
     stop = next((i for i, token in enumerate(ids) if token in ends), None)
     kept = tuple(ids if stop is None else ids[:stop])
-    text = loaded.tokenizer.decode(kept, skip_special_tokens=True)
+    # No clean-up of spaces: it changes what stands already, and the model has learned its texts without it.
+    text = loaded.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return Answer(str(text).strip(), kept, is_stopped=stop is not None)

@@ -161,7 +161,10 @@ def _schema(output: Output) -> pa.Schema:
 def _common(type_: pa.DataType, cells: Sequence[Any]) -> pa.DataType:
     """The narrowest type of these cells and the ones before."""
     try:
-        both = [pa.schema([("", type_)]), pa.schema([("", pa.infer_type(cells))])]
+        both = [
+            pa.schema([("", type_)]),
+            pa.schema([("", pa.array(cells).type)]),
+        ]  # infer_type takes 1, "a" for numbers
         return pa.unify_schemas(both, promote_options="permissive").field(0).type
     except (pa.ArrowException, UnicodeEncodeError, OverflowError):
         return pa.string()

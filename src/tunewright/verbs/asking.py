@@ -18,7 +18,8 @@ from tunewright.decided import read_decided, read_shape, subject_of, used_with
 from tunewright.tables.shape import Shape
 
 FIELDS = (
-    *("data.text_column", "data.prompt_column", "data.messages_column", "data.format", "data.system"),
+    *("data.text_column", "data.prompt_column", "data.messages_column", "data.format", "data.sheet"),
+    "data.system",
     *("evaluate.max_new_tokens", "run.device", "run.threads"),
 )
 """What may be said anew when a model is asked."""
@@ -35,6 +36,8 @@ class Asking:
     """Columns that the user named for this file: text_column, prompt_column, messages_column."""
     format: str | None
     """Of the file to read; None: by its name and content."""
+    sheet: str | None
+    """Of a workbook; None: the first that has rows."""
     system: str | None
     """System message put before conversations that have none."""
     max_new_tokens: int
@@ -63,6 +66,7 @@ def asking(run: Run, overrides: Sequence[str] = ()) -> Asking:
         shape=read_shape(run),
         named={name: str(getattr(data, name)) for name in columns},
         format=data.format if "data.format" in given else None,
+        sheet=data.sheet if "data.sheet" in given else None,
         system=data.system,
         max_new_tokens=decided.plan.evaluate.max_new_tokens,
     )

@@ -94,7 +94,7 @@ def predict(
     write = writer_for(out)
     _refuse_itself(source, out)
     how = asking(run, overrides)
-    stream = open_stream(source, format=how.format)
+    stream = open_stream(source, format=how.format, sheet=how.sheet)
     shape = shape_for(stream, shape=how.shape, named=how.named)
     columns = free_names(CELLS[how.subject.task], taken=stream.columns)
     size = chunk_rows or CHUNK_ROWS[how.subject.task]
@@ -203,7 +203,7 @@ def _made_from(source: Path, how: Asking, shape: Shape, *, chunk_rows: int) -> M
     options = {
         "subject": asdict(replace(how.subject, folder="", name="")),
         "shape": asdict(shape),
-        "format": how.format,
+        "read": [how.format, how.sheet],
         "system": how.system,
         "max_new_tokens": how.max_new_tokens,
         "chunk_rows": chunk_rows,
