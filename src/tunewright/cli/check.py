@@ -152,7 +152,7 @@ def model_lines(model: ModelCheck) -> Iterator[tuple[str, str]]:
     yield "model", f"{plan.model.name}: {model.n_parameters / 1e6:.1f} M parameters, licence {model.licence}; {reason}"
     train = plan.train
     how = f"{train.method}, {train.epochs:g} epochs, {train.batch_size} rows a batch"
-    yield "training", f"{how}, {plan.model.dtype} on {plan.run.device}; why: tunewright show"
+    yield "training", f"{how}, {plan.model.dtype} on {plan.run.device}"
     for probe in model.probes:
         yield probe.status, probe_words(probe)
     yield "", ""
@@ -225,7 +225,7 @@ def memory_words(memory: Memory, *, why_not: str) -> str:
 
 def time_words(time: TimeEstimate) -> str:
     """The estimate with its range, and the steps that it stands on."""
-    between = f"{duration(_rounded(time.low_seconds))} to {duration(_rounded(time.high_seconds))}"
+    between = f"{duration(time.low_seconds)} to {duration(time.high_seconds)}"
     return (
         f"about {duration(_rounded(time.seconds))} ({between}): {time.n_steps:,} steps and validations; measured: "
         f"longest step {duration(time.longest_step_seconds)}, typical step {duration(time.typical_step_seconds)}"
