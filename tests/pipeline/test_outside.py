@@ -208,7 +208,7 @@ def test_our_own_folder_answers_the_same_to_the_bit_when_it_comes_from_outside(
 ) -> None:
     base, train = OUR_RUNS.get(kind, ("tiny_decoder", {"lora_r": 4, "learning_rate": 1e-2}))
     data = write_labelled(tmp_path / "rows.csv", n_endings=5) if kind in OUR_RUNS else write_pairs(tmp_path / "p.jsonl")
-    plan: dict[str, Any] = {"data": data.name, "model": str(request.getfixturevalue(base))}
+    plan: dict[str, Any] = {"data": data.name, "model": str(request.getfixturevalue(base)), "explain": {"methods": []}}
     evaluate = {"max_new_tokens": 8}
     ours = outcome_of(
         tmp_path,
@@ -227,7 +227,8 @@ def test_our_own_folder_answers_the_same_to_the_bit_when_it_comes_from_outside(
 
 
 def classify_plan(folder: str, **evaluate: Any) -> dict[str, Any]:
-    return {"data": "rows.csv", "evaluate": {"systems": [f"path:{folder}", "base", "majority"], **evaluate}}
+    systems = [f"path:{folder}", "base", "majority"]
+    return {"data": "rows.csv", "evaluate": {"systems": systems, **evaluate}, "explain": {"methods": []}}
 
 
 def test_classifier_adapter_of_another_tool_answers_by_name_when_its_classes_stand_in_another_order(
@@ -272,7 +273,7 @@ def test_language_model_is_asked_for_the_label_names_when_it_has_no_class_head(
     tmp_path: Path, tiny_decoder: Path
 ) -> None:
     write_labelled(tmp_path / "rows.csv", n_endings=5)
-    plan = {**classify_plan(str(tiny_decoder)), "model": str(tiny_decoder), "task": "classify"}
+    plan = {**classify_plan(str(tiny_decoder)), "model": str(tiny_decoder), "task": "classify", "explain": {}}
     outcome = outcome_of(tmp_path, plan)
     system = f"path:{tiny_decoder}"
     assert outcome.metrics["systems"][system]["log_loss"]["n"] == 0, "asking gives no probability"
