@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunewright.contradictions import named_lora_fields
 from tunewright.core.errors import RunError
 from tunewright.core.events import NoteEvent, Tracker, null_tracker
 from tunewright.core.files import digest
+from tunewright.core.plan import AUTO, Plan
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.run import Run, create_run, update_manifest
 from tunewright.decided import read_decided
@@ -45,8 +47,7 @@ def reproduce(run: Run, *, tell: Tracker = null_tracker) -> Reproduction:
     made_from = _made_from(run)
     decided = read_decided(run)
     name = f"{run.name}{SUFFIX}"
-    plan = decided.plan.with_(run=decided.plan.run.with_(name=name), explain=decided.plan.explain.with_(methods=()))
-    plan = plan.with_(export=plan.export.with_(targets=()))
+    plan = _to_repeat(decided.plan, name=name)
     loaded = LoadedPlan(plan, folder=Path(run.manifest()["folder"]), default_name=name)
     again = _beside(run, name=name, made_from=made_from)
     for change in data_changes(run, data_digests(plan, folder=loaded.folder)):
@@ -57,6 +58,19 @@ def reproduce(run: Run, *, tell: Tracker = null_tracker) -> Reproduction:
         again=str(again.folder),
         was_finished=outcome.was_finished,
         found=differences(run, outcome.run),
+    )
+
+
+def _to_repeat(plan: Plan, *, name: str) -> Plan:
+    """The resolved plan as something to ask for: what belongs to lora alone is left open again under other methods."""
+    train = plan.train
+    if train.method != "lora":
+        train = train.with_(**dict.fromkeys(named_lora_fields(train), AUTO))
+    return plan.with_(
+        train=train,
+        explain=plan.explain.with_(methods=()),
+        export=plan.export.with_(targets=()),
+        run=plan.run.with_(name=name),
     )
 
 

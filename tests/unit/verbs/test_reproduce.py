@@ -1,0 +1,159 @@
+"""A run done again: identical, or what differs and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.data import write_labelled
+from tunewright.cli.main import main
+from tunewright.core.errors import RunError
+from tunewright.core.events import Event, NoteEvent
+from tunewright.core.planfile import plan_from
+from tunewright.core.run import Run, update_manifest
+from tunewright.pipeline import run_plan
+from tunewright.verbs.differences import data_changes, differences
+from tunewright.verbs.reproduce import Reproduction, reproduce
+
+
+def made(folder: Path, base: Path, *, name: str, seed: int = 0) -> Run:
+    plan: dict[str, Any] = {
+        "model": str(base),
+        "data": "rows.csv",
+        "train": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3},
+        "evaluate": {"systems": ["tuned", "majority"]},
+        "explain": {"methods": []},
+        "run": {"seed": seed},
+    }
+    return run_plan(plan_from(plan, folder=folder, name=name), runs_dir=folder / "runs").run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reproduce")
+    write_labelled(path / "rows.csv")
+    return path
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path, tiny_encoder: Path) -> Run:
+    return made(folder, tiny_encoder, name="first")
+
+
+@pytest.fixture(scope="module")
+def repeated(first: Run) -> Reproduction:
+    return reproduce(first)
+
+
+def test_reproduction_is_identical_when_nothing_has_changed(repeated: Reproduction, first: Run) -> None:
+    found = repeated.found
+    assert found.verdict == "identical"
+    assert found.changes == ()
+    assert found.unknown == ()
+    assert found.weights is not None
+    assert found.weights.n == found.weights.n_same > 10
+    assert found.weights.digest == found.weights.digest_again
+    assert found.losses is not None
+    assert found.losses.n == found.losses.n_same == 11  # 84 rows, 8 a step
+    assert all(answers.n == answers.n_same == 18 for answers in found.answers)
+    assert Path(repeated.again).name == "first-again"
+    assert Path(repeated.again).parent == first.folder.parent
+
+
+def test_reproducing_twice_finds_the_second_run_finished(repeated: Reproduction, first: Run) -> None:
+    again = reproduce(first)
+    assert again.was_finished
+    assert again.found == repeated.found
+
+
+def test_verb_prints_the_verdict_and_ends_with_0(
+    repeated: Reproduction, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reproduce", "first", "--runs-dir", str(folder / "runs")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("identical: ")
+    assert "(was there already)" in out
+    assert max(len(line) for line in out.splitlines() if "/" not in line) <= 80
+    assert main(["reproduce", "first", "--runs-dir", str(folder / "runs"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["found"]["verdict"] == "identical"
+
+
+def test_another_seed_shows_in_weights_losses_and_stages(first: Run, folder: Path, tiny_encoder: Path) -> None:
+    found = differences(first, made(folder, tiny_encoder, name="other", seed=1))
+    assert found.verdict != "identical"
+    assert found.weights is not None
+    assert found.weights.n_same < found.weights.n
+    assert found.weights.largest_difference > 0
+    assert found.weights.digest != found.weights.digest_again
+    assert found.losses is not None
+    assert found.losses.first_different_step is not None
+    assert {change.name for change in found.changes} >= {"train"}
+    assert found.is_explained
+
+
+def test_an_unexplained_difference_ends_with_6(first: Run, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second run's scores are changed on disk: what went in is the same."""
+    reproduce(first)
+    path = folder / "runs/first-again/evaluate/metrics.json"
+    whole = path.read_text()
+    record = json.loads(whole)
+    record["systems"]["tuned"][record["primary_metric"]] |= {"value": 0.0, "ci95": [0.0, 0.0]}
+    path.write_text(json.dumps(record))
+    try:
+        assert main(["reproduce", "first", "--runs-dir", str(folder / "runs")]) == 6
+    finally:
+        path.write_text(whole)
+    assert capsys.readouterr().out.startswith("differs: ")
+
+
+def test_changed_data_is_told_before_the_second_run_starts(tmp_path: Path, tiny_encoder: Path) -> None:
+    write_labelled(tmp_path / "rows.csv")
+    run = made(tmp_path, tiny_encoder, name="first")
+    with (tmp_path / "rows.csv").open("a") as file:
+        file.write("parcel lost in the rain,delivery\n")
+    events: list[Event] = []
+    found = reproduce(run, tell=events.append).found
+    assert isinstance(events[0], NoteEvent)
+    assert events[0].level == "warning"
+    assert "data.train:0 has changed since the run" in events[0].text
+    assert [change.name for change in found.changes if change.kind == "data"] == ["train:0"]
+    assert found.is_explained
+
+
+def test_another_version_is_named_with_the_command_that_brings_it_back(repeated: Reproduction, first: Run) -> None:
+    again = Run(Path(repeated.again))
+    manifest = again.manifest()
+    update_manifest(again, versions={**manifest["versions"], "peft": "0.1"})
+    try:
+        (change,) = differences(first, again).changes
+    finally:
+        update_manifest(again, versions=manifest["versions"])
+    assert (change.kind, change.name, change.now) == ("version", "peft", "0.1")
+    assert change.fix == f"pip install peft=={manifest['versions']['peft']}"
+
+
+def test_a_run_that_noted_no_digests_says_so(repeated: Reproduction, first: Run) -> None:
+    assert not list(data_changes(Run(first.folder / "nowhere"), {"train:0": "x"}))
+
+
+def test_another_run_of_that_name_is_left_alone(tmp_path: Path, first: Run, tiny_encoder: Path) -> None:
+    write_labelled(tmp_path / "rows.csv")
+    run = made(tmp_path, tiny_encoder, name="mine")
+    other = tmp_path / "runs/mine-again"
+    other.mkdir()
+    (other / "run.json").write_text("{}")
+    with pytest.raises(RunError, match="repeats something else") as caught:
+        reproduce(run)
+    assert caught.value.fix.startswith("mv ")
+    assert (other / "run.json").read_text() == "{}"
+
+
+def test_an_unfinished_run_cannot_be_reproduced(tmp_path: Path) -> None:
+    run = Run(tmp_path / "half")
+    run.folder.mkdir()
+    (run.folder / "run.json").write_text('{"stages": {"prepare": {"status": "done", "fingerprint": "a"}}}')
+    with pytest.raises(RunError, match="not finished"):
+        reproduce(run)
