@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tunewright.verbs.api import reproduce as reproduce
     from tunewright.verbs.api import run as run
     from tunewright.verbs.api import runs as runs
+    from tunewright.verbs.api import selftest as selftest
     from tunewright.verbs.api import show as show
     from tunewright.verbs.api import trace as trace
     from tunewright.verbs.api import why as why
@@ -33,7 +34,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Plan": "tunewright.core.plan",
     **dict.fromkeys(
-        ("run", "check", "init", "show", "predict", "why", "compare", "trace", "reproduce", "runs"),
+        ("run", "check", "init", "show", "predict", "why", "compare", "trace", "selftest", "reproduce", "runs"),
         "tunewright.verbs.api",
     ),
     "load": "tunewright.verbs.load",

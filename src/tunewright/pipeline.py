@@ -24,7 +24,7 @@ from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_trac
 from tunewright.core.files import digest, file_digest, is_whole_safetensors, write_text
 from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan, is_auto
-from tunewright.core.planfile import LoadedPlan, load_plan, plan_from, plan_yaml
+from tunewright.core.planfile import LoadedPlan, plan_yaml
 from tunewright.core.run import (
     Run,
     create_run,
@@ -68,22 +68,6 @@ class Outcome:
     """metrics.json; empty when evaluate did not run."""
     was_finished: bool
     """Nothing had to be done."""
-
-
-def run(
-    plan: str | Path | dict[str, Any] | Plan, *, runs_dir: str | Path = "runs", tell: Tracker = null_tracker
-) -> Run:
-    """Every stage of a plan: a plan or data file, nested values, or a Plan (its paths start here).
-
-    Raises TunewrightError with what to do next.
-    """
-    if isinstance(plan, (str, Path)):
-        loaded = load_plan(Path(plan))
-    elif isinstance(plan, Plan):
-        loaded = LoadedPlan(plan, folder=Path(), default_name="run")
-    else:
-        loaded = plan_from(plan, folder=Path(), name="run")
-    return run_plan(loaded, runs_dir=Path(runs_dir), tell=tell).run
 
 
 def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker, until: str = "report") -> Outcome:

@@ -13,7 +13,9 @@ import tunewright
 from tests.architecture.sources import ROOT
 from tunewright.core.plan import SECTIONS, Plan
 
-VERBS_IN_PYTHON = ("run", "check", "init", "show", "predict", "why", "compare", "trace", "reproduce", "runs", "load")
+VERBS_IN_PYTHON = (
+    *("run", "check", "init", "show", "predict", "why", "compare", "trace", "selftest", "reproduce", "runs", "load"),
+)
 
 OPTIONS = {
     "model": "name revision dtype trust_remote_code",

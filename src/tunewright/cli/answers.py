@@ -139,7 +139,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
     },
     "completion": {"shell": "its name", "install": "a line that loads it in every new shell", "script": "the script"},
 }
-"""Other verbs and their keys; models and show have another object for add, info and --schema."""
+"""`models` has another object for each action; `show --schema` prints the schema itself."""
 
 EXITS: Mapping[str, str] = {
     "check": "the code that a run would end with",

@@ -81,6 +81,15 @@ def entries(word: str) -> tuple[Entry, ...]:
     )
 
 
+def error_kinds() -> dict[str, type[TunewrightError]]:
+    """Every error of ours by its name, in the order of the tree."""
+    return {
+        name: kind
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, TunewrightError) and kind is not TunewrightError
+    }
+
+
 def shown(entry: Entry) -> str:
     """For a terminal of 80 columns."""
     lines = [entry.name]
@@ -139,16 +148,8 @@ def _field(field: Field) -> Entry:
     return Entry("field", field.name, tuple((what, text) for what, text in facts if text))
 
 
-def _errors() -> dict[str, type[TunewrightError]]:
-    return {
-        name: kind
-        for name, kind in vars(errors).items()
-        if isinstance(kind, type) and issubclass(kind, TunewrightError) and kind is not TunewrightError
-    }
-
-
 def _errors_of(word: str) -> Iterator[Entry]:
-    for name, kind in _errors().items():
+    for name, kind in error_kinds().items():
         is_code = word == str(kind.exit_code) and kind.__base__ is TunewrightError
         if is_code or word.lower() == name.lower():
             yield Entry("error", f"{name}, exit code {kind.exit_code}", (("", str(kind.__doc__).splitlines()[0]),))
@@ -158,7 +159,7 @@ def _errors_of(word: str) -> Iterator[Entry]:
 
 OTHER_CODES = {
     0: "Everything that was asked for is done.",
-    1: "A check found a problem (doctor, selftest, reproduce), or a bug of ours showed its traceback.",
+    1: "doctor found a problem, or a bug of ours showed its traceback.",
     EXIT_INTERRUPTED: "Stopped by Ctrl-C. Nothing is lost: the same command goes on where it stopped.",
     141: "Nobody read the output any more, as after `| head`.",
 }
@@ -170,7 +171,7 @@ def _list(kind: str, *, section: str = "") -> Entry:
         lines = [(name, verb.summary) for name, verb in VERBS.items()]
     elif kind == "errors":
         lines = [(str(code), text) for code, text in OTHER_CODES.items() if code < 2]
-        lines += [(f"{e.exit_code}", f"{n}: {str(e.__doc__).splitlines()[0]}") for n, e in _errors().items()]
+        lines += [(f"{e.exit_code}", f"{n}: {str(e.__doc__).splitlines()[0]}") for n, e in error_kinds().items()]
         lines += [(str(code), text) for code, text in OTHER_CODES.items() if code > 9]
     elif kind == "fields":
         fields = plan_fields().values()
@@ -185,4 +186,4 @@ def _known() -> Iterator[str]:
     yield from (*VERBS, *LISTS, *SECTIONS)
     for name in plan_fields():
         yield from (name, name.rpartition(".")[2])
-    yield from (*ALIASES, *NO_COUNTERPART, *_errors(), *(term(word) for word in GLOSSARY))
+    yield from (*ALIASES, *NO_COUNTERPART, *error_kinds(), *(term(word) for word in GLOSSARY))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tunewright.verbs.predict import Predicted
     from tunewright.verbs.reproduce import Reproduction
     from tunewright.verbs.runs import RunLine
+    from tunewright.verbs.selftest import Selftest
     from tunewright.verbs.show import Shown
     from tunewright.verbs.trace import RowTrace
     from tunewright.verbs.why import Why
@@ -121,6 +122,13 @@ def reproduce(run: RunLike = None, *, runs_dir: str | Path = RUNS_DIR, tell: Tra
     from tunewright.verbs import reproduce as verb  # loaded when called
 
     return verb.reproduce(_run(run, runs_dir), tell=tell)
+
+
+def selftest(plan: PlanLike | None = None, *, overrides: Sequence[str] = (), tell: Tracker = null_tracker) -> Selftest:
+    """Do masks, gradients, resume and merge hold on this model? None takes the shipped example."""
+    from tunewright.verbs import selftest as verb  # loaded when called
+
+    return verb.selftest(None if plan is None else _loaded(plan, overrides), tell=tell)
 
 
 def runs(runs_dir: str | Path = RUNS_DIR) -> tuple[RunLine, ...]:

@@ -159,7 +159,7 @@ def _finished(run: Run, name: str) -> _Finished:
         )
     path = run.stage("evaluate") / "predictions.parquet"
     predictions = tuple(replace(p, system=name) for p in read_predictions(path) if p.system == system)
-    asked = pq.read_table(path, columns=["row_id", "text"]).to_pylist()
+    asked = pq.read_table(path, columns=["row_id", "text"], filters=[("system", "=", system)]).to_pylist()
     return _Finished(
         run=run,
         decided=decided,
