@@ -16,6 +16,7 @@ from tunewright.core.systems import TUNED, folder_of
 from tunewright.report import numbers
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import model_name
+from tunewright.report.exported import Exported, exported_of
 from tunewright.report.page import environment, visible
 from tunewright.report.read import RunFiles, as_record
 from tunewright.report.results import Results, Verdict, results_of, verdict_of
@@ -64,6 +65,7 @@ class Card:
     data: Data | None
     max_length: str
     test_set_uses: str
+    exported: Exported | None
 
 
 def model_card_markdown(run: RunFiles) -> str:
@@ -91,6 +93,7 @@ def card_of(run: RunFiles) -> Card:
         data=data_of(run),
         max_length=str(as_record(run.plan.get("prepare")).get("max_length") or ""),
         test_set_uses=numbers.count_text(uses) if numbers.is_known(uses) and uses != 1 else "",
+        exported=exported_of(run),
     )
 
 

@@ -21,6 +21,7 @@ from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import Decisions, decisions_of
 from tunewright.report.examples import Group, examples_of
 from tunewright.report.explanations import Explanations, explanations_of
+from tunewright.report.exported import Exported, exported_of
 from tunewright.report.glossary import glossary
 from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.read import RunFiles, as_record
@@ -62,6 +63,7 @@ class Page:
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
     explanations: Explanations | None
+    exported: Exported | None
     is_explainable: bool
     """Raw text has no answer to explain."""
     decisions: Decisions
@@ -97,6 +99,7 @@ def page_of(run: RunFiles) -> Page:
         mistakes=mistakes_of(run),
         examples=examples_of(run),
         explanations=explanations_of(run),
+        exported=exported_of(run),
         is_explainable=run.task != "text",
         decisions=decisions,
         subject=words.subject_name(run.subject),

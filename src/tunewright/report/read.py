@@ -47,6 +47,8 @@ class RunFiles:
     answers: tuple[Record, ...]
     """predictions.parquet."""
     explanations: Record
+    exported: Record
+    """export.json."""
 
     @property
     def task(self) -> str:
@@ -100,6 +102,7 @@ def read_run(folder: Path) -> RunFiles:
         metrics=_json(evaluate / "metrics.json"),
         answers=_parquet(evaluate / "predictions.parquet"),
         explanations=_json(explain / "explanations.json"),
+        exported=_exported(folder, manifest),
     )
 
 
@@ -126,6 +129,12 @@ def _stage(folder: Path, stage: str, manifest: Record, *, is_trained: bool) -> P
     is_old = is_old or as_record(records.get(stage)).get("status") == "outdated"
     is_old = is_old or any(as_record(records[s]).get("status") != "done" for s in before if s in records)
     return folder / ".out-of-date" / stage if is_old else folder / stage
+
+
+def _exported(folder: Path, manifest: Record) -> Record:
+    """Of an export that stands: it needs no explanation before it."""
+    is_done = as_record(as_record(manifest.get("stages")).get("export")).get("status") == "done"
+    return _json(folder / "export" / "export.json") if is_done else {}
 
 
 def _candidates(path: Path) -> tuple[Record, ...]:
