@@ -6,6 +6,7 @@ Its own file because "nothing to do" must be decided in milliseconds and by one 
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -30,7 +31,7 @@ PLACES = {"data": ("train", "validation", "test"), "model": ("name",), "select":
 def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
     """Content of every data file that the plan names, by role and position.
 
-    Raises DataError for a file that is not there.
+    Raises DataError for a file that is not there or may not be read.
     """
     found: dict[str, str] = {}
     for role in ("train", "validation", "test"):
@@ -40,11 +41,24 @@ def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
         for i, name in enumerate((paths,) if isinstance(paths, str) else paths):
             path = folder / name
             if not path.is_file():
-                raise DataError(
-                    f"there is no file {path}", where=f"data.{role}", fix="paths start from the plan's own folder"
-                )
-            found[f"{role}:{i}"] = file_digest(path)
+                raise _no_file(path, role=role)
+            try:
+                found[f"{role}:{i}"] = file_digest(path)
+            except OSError as error:
+                what = f"the file cannot be read: {error.strerror}"
+                raise DataError(what, where=str(path), fix=f"chmod u+r {path}") from error
     return found
+
+
+def _no_file(path: Path, *, role: str) -> DataError:
+    names = [other.name for other in path.parent.iterdir() if other.is_file()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return DataError(
+        f"there is no file {path}",
+        where=f"data.{role}",
+        why="paths start from the plan's own folder" + (f"; did you mean {near[0]}?" if near else ""),
+        fix=f"ls {path.parent}",
+    )
 
 
 def asked_fingerprint(plan: Plan, *, data: dict[str, str], model_files: str) -> str:

@@ -5,13 +5,24 @@ In: the tables of this folder. Out: THEMES. Its own file because the tests and t
 
 from __future__ import annotations
 
-from tests.faults import data_faults, model_faults, plan_faults, stopped_faults
+from tests.faults import (
+    chat_faults,
+    data_faults,
+    machine_faults,
+    model_faults,
+    output_faults,
+    plan_faults,
+    stopped_faults,
+)
 from tests.faults.fault import Fault
 
 THEMES: dict[str, tuple[Fault, ...]] = {
     "The words and the plan": plan_faults.FAULTS,
     "Data that cannot be used": data_faults.REFUSED,
     "Data that is odd, and is used all the same": data_faults.SURVIVED,
+    "Prompts, answers, conversations": chat_faults.FAULTS,
     "Models": model_faults.FAULTS,
     "Runs that are stopped": stopped_faults.FAULTS,
+    "Disks, folders and streams": machine_faults.FAULTS,
+    "Names and output": output_faults.FAULTS,
 }

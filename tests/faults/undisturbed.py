@@ -80,6 +80,8 @@ def _undisturbed(root: Path, encoder: Path, decoder: Path) -> Undisturbed:
 
 def results(run: Path) -> Results:
     metrics = read_json(run / "evaluate/metrics.json")
+    verdict = metrics["verdict"]
+    details = [text for text in verdict["details"] if not text.startswith("This test set has been scored")]
     steps = [json.loads(line) for line in (run / "train/steps.jsonl").read_text(encoding="utf-8").splitlines()]
     return Results(
         weights={
@@ -88,7 +90,8 @@ def results(run: Path) -> Results:
             for name, tensor in _tensors(path).items()
         },
         predictions=pq.read_table(run / "evaluate/predictions.parquet").to_pylist(),
-        metrics={name: value for name, value in metrics.items() if name not in _DIFFERS},
+        metrics={name: value for name, value in metrics.items() if name not in _DIFFERS}
+        | {"verdict": {**verdict, "details": details}},
         explanations=read_json(run / "explain/explanations.json"),
         losses=[step["loss_nats"] for step in steps if step["event"] == "StepEvent"],
     )

@@ -14,8 +14,11 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; words and progress on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="The folder that holds the runs.")]
-PlanPath = Annotated[Path, typer.Argument(metavar="PLAN|DATA", help="A plan (.yaml) or a data file.")]
-PlanOrRun = Annotated[Path, typer.Argument(metavar="PLAN|DATA|RUN", help="A plan, a data file, or a run.")]
+# readable=False: typer does not look; what may not be read is told by who reads it, with the way out.
+PlanPath = Annotated[Path, typer.Argument(readable=False, metavar="PLAN|DATA", help="A plan (.yaml) or a data file.")]
+PlanOrRun = Annotated[
+    Path, typer.Argument(readable=False, metavar="PLAN|DATA|RUN", help="A plan, a data file, or a run.")
+]
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="a.b=c", help="Plan values that win over the file: train.epochs=3")
 ]

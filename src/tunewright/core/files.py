@@ -82,6 +82,10 @@ def cannot_write(path: Path, error: OSError) -> RunError:
         return RunError("the disk is full", where=str(path), fix="free some space and run the same command again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RunError("this place cannot be written", where=str(path), fix="use --runs-dir DIR for another folder")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return RunError(
+            "a file stands where a folder should be", where=str(path), fix="move it away, or use --runs-dir DIR"
+        )
     fix = "tunewright doctor looks at disk and folders; --runs-dir DIR uses another place"
     return RunError(f"writing failed: {error.strerror or error}", where=str(path), fix=fix)
 

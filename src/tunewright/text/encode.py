@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tunewright.core.errors import ModelError
 from tunewright.core.values import Encoded, Example, Message, Task
-from tunewright.text.chat import Span, Tokenizer, conversation, prompt_text, special_ids, untrained_content
+from tunewright.text.chat import Rendered, Span, Tokenizer, conversation, prompt_text, special_ids, untrained_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _encode_documents(
 def _encode_conversations(
     examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None
 ) -> tuple[Encoded, ...]:
-    rendered = [conversation(example.messages, tokenizer=tokenizer) for example in examples]
+    rendered = [_rendered(example, tokenizer=tokenizer) for example in examples]
     rows = _tokenise([r.text for r in rendered], tokenizer=tokenizer, with_special=False)
     special = special_ids(tokenizer)
     out = []
@@ -117,6 +118,13 @@ def _encode_conversations(
             whole = _shortened(whole, offsets=offsets, content=content, max_length=max_length)
         out.append(whole)
     return tuple(out)
+
+
+def _rendered(example: Example, *, tokenizer: Tokenizer) -> Rendered:
+    try:
+        return conversation(example.messages, tokenizer=tokenizer)
+    except ModelError as error:  # with the row, so that it can be found and mended
+        raise ModelError(error.what, where=example.row_id, why=error.why, fix=error.fix) from error
 
 
 def _trained_mask(
