@@ -5,6 +5,7 @@ A tiny model stands in for the named or chosen one, and the processor for a GPU;
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -46,7 +47,9 @@ def write_files(folder: Path, *, decoder: Path) -> None:
     shutil.copy(SUPPORT / "messages.csv", folder / "tickets.csv")
     texts = [line.split(",")[0] for line in (SUPPORT / "messages.csv").read_text(encoding="utf-8").splitlines()[1:9]]
     (folder / "new.csv").write_text("\n".join(["text", *(text.strip('"') for text in texts)]) + "\n", encoding="utf-8")
-    shutil.copy(SUPPORT / "replies.jsonl", folder / "chats.jsonl")
+    more = [{"prompt": f"How heavy is tent {i}?", "completion": f"Tent {i} weighs {i} kg."} for i in range(60)]
+    lines = [*(SUPPORT / "replies.jsonl").read_text(encoding="utf-8").splitlines(), *map(json.dumps, more)]
+    (folder / "chats.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name, word, n in (("notes.txt", "river", 90), ("more_notes.txt", "harbour", 60), ("held_out.txt", "sea", 30)):
         lines = [f"note {i}: the {word} rises and falls with the moon, day {i % 7}\n" for i in range(n)]
         (folder / name).write_text("".join(lines), encoding="utf-8")
