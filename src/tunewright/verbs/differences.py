@@ -201,7 +201,7 @@ def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
     whole = hashlib.blake2b(digest_size=16)
     for name in sorted(tensors):
         whole.update(name.encode())
-        whole.update(tensors[name].contiguous().view(torch.uint8).numpy().tobytes())
+        whole.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return whole.hexdigest()
 
 
