@@ -29,6 +29,7 @@ from tunewright.core.errors import PlanError
 from tunewright.core.events import StageEvent
 from tunewright.core.planfile import plan_from
 from tunewright.pipeline import Outcome, run_plan
+from tunewright.verbs.runs import run_line
 
 LABELS = tuple(sorted(WORDS))
 OTHER_ORDER = ("login", "refund", "delivery")
@@ -192,6 +193,12 @@ def test_adapter_of_another_tool_stands_beside_ours_when_both_are_named(pairs: P
     assert answers_of(outcome, "base") == answers_of(measured, "base")
     assert "the model my-adapter" in outcome.verdict["sentence"]
     assert outcome.metrics["not_run"].keys() == {"api:gpt"}
+
+    plan["evaluate"] = {"systems": ["path:my-adapter", "base"], "max_new_tokens": 8}
+    alone = outcome_of(pairs, {**plan, "run": {"seed": 1}}, name="both")
+    assert json.loads((alone.run.folder / "run.json").read_text())["stages"]["train"]["status"] == "outdated"
+    assert alone.verdict["sentence"] in (alone.run.folder / "README.md").read_text(encoding="utf-8")
+    assert run_line(alone.run).status == alone.verdict["status"]
 
 
 OUR_RUNS: dict[str, tuple[str, dict[str, Any]]] = {

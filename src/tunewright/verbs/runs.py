@@ -54,8 +54,11 @@ def run_line(run: Run) -> RunLine:
     except RunError:
         manifest = {"stages": {"run.json": {"status": "cannot be read"}}}
     stages = {name: str(record.get("status")) for name, record in manifest.get("stages", {}).items()}
+    metrics = _values(run.stage("evaluate") / "metrics.json")
+    if metrics.get("subject", SUBJECT) != SUBJECT:
+        stages.pop("train", None)  # an earlier training under this name has no part in what was measured
     is_measured = "evaluate" in stages and all(stages.get(name, "done") == "done" for name in BEFORE_NUMBERS)
-    metrics = _values(run.stage("evaluate") / "metrics.json") if is_measured else {}
+    metrics = metrics if is_measured else {}
     primary, subject = str(metrics.get("primary_metric", "")), str(metrics.get("subject", SUBJECT))
     measured = metrics.get("systems", {}).get(subject, {}).get(primary, {})
     return RunLine(
