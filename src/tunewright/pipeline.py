@@ -19,8 +19,8 @@ from typing import Any
 
 from tunewright.asked import from_anywhere, model_files, outside_files, refuse_unusable_model, whole_systems, with_data
 from tunewright.contradictions import refuse_untrained
-from tunewright.core.errors import DataError
-from tunewright.core.events import StageEvent, Tracker, jsonl_tracker, null_tracker, tee
+from tunewright.core.errors import DataError, RunError
+from tunewright.core.events import NoteEvent, StageEvent, Tracker, jsonl_tracker, null_tracker, tee
 from tunewright.core.files import digest, file_digest, is_whole_safetensors, write_text
 from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan, is_auto
@@ -123,9 +123,14 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
         for stage in ("prepare", "select")
     ]
     if manifest.get("asked_fingerprint") == asked and all(known) and (run.folder / "resolved.yaml").is_file():
-        for stage in ("prepare", "select"):
-            tell(StageEvent(stage, "skipped", "finished before"))
-        return read_decided(run)
+        try:
+            decided = read_decided(run)
+        except RunError as error:
+            tell(NoteEvent(f"{error.what}: it is decided again", level="warning"))
+        else:
+            for stage in ("prepare", "select"):
+                tell(StageEvent(stage, "skipped", "finished before"))
+            return decided
     update_manifest(
         run,
         name=run.name,

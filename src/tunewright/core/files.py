@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,14 +30,24 @@ def write_atomically(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            os.replace(temporary, path)
     finally:
         with suppress(OSError):  # where nothing can be written nothing can be removed: it must not hide the first error
             remove(temporary)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What keeps the path from being written is told as RunError, in whichever way a library puts it."""
+    try:
+        yield
+    except Exception as error:  # a full disk is OSError, SafetensorError, or tokenizers' bare Exception
+        if not isinstance(error, OSError) and _errno(error) is None:
+            raise
+        raise cannot_write(path, error) from error
 
 
 @contextmanager
@@ -76,18 +87,32 @@ def _is_torn(path: Path) -> bool:
         return file.read(1) != b"\n"
 
 
-def cannot_write(path: Path, error: OSError) -> RunError:
+def cannot_write(path: Path, error: Exception) -> RunError:
     """The error a person can act on."""
-    if error.errno == errno.ENOSPC:
+    number = _errno(error)
+    if number == errno.ENOSPC:
         return RunError("the disk is full", where=str(path), fix="free some space and run the same command again")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RunError("this place cannot be written", where=str(path), fix="use --runs-dir DIR for another folder")
-    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+    if number in (errno.ENOTDIR, errno.EEXIST):
         return RunError(
             "a file stands where a folder should be", where=str(path), fix="move it away, or use --runs-dir DIR"
         )
     fix = "tunewright doctor looks at disk and folders; --runs-dir DIR uses another place"
-    return RunError(f"writing failed: {error.strerror or error}", where=str(path), fix=fix)
+    return RunError(f"writing failed: {os.strerror(number) if number else error}", where=str(path), fix=fix)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whichever library says it."""
+    return isinstance(error, Exception) and _errno(error) == errno.ENOSPC
+
+
+def _errno(error: Exception) -> int | None:
+    """The system's error number; libraries in Rust put it into their words: "... (os error 28)"."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    found = re.search(r"(?:os error|code:) (\d+)", str(error))
+    return int(found[1]) if found else None
 
 
 def remove(path: Path) -> None:

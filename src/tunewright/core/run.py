@@ -20,7 +20,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from tunewright.core.errors import RunError
-from tunewright.core.files import cannot_write, remove, write_json
+from tunewright.core.files import cannot_write, is_disk_full, remove, write_json
 
 MANIFEST = "run.json"
 LOCK = ".lock"
@@ -169,6 +169,8 @@ def stage_work(run: Run, stage: str, *, fingerprint: str, is_resumable: bool = F
     except BaseException as error:
         status: StageStatus = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         _try_record(run, stage, status=status, fingerprint=fingerprint, seconds=before + time.time() - started)
+        if isinstance(error, Exception) and is_disk_full(error):  # in a library's own words, wherever it happened
+            raise cannot_write(work, error) from error
         raise
     if work != final:
         try:

@@ -7,18 +7,16 @@ same model loaded from there. Its own file because what evaluation measures must
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
-from safetensors import SafetensorError
 from torch import nn
 
-from tunewright.core.errors import ModelError, RunError
-from tunewright.core.files import cannot_write, remove
+from tunewright.core.errors import ModelError
+from tunewright.core.files import remove, writing
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import HEAD_FILE, EncoderClassifier, load_head, save_head, write_labels
 from tunewright.model.load import Loaded, load_model
@@ -35,12 +33,11 @@ def save_trained(folder: Path, loaded: Loaded, *, max_length: int) -> Path:
     final = folder / (ADAPTER if isinstance(body_of(loaded.model), PeftModel) else MODEL)
     work = folder / f".{final.name}.tmp"
     try:
-        remove(work)
-        save_folder(work, loaded, max_length=max_length)
-        remove(final)
-        os.replace(work, final)
-    except OSError as error:
-        raise cannot_write(final, error) from error
+        with writing(final):
+            remove(work)
+            save_folder(work, loaded, max_length=max_length)
+            remove(final)
+            os.replace(work, final)
     finally:
         remove(work)
     return final
@@ -51,7 +48,7 @@ def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
 
     Raises RunError when it cannot be written.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True)
         body_of(loaded.model).save_pretrained(str(folder))
         loaded.tokenizer.save_pretrained(str(folder))
@@ -59,10 +56,6 @@ def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
             save_head(folder, head=loaded.model.head, labels=loaded.labels, max_length=max_length)
         elif loaded.labels:
             write_labels(folder, loaded.labels)  # an adapter's config has no place for them
-    except SafetensorError as error:  # not an OSError, though a full disk is its usual cause
-        raise _cut_off(folder, error) from error
-    except OSError as error:
-        raise cannot_write(folder, error) from error
 
 
 def body_of(model: nn.Module) -> Any:
@@ -96,11 +89,6 @@ def load_trained(
     _put_head(loaded.model, adapter_folder)
     loaded.model.to(device).eval()
     return loaded
-
-
-def _cut_off(folder: Path, error: SafetensorError) -> RunError:
-    number = re.search(r"code: (\d+)", str(error))
-    return cannot_write(folder, OSError(int(number[1]) if number else 0, str(error)))
 
 
 def _put_head(model: nn.Module, folder: Path) -> None:

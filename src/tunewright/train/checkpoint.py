@@ -19,7 +19,7 @@ from torch import Tensor
 
 from tunewright.core.errors import TrainError
 from tunewright.core.events import NoteEvent, Tracker, null_tracker
-from tunewright.core.files import cannot_write, file_digest, remove, write_json
+from tunewright.core.files import file_digest, remove, write_atomically, write_json, writing
 from tunewright.model.adapt import trainable_state
 from tunewright.train.loop import Training
 
@@ -67,16 +67,13 @@ def save_checkpoint(folder: Path, training: Training, position: Position, *, fin
         return
     work = folder / f".step-{position.step}.tmp"
     try:
-        remove(work)
-        work.mkdir(parents=True)
-        save_file(_state(training), work / "state.safetensors")
-        facts = {"fingerprint": fingerprint, "digest": file_digest(work / "state.safetensors"), **asdict(position)}
-        write_json(work / "state.json", facts)
-        os.replace(work, final)
-    except OSError as error:
-        raise cannot_write(final, error) from error
-    except SafetensorError as error:  # safetensors wraps the system's error: a full disk comes this way
-        raise cannot_write(final, OSError(_errno_of(error), str(error))) from error
+        with writing(final):
+            remove(work)
+            work.mkdir(parents=True)
+            save_file(_state(training), work / "state.safetensors")
+            facts = {"fingerprint": fingerprint, "digest": file_digest(work / "state.safetensors"), **asdict(position)}
+            write_json(work / "state.json", facts)
+            os.replace(work, final)
     finally:
         remove(work)
     for old in _steps(folder)[:-KEPT]:
@@ -112,17 +109,8 @@ def load_checkpoint(folder: Path, training: Training, *, fingerprint: str, tell:
 
 def save_weights(path: Path, training: Training) -> None:
     """The trainable weights alone: the best so far."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as temporary:
         save_file(_weights(training), temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    except SafetensorError as error:
-        raise cannot_write(path, OSError(_errno_of(error), str(error))) from error
-    finally:
-        remove(temporary)
 
 
 def load_weights(path: Path, training: Training, *, digest: str) -> None:
@@ -220,10 +208,3 @@ def _copy_weights(training: Training, state: dict[str, Tensor], *, prefix: str) 
     with torch.no_grad():
         for name, parameter in weights.items():
             parameter.copy_(state[prefix + name])
-
-
-def _errno_of(error: SafetensorError) -> int:
-    """The system's error number inside safetensors' words: "... (os error 28)"; 0 when there is none."""
-    _, found, rest = str(error).partition("os error ")
-    digits = rest.split(")")[0].split(",")[0].strip()
-    return int(digits) if found and digits.isdigit() else 0

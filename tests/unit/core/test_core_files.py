@@ -24,10 +24,12 @@ from tunewright.core.files import (
     digest,
     file_digest,
     json_text,
+    line_writer,
     remove,
     write_atomically,
     write_json,
     write_text,
+    writing,
 )
 
 JSON = st.recursive(
@@ -200,3 +202,35 @@ def test_file_digest_follows_the_content_alone(tmp_path: Path) -> None:
 def test_code_digest_depends_on_the_packages_asked_for() -> None:
     assert code_digest(("core",)) == code_digest(("core",))
     assert len({code_digest(("core",)), code_digest(("text",)), code_digest(("core", "text"))}) == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        Exception("No space left on device (os error 28)"),  # tokenizers
+        ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
+    ],
+)
+def test_writing_tells_a_full_disk_in_whichever_way_a_library_puts_it(error: Exception, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="the disk is full"), writing(tmp_path / "file"):
+        raise error
+
+
+def test_writing_lets_pass_what_has_nothing_to_do_with_writing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), writing(tmp_path / "file"):
+        raise KeyError("28")
+
+
+def test_line_writer_begins_a_new_line_when_a_kill_has_torn_the_last_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("whole\nto", encoding="utf-8")
+    with line_writer(path) as write:
+        write("next")
+        assert path.read_text(encoding="utf-8") == "whole\nto\nnext\n", "a line is there as soon as it is written"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_line_writer_tells_a_full_disk() -> None:
+    with pytest.raises(RunError, match="the disk is full"), line_writer(Path("/dev/full")) as write:
+        write("a line")

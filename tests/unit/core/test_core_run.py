@@ -145,6 +145,12 @@ def test_stage_work_keeps_a_finished_resumable_stage_when_the_inputs_change(run:
     assert (run.folder / "train.aaaaaaaa" / "result.txt").read_text() == "old"
 
 
+def test_stage_work_says_disk_full_when_a_library_says_it_in_its_own_words(run: Run) -> None:
+    with pytest.raises(RunError, match="the disk is full"), stage_work(run, "export", fingerprint="f"):
+        raise ValueError("I/O error: No space left on device (os error 28)")
+    assert run.manifest()["stages"]["export"]["status"] == "failed"
+
+
 def test_stage_work_says_disk_full(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.replace
 
