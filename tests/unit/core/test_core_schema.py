@@ -28,9 +28,7 @@ class _Yaml12(yaml.SafeLoader):
     """As editors read it: 2e-4 is a number."""
 
 
-_Yaml12.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^-?\d+(\.\d+)?e-?\d+$"), list("-0123456789")
-)
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^-?\d+(\.\d+)?e-?\d+$"), list("-0123456789"))
 
 
 def is_valid(plan: Any) -> bool:
