@@ -53,7 +53,7 @@ def play_full_disk(scene: Scene) -> Mapping[str, Record]:
             message = error_message(told, exit_code=9, words=("the disk is full",), folder=disk)
             assert_whole(run)
             if name == "disk-full-checkpoint":
-                assert "train/checkpoints/step-50: the disk is full" in message
+                assert "train/checkpoints/step-50: the disk is full" in message, message
             words = re.sub(r"^\S+: ", "FILE: ", message)  # which one it was is chance
             records[name] = Record(TYPED, 9, words, kept="all that was finished; the same command went on")
         told = scene.typed(typed)

@@ -24,7 +24,9 @@ RUN = "runs/plan"
 N_STEPS = 240
 PLAN = f"""data: rows.csv
 model: model
-train: {{max_steps: {N_STEPS}, batch_size: 4, save_steps: 50, eval_steps: 60, patience: null, learning_rate: 1.0e-3}}
+train: {{method: full, max_steps: {N_STEPS}, batch_size: 4, learning_rate: 1.0e-3, patience: null}}
+train.save_steps: 50
+train.eval_steps: 60
 evaluate: {{systems: [tuned, majority]}}
 explain: {{methods: [occlusion], rows: 5}}
 export: {{targets: [merged]}}

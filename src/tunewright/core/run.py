@@ -51,7 +51,9 @@ class Run:
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise RunError("run.json cannot be read", where=str(path), fix=f"remove {path} to start over") from error
+            raise RunError(
+                "run.json cannot be read", where=str(path), fix=f"start over, old results are kept: rm {path}"
+            ) from error
 
 
 def create_run(runs_dir: Path, *, name: str) -> Run:
@@ -198,7 +200,7 @@ def _keep_old(run: Run, stage: str, record: Mapping[str, Any], *, keeps_partial:
     final = run.stage(stage)
     if not final.exists():
         return
-    if record.get("status") not in ("done", "outdated") and not (keeps_partial and record):
+    if record and record.get("status") not in ("done", "outdated") and not keeps_partial:
         remove(final)
         return
     kept = _kept(run, stage, str(record.get("fingerprint", "old")))

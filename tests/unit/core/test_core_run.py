@@ -104,6 +104,15 @@ def test_stage_work_keeps_a_finished_stage_when_the_inputs_change(run: Run) -> N
     assert is_done(run, "prepare", fingerprint=SECOND)
 
 
+def test_stage_work_keeps_a_folder_that_no_record_tells_of_when_run_json_was_removed(run: Run) -> None:
+    with stage_work(run, "train", fingerprint="a" * 32, is_resumable=True) as work:
+        (work / "result").write_text("hours")
+    (run.folder / "run.json").unlink()
+    with stage_work(run, "train", fingerprint="a" * 32, is_resumable=True):
+        pass
+    assert (run.folder / "train.old/result").read_text() == "hours"
+
+
 def test_stage_work_keeps_the_old_stage_when_the_new_one_fails(run: Run) -> None:
     _finish(run, "prepare", fingerprint=FIRST, text="old")
     with pytest.raises(ValueError, match="mine"):
@@ -218,7 +227,7 @@ def test_manifest_that_cannot_be_read_is_an_error_with_a_way_out(run: Run, text:
 
     with pytest.raises(RunError, match=r"run\.json cannot be read") as caught:
         run.manifest()
-    assert "remove" in caught.value.fix
+    assert f"rm {run.folder / 'run.json'}" in caught.value.fix
 
 
 def test_locked_refuses_a_second_process_at_once_and_frees_itself(run: Run) -> None:
