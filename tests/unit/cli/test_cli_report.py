@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,19 @@ SECONDS = 30
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     """A run that has only begun, and a browser that writes down what it opens and then stays."""
     (tmp_path / "runs/begun").mkdir(parents=True)
     (tmp_path / "runs/begun/run.json").write_text(json.dumps({"name": "begun", "stages": {}}), encoding="utf-8")
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\nexec sleep {10 * SECONDS}\n', encoding="utf-8")
+    browser.write_text(
+        f'#!/bin/sh\necho $$ > {tmp_path}/process\necho "$1" > {tmp_path}/opened\nexec sleep {10 * SECONDS}\n',
+        encoding="utf-8",
+    )
     browser.chmod(0o755)
-    return tmp_path
+    yield tmp_path
+    if (tmp_path / "process").exists():
+        os.kill(int((tmp_path / "process").read_text(encoding="utf-8")), signal.SIGTERM)
 
 
 def on_a_terminal(words: list[str], folder: Path, *, display: str = ":9") -> str:
