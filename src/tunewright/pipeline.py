@@ -29,6 +29,7 @@ from tunewright.core.run import (
     Run,
     create_run,
     is_done,
+    kept_name,
     locked,
     mark_outdated,
     mark_refused,
@@ -276,6 +277,8 @@ def _stage(
         yield None
         return
     tell(StageEvent(stage, "started"))
+    if kept := kept_name(run, stage, fingerprint=fingerprint):
+        tell(NoteEvent(f"what it depends on was changed; the result of before is kept as {kept}"))
     ran.append(stage)
     mark_outdated(run, STAGES[STAGES.index(stage) + 1 :])
     with stage_work(run, stage, fingerprint=fingerprint, is_resumable=is_resumable) as work:

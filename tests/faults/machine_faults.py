@@ -122,7 +122,7 @@ def play_changes(scene: Scene) -> Mapping[str, Record]:
         "changed-data": Record(
             "prepare plan.yaml",
             0,
-            _kept_words(told),
+            _kept_words(told, "prepare"),
             kept="the old result as prepare.FINGERPRINT; later stages are outdated",
         )
     }
@@ -131,7 +131,7 @@ def play_changes(scene: Scene) -> Mapping[str, Record]:
     assert read_json(run / f"train.{old['train']}/summary.json")["steps"] == N_STEPS
     assert read_json(run / "train/summary.json")["steps"] == 2
     records["changed-plan"] = Record(
-        "train plan.yaml train.max_steps=2", 0, _kept_words(told), kept="the old result as train.FINGERPRINT"
+        "train plan.yaml train.max_steps=2", 0, _kept_words(told, "train"), kept="the old result as train.FINGERPRINT"
     )
     return records
 
@@ -171,8 +171,10 @@ def _flip(path: Path, *, cut: int = 0) -> None:
     path.write_bytes(content[: len(content) - cut])
 
 
-def _kept_words(told: Told) -> str:
-    return next((line.strip() for line in told.stderr.splitlines() if "kept" in line), "nothing")
+def _kept_words(told: Told, stage: str) -> str:
+    """What is said of the old result, without the digits of its fingerprint."""
+    [line] = [line.strip() for line in told.stderr.splitlines() if f"kept as {stage}." in line]
+    return re.sub(r"\.[0-9a-f]{8}$", ".FINGERPRINT", line)
 
 
 @contextmanager

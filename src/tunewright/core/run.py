@@ -182,6 +182,13 @@ def stage_work(run: Run, stage: str, *, fingerprint: str, is_resumable: bool = F
     _record(run, stage, status="done", fingerprint=fingerprint, seconds=before + time.time() - started)
 
 
+def kept_name(run: Run, stage: str, *, fingerprint: str) -> str:
+    """What the finished result of other inputs will be called once the stage is done anew; empty when there is none."""
+    record = run.manifest().get("stages", {}).get(stage, {})
+    is_other = record.get("status") in ("done", "outdated") and record.get("fingerprint") != fingerprint
+    return _kept(run, stage, str(record["fingerprint"])).name if is_other and run.stage(stage).exists() else ""
+
+
 def mark_refused(run: Run, stage: str, *, fingerprint: str, why: str) -> None:
     """The stage published its evidence and refuses to go on."""
     _record(run, stage, status="refused", fingerprint=fingerprint, seconds=0.0, why=why)
