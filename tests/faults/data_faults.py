@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.faults.fault import Refused, Survived
 from tests.faults.rows import LABELLED, ROWS, csv, jsonl
 
-_MEGABYTES_5 = "word " * 1_000_000
+_MEGABYTES_5 = "word " * 1_000_000 + "word"
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0" + bytes(range(256)) * 8
 
 REFUSED = (
@@ -195,7 +195,7 @@ SURVIVED = (
         {"rows.csv": _changed(5, "money, back, today,refund") + "alone\n"},
         49,
         "ragged",
-        ("more cells",),
+        ("more cells than there are columns",),
         dropped={"no_label": 1, "ragged": 1},
         repaired={"ragged": 1},
     ),

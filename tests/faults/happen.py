@@ -37,7 +37,8 @@ def refused(fault: Refused, scene: Scene) -> Record:
     message = error_message(told, exit_code=fault.exit_code, words=fault.words, folder=scene.folder)
     assert users_files(scene.folder) == before, "the user's files were changed"
     assert_nothing_half(scene.folder)
-    return Record(fault.typed, told.exit_code, message.replace(" --quiet", ""), kept=AS_THEY_WERE)
+    message = re.sub(r" --quiet$", "", message, flags=re.MULTILINE)  # our word in a command to copy
+    return Record(fault.typed, told.exit_code, message, kept=AS_THEY_WERE)
 
 
 def survived(fault: Survived, scene: Scene) -> Record:

@@ -187,7 +187,7 @@ def _small_disk(place: Path) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def _filled_when(scene: Scene, typed: str, disk: Path, *, is_there: Callable[[], bool], free_bytes: int) -> Told:

@@ -42,11 +42,11 @@ def play_stops(scene: Scene) -> Mapping[str, Record]:
         running.press(CTRL_C)
         running.press(CTRL_C)
         records["ctrl-c-twice"] = _stopped(running, run)
-    with _training(scene, at_step=100, columns=20, rows=5) as running:
+    with _training(scene, at_step=100) as running:
         running.close_window()
         assert running.ended() == 130
         records["terminal-closed"] = _saved(run, message="nothing: nobody would see it")
-    with _training(scene, at_step=140) as running:
+    with _training(scene, at_step=140, columns=20, rows=5) as running:
         running.process.send_signal(signal.SIGTERM)
         records["terminated"] = _stopped(running, run)
     records |= _two_at_once(scene, run)
@@ -204,8 +204,8 @@ FAULTS = (
         {
             "ctrl-c": "Ctrl-C while training",
             "ctrl-c-twice": "Ctrl-C twice",
-            "terminal-closed": "the terminal closed while training (of 20 columns and 5 lines)",
-            "terminated": "the system ends the process (SIGTERM)",
+            "terminal-closed": "the terminal closed while training",
+            "terminated": "the process ended by the system (SIGTERM), on a terminal of 20 columns and 5 lines",
             "two-at-once": "a second run of the same name meanwhile",
             "no-terminal": "no terminal: plain lines, no colours",
         },

@@ -58,8 +58,8 @@ VALUE_ALIASES: dict[str, dict[str, str]] = {
 NO_COUNTERPART: dict[str, str] = {
     "output_dir": "runs are kept in ./runs; use --runs-dir DIR for another place and run.name for the folder's name",
     "out_dir": "runs are kept in ./runs; use --runs-dir DIR for another place and run.name for the folder's name",
-    "load_in_4bit": "4-bit bases are not in this version",
-    "load_in_8bit": "8-bit bases are not in this version",
+    "load_in_4bit": "leave it out: 4-bit bases are not in this version",
+    "load_in_8bit": "leave it out: 8-bit bases are not in this version",
     "gradient_checkpointing": "activation checkpointing is not in this version; lower train.batch_size instead",
     "optim": "the optimizer is AdamW in this version",
     "optimizer": "the optimizer is AdamW in this version",

@@ -33,6 +33,6 @@ def lookup(word: str, table: Mapping[str, Part], *, kind: str, where: str) -> Pa
     raise PlanError(
         f"{word!r} is not one of the {kind}",
         where=where,
-        why=f"did you mean {near[0]}?" if near else "",
-        fix=f"known: {', '.join(table)}",
+        why=f"did you mean {near[0]}?" if near else f"known: {', '.join(table)}",
+        fix=f"tunewright help {where}",
     )

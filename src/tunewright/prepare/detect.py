@@ -146,16 +146,16 @@ def _no_column(name: str, *, role: str, table: Table) -> DataError:
 def _nothing_fits(task: Task | None, columns: Sequence[Column], *, table: Table) -> DataError:
     """What was looked for, and what each column holds."""
     wanted = {
-        "classify": "a column of text beside a column of labels",
-        "generate": "a prompt and an answer, or a column of messages",
-    }.get(task or "", "a column of text")
+        "classify": "column of text beside a column of labels",
+        "generate": "columns of prompts and answers and no column of messages",
+    }.get(task or "", "column of text")
     facts = "; ".join(f"{c.name}: {c.n_filled:,} filled, {c.n_distinct:,} different" for c in columns[:12])
     fixes = {
         "classify": "data.text_column=NAME data.label_column=NAME",
         "generate": "data.prompt_column=NAME data.completion_column=NAME, or data.messages_column=NAME",
     }
     return DataError(
-        f"no {wanted.removeprefix('a ')} was found",
+        f"no {wanted} was found",
         where=str(table.path),
         why=f"its columns: {facts}",
         fix=f"name the columns: {fixes.get(task or '', 'data.text_column=NAME')}",

@@ -32,9 +32,8 @@ def encoding_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
 def _nul_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
     if not encoding.n_nul:
         return ()
-    message = (
-        f"{path.name} holds {encoding.n_nul:,} NUL {'byte' if encoding.n_nul == 1 else 'bytes'}, which are left out"
-    )
+    bytes_are = "byte, which is" if encoding.n_nul == 1 else "bytes, which are"
+    message = f"{path.name} holds {encoding.n_nul:,} NUL {bytes_are} left out"
     suggestion = f"write the file again without them: tr -d '\\0' < {quote(path.name)} > {quote('clean.' + path.name)}"
     return (Finding("nul_bytes", "info", message, suggestion=suggestion),)
 
@@ -44,12 +43,13 @@ def _letter_findings(path: Path, encoding: Encoding) -> tuple[Finding, ...]:
         return ()
     if encoding.name == "utf-8":
         message = f"{path.name} is UTF-8 but {encoding.n_mended:,} of its bytes are not; they are read as cp1252"
+        suggestion = f"look at the lines that hold them: grep -naxv '.*' {quote(path.name)}"
     else:
         unknown = (
             f"; {encoding.n_mended:,} characters could not be read and show as \ufffd" if encoding.n_mended else ""
         )
         message = f"{path.name} is not UTF-8; it is read as {encoding.name}{unknown}"
-    suggestion = f"look at a row with accents; if it is wrong, save the file again: {_iconv(path, encoding.name)}"
+        suggestion = f"look at a row with accents; if it is wrong, save the file again: {_iconv(path, encoding.name)}"
     is_sure = encoding.name.startswith("utf-") and not encoding.n_mended
     return (Finding("encoding", "info" if is_sure else "warning", message, suggestion=suggestion),)
 
@@ -190,7 +190,7 @@ def ragged_findings(path: Path, dropped: Sequence[Dropped]) -> tuple[Finding, ..
         Finding(
             "ragged",
             "warning",
-            f"{len(ragged):,} rows of {path.name} have more cells than there are columns and are left out",
+            f"{rows(len(ragged))} of {path.name} left out: more cells than there are columns",
             row_ids=tuple(drop.row_id for drop in ragged),
             suggestion=f"put quotes around cells that hold the delimiter: {_shown_line(path, _number(ragged[0]))}",
             action="drop",

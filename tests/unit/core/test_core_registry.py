@@ -22,14 +22,14 @@ def test_lookup_names_the_nearest_word_when_it_is_misspelled() -> None:
 
     assert caught.value.where == "evaluate.metrics"
     assert caught.value.why == "did you mean accuracy?"
-    assert caught.value.fix == "known: accuracy, log_loss"
+    assert caught.value.fix == "tunewright help evaluate.metrics"
 
 
-def test_lookup_suggests_nothing_when_nothing_is_near() -> None:
+def test_lookup_names_every_part_when_nothing_is_near() -> None:
     with pytest.raises(PlanError) as caught:
         lookup("xyz", TABLE, kind="metrics", where="evaluate.metrics")
 
-    assert caught.value.why == ""
+    assert caught.value.why == "known: accuracy, log_loss"
 
 
 def test_lookup_finds_parts_of_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
