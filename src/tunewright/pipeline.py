@@ -12,7 +12,7 @@ import importlib
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
 
 STAGES = ("prepare", "select", "train", "evaluate", "explain", "export", "report")
+ON_THE_MODEL = ("evaluate", "explain", "export")
+"""Stages that only the report reads: making one anew leaves the others as they are."""
 FILES_OF = {
     "prepare": (
         *("train.parquet", "validation.parquet", "test.parquet", "dropped.parquet"),
@@ -200,9 +202,7 @@ def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None
 
 
 def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
-    facts = outside_files(decided.plan)
-    fingerprint = stage_fingerprint("evaluate", plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
-    with _stage(run, "evaluate", fingerprint=fingerprint, tell=tell, ran=ran) as work:
+    with _model_stage(run, "evaluate", decided, tell=tell, ran=ran) as work:
         if not work:
             return
         evaluation = importlib.import_module("tunewright.evaluate.stage")
@@ -218,27 +218,29 @@ def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> N
 
 
 def _explain(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
-    facts = outside_files(decided.plan)
-    fingerprint = stage_fingerprint("explain", plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
-    with _stage(run, "explain", fingerprint=fingerprint, tell=tell, ran=ran) as work:
+    with _model_stage(run, "explain", decided, tell=tell, ran=ran) as work:
         if work:
             explaining = importlib.import_module("tunewright.explain.stage")
-            inputs = explaining.ExplainInputs(
-                plan=decided.plan, subject=subject_of(run, decided), prepared=run.stage("prepare")
-            )
+            inputs = explaining.ExplainInputs(decided.plan, subject_of(run, decided), run.stage("prepare"))
             explaining.explain(inputs, work=work, tell=tell)
 
 
 def _export(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
-    facts = outside_files(decided.plan)
-    fingerprint = stage_fingerprint("export", plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
-    with _stage(run, "export", fingerprint=fingerprint, tell=tell, ran=ran) as work:
+    with _model_stage(run, "export", decided, tell=tell, ran=ran) as work:
         if work:
             exporting = importlib.import_module("tunewright.export.stage")
-            inputs = exporting.ExportInputs(
-                plan=decided.plan, subject=subject_of(run, decided), prepared=run.stage("prepare")
-            )
+            inputs = exporting.ExportInputs(decided.plan, subject_of(run, decided), run.stage("prepare"))
             exporting.export(inputs, work=work, tell=tell)
+
+
+def _model_stage(
+    run: Run, stage: str, decided: Decided, *, tell: Tracker, ran: list[str]
+) -> AbstractContextManager[Path | None]:
+    """The folder of a stage that works on the measured model: it is made anew when that model is another one."""
+    fingerprint = stage_fingerprint(
+        stage, plan=decided.plan, before=_model_fingerprint(run, decided), facts=outside_files(decided.plan)
+    )
+    return _stage(run, stage, fingerprint=fingerprint, tell=tell, ran=ran)
 
 
 def _model_fingerprint(run: Run, decided: Decided) -> str:
@@ -280,7 +282,7 @@ def _stage(
     if kept := kept_name(run, stage, fingerprint=fingerprint):
         tell(NoteEvent(f"what it depends on was changed; the result of before is kept as {kept}"))
     ran.append(stage)
-    mark_outdated(run, STAGES[STAGES.index(stage) + 1 :])
+    mark_outdated(run, ("report",) if stage in ON_THE_MODEL else STAGES[STAGES.index(stage) + 1 :])
     with stage_work(run, stage, fingerprint=fingerprint, is_resumable=is_resumable) as work:
         yield work
     tell(StageEvent(stage, "done"))

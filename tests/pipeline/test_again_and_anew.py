@@ -70,6 +70,14 @@ def test_report_shows_no_old_verdict_when_the_model_was_trained_anew(again: Path
     assert sentence not in write_report(run).read_text(encoding="utf-8")
 
 
+def test_explaining_again_leaves_evaluation_and_export_as_they_are(again: Path, tiny_encoder: Path) -> None:
+    outcome_of(again, plan_of(tiny_encoder), until="export")
+    outcome_of(again, plan_of(tiny_encoder, explain={"methods": ["occlusion"], "rows": 2}), until="explain")
+    stages = json.loads((again / "runs/try/run.json").read_text())["stages"]
+    assert {stages[name]["status"] for name in ("train", "evaluate", "explain", "export")} == {"done"}
+    assert stages["report"]["status"] == "outdated"
+
+
 def test_train_finds_its_earlier_result_when_a_plan_goes_back(again: Path, tiny_encoder: Path) -> None:
     weights = (again / "runs/try/train/model/head.safetensors").read_bytes()
     outcome_of(again, plan_of(tiny_encoder, train={"epochs": 2, "batch_size": 16}), until="train")

@@ -99,10 +99,14 @@ def ranked(found: Mapping[str, Mapping[str, Any]], *, subject: str = "tuned") ->
 
 def next_command(folder: Path, metrics: Mapping[str, Any]) -> str:
     """The most useful thing to type now."""
-    script = folder / "train" / "model" / "predict.py"
-    if script.is_file() and metrics.get("task") == "classify":
-        return f'python {shlex.quote(shown_path(script))} "a text of yours"'
-    return f"tunewright trace {shlex.quote(folder.name)} {_a_test_row(folder)}"
+    run = shlex.quote(folder.name if folder.parent == Path.cwd() / "runs" else shown_path(folder))
+    if metrics.get("task") == "classify":
+        return f'tunewright why {run} "a text of yours"'
+    return (
+        f"tunewright chat {run}"
+        if metrics.get("task") == "generate"
+        else f"tunewright trace {run} {_a_test_row(folder)}"
+    )
 
 
 def shown_path(path: Path) -> str:

@@ -104,12 +104,10 @@ def test_systems_table_holds_values_intervals_verdicts_and_who_did_not_run() -> 
     ]
 
 
-def test_next_command_can_be_copied_when_the_folder_has_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_command_can_be_copied_wherever_the_run_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "runs" / "my run"
-    assert next_command(folder, {"task": "generate"}) == "tunewright trace 'my run' ROW_ID"
-    (folder / "train/model").mkdir(parents=True)
-    (folder / "train/model/predict.py").touch()
-    assert (
-        next_command(folder, {"task": "classify"}) == "python 'runs/my run/train/model/predict.py' \"a text of yours\""
-    )
+    assert next_command(folder, {"task": "text"}) == "tunewright trace 'my run' ROW_ID"
+    assert next_command(folder, {"task": "generate"}) == "tunewright chat 'my run'"
+    assert next_command(folder, {"task": "classify"}) == "tunewright why 'my run' \"a text of yours\""
+    assert next_command(tmp_path / "old" / "a", {"task": "generate"}) == "tunewright chat old/a"
