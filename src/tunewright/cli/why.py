@@ -73,7 +73,7 @@ def show(found: Why, *, console: Console) -> None:
     listed = heaviest(explanation.pieces)
     rows = [("word", "nats"), *((one_line(piece.text, width=50), number(piece.importance_nats)) for piece in listed)]
     if listed:
-        console.result("\nwhat the answer's log-probability loses without a word; below 0: it spoke against")
+        console.result("\nwhat the answer's log-probability loses without a word (below 0: spoke against)")
         console.result(table(rows, indent="  "), style=style)
     elif len(explanation.pieces) > 1:
         console.result("\nno single word changes the answer's probability")

@@ -146,7 +146,7 @@ def model_check(
     if not trains(plan):
         why_no_step = "this plan trains nothing"
     if not why_no_step:
-        tell(NoteEvent("measuring real training steps, the longest batch first, in a process of their own"))
+        tell(NoteEvent("measuring real training steps in their own process, the longest batch first"))
         try:
             step = measured_steps(StepInputs(plan, decided.card, data.facts.labels, trained_on, validation))
         except TunewrightError as error:
