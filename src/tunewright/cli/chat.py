@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,9 +22,12 @@ from tunewright.cli.words import number
 from tunewright.core.errors import TunewrightError
 from tunewright.core.run import find_run
 from tunewright.core.values import Message
-from tunewright.serve.answer import Answered
-from tunewright.serve.talk import Reply, opening, said
-from tunewright.verbs.load import Session, System, load
+from tunewright.text.render import opening, said
+
+if TYPE_CHECKING:
+    from tunewright.serve.answer import Answered
+    from tunewright.serve.talk import Reply
+    from tunewright.verbs.load import Session, System
 
 Words = Annotated[
     list[str] | None,
@@ -40,6 +43,8 @@ SHOWN_LABELS = 3
 
 def chat(words: Words = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
     """Talk to the model, each answer written as it comes; a model that gives labels labels what you type."""
+    from tunewright.verbs.load import load  # torch takes seconds: --help does not wait
+
     with open_console(wants_json=json, is_quiet=quiet) as console:
         given = typed(words or (), needs=(), example="tunewright chat tickets evaluate.max_new_tokens=64")
         run = find_run(given.run, runs_dir=runs_dir)
@@ -141,6 +146,8 @@ class Talk:
         return {"answer": found.answer, "probabilities": top}
 
     def _written(self, system: System) -> dict[str, Any]:
+        from tunewright.serve.talk import Reply  # as above
+
         assert self.last
         line, before = self.last
         pieces: list[str] = []

@@ -11,7 +11,7 @@ import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,10 +25,11 @@ from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
 from tunewright.core.values import Finding, Split, Task
 from tunewright.prepare.actions import NOT_RUN
-from tunewright.verbs.check import Check
-from tunewright.verbs.check import check as look
-from tunewright.verbs.model_check import Memory, ModelCheck, Resolution, SplitTokens, TimeEstimate
 from tunewright.verbs.probe import Probe
+
+if TYPE_CHECKING:
+    from tunewright.verbs.check import Check
+    from tunewright.verbs.model_check import Memory, ModelCheck, Resolution, SplitTokens, TimeEstimate
 
 RowId = Annotated[str | None, typer.Option("--row", metavar="ROW_ID", help="The row to show token by token: train:17")]
 NoStep = Annotated[bool, typer.Option("--no-step", help="Do not take the real training steps that are measured.")]
@@ -51,6 +52,8 @@ def check(
     runs_dir: RunsDir = RUNS_DIR,
 ) -> int:
     """Look at the data, the masks, memory and time before a run. Nothing is written; a missing starter is fetched."""
+    from tunewright.verbs.check import check as look  # torch takes seconds: --help does not wait
+
     with open_console(wants_json=json, is_quiet=quiet) as console:
         loaded = load_plan(plan, overrides=overrides or ())
         with event_printer(console) as tell:
@@ -71,14 +74,14 @@ def as_object(found: Check) -> dict[str, Any]:
     """The whole check for programs; `model` is null and `error` says why when it stopped before."""
     model = found.model
     return {
-        **{name: getattr(found, name) for name in Check.__slots__ if name not in ("model", "error")},
+        **{name: getattr(found, name) for name in type(found).__slots__ if name not in ("model", "error")},
         "model": model and _model_object(model),
         "error": found.error and found.error.facts(),
     }
 
 
 def _model_object(model: ModelCheck) -> dict[str, Any]:
-    kept = {name: getattr(model, name) for name in ModelCheck.__slots__ if name not in ("plan", "step_error")}
+    kept = {name: getattr(model, name) for name in type(model).__slots__ if name not in ("plan", "step_error")}
     return {**kept, "plan": plan_dict(model.plan)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tunewright.cli.console import open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir, RunWord
@@ -17,9 +18,10 @@ from tunewright.cli.words import number, one_line, table
 from tunewright.core.errors import EvalError
 from tunewright.core.run import find_run
 from tunewright.report.words import metric_name, system_name
-from tunewright.verbs.differences import Change, Differences, Measured
-from tunewright.verbs.reproduce import Reproduction
-from tunewright.verbs.reproduce import reproduce as reproduced
+
+if TYPE_CHECKING:
+    from tunewright.verbs.differences import Change, Differences, Measured
+    from tunewright.verbs.reproduce import Reproduction
 
 STYLES = {"identical": "bold green", "same within the interval": "bold", "differs": "bold red"}
 SHOWN_CHANGES = 12
@@ -28,6 +30,8 @@ NAME_WIDTH = 40
 
 def reproduce(run: RunWord = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
     """Do a run again beside itself and say what differs. Exit 6: it differs, and nothing that went in explains it."""
+    from tunewright.verbs.reproduce import reproduce as reproduced  # torch takes seconds: --help does not wait
+
     with open_console(wants_json=json, is_quiet=quiet) as console:
         with event_printer(console) as tell:
             done = reproduced(find_run(run, runs_dir=runs_dir), tell=tell)

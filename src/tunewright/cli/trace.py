@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +19,10 @@ from tunewright.core.errors import PlanError
 from tunewright.core.run import find_run
 from tunewright.core.values import Row
 from tunewright.report.words import system_name
-from tunewright.verbs.token_view import Tokens
-from tunewright.verbs.trace import Answer, RowTrace
-from tunewright.verbs.trace import trace as row_trace
+
+if TYPE_CHECKING:
+    from tunewright.verbs.token_view import Tokens
+    from tunewright.verbs.trace import Answer, RowTrace
 
 Words = Annotated[
     list[str],
@@ -33,6 +34,8 @@ SHOWN_LABELS = 12
 
 def trace(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
     """Show one row's whole way: your file, the row, its tokens and which are trained, every answer and score."""
+    from tunewright.verbs.trace import trace as row_trace  # torch takes seconds: --help does not wait
+
     with open_console(wants_json=json, is_quiet=quiet) as console:
         if len(words) > 2:
             raise PlanError(

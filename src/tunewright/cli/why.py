@@ -7,7 +7,7 @@ sentence on whether to believe it. Its own file because one file a verb.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +16,10 @@ from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
 from tunewright.cli.words import number, one_line, table
 from tunewright.core.errors import PlanError
 from tunewright.core.run import find_run
-from tunewright.explain.explanation import Explanation, Weighed
-from tunewright.verbs.why import Why
-from tunewright.verbs.why import why as reasons
+
+if TYPE_CHECKING:
+    from tunewright.explain.explanation import Explanation, Weighed
+    from tunewright.verbs.why import Why
 
 Words = Annotated[
     list[str],
@@ -37,6 +38,8 @@ GREY = "dim"
 
 def why(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
     """Show which words of a text carried the model's answer: what it loses when each word is left out."""
+    from tunewright.verbs.why import why as reasons  # torch takes seconds: --help does not wait
+
     with open_console(wants_json=json, is_quiet=quiet) as console:
         if len(words) > 2:
             raise PlanError(

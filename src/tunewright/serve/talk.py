@@ -47,16 +47,6 @@ class Reply:
     """The conversation with this answer, to go on from."""
 
 
-def opening(system: str | None) -> tuple[Message, ...]:
-    """How every conversation begins: the system message that the run was trained with, if it was."""
-    return (Message("system", clean_text(system)),) if system and system.strip() else ()
-
-
-def said(text: str) -> Message:
-    """What a person says, cleaned as rows are."""
-    return Message("user", clean_text(text))
-
-
 def reply(loaded: Loaded, messages: Sequence[Message], *, max_new_tokens: int, tell: Tell = lambda _: None) -> Reply:
     """The answer to the last message.
 

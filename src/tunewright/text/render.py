@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunewright.core.values import Example, Message, Row, Task
+from tunewright.text.clean import clean_text
 
 
 def render(row: Row, *, task: Task, labels: Sequence[str] = ()) -> Example:
@@ -46,3 +47,13 @@ def label_question(text: str, *, labels: Sequence[str]) -> tuple[Message, ...]:
     """The prompt that asks an untuned decoder for a label by name."""
     names = ", ".join(labels)
     return (Message("user", f"Which of these labels fits the text best?\nLabels: {names}\nText: {text}\nLabel:"),)
+
+
+def opening(system: str | None) -> tuple[Message, ...]:
+    """How every conversation begins: the system message that the run was trained with, if it was."""
+    return (Message("system", clean_text(system)),) if system and system.strip() else ()
+
+
+def said(text: str) -> Message:
+    """What a person says, cleaned as rows are."""
+    return Message("user", clean_text(text))

@@ -20,10 +20,11 @@ from tunewright.model.load import Loaded
 from tunewright.model.subject import load_base, load_subject
 from tunewright.serve.answer import Answered, Limits, answered
 from tunewright.serve.ask import asked
-from tunewright.serve.talk import Reply, Tell, continuation, opening, reply, said
+from tunewright.serve.talk import Reply, Tell, continuation, reply
 from tunewright.serve.untuned import untuned, untuned_label
 from tunewright.tables.shape import Shape
 from tunewright.tables.table import Record
+from tunewright.text.render import opening, said
 from tunewright.verbs.asking import Asking, asking
 
 System = Literal["tuned", "base"]

@@ -15,8 +15,8 @@ from tunewright.decided import Decided, read_decided, subject_of
 from tunewright.explain.explanation import Explaining, Explanation, explained
 from tunewright.explain.stage import N_ORDERS, refuse_raw_text
 from tunewright.model.subject import load_subject
-from tunewright.serve.talk import opening, said
 from tunewright.text.clean import clean_text
+from tunewright.text.render import opening, said
 
 TYPED = "typed"
 """Row id of a text that stands in no file."""

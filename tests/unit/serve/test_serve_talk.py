@@ -16,10 +16,11 @@ from tunewright.core.errors import PlanError
 from tunewright.core.values import Encoded, Example, Message
 from tunewright.model.generate import answers, streamed_answer
 from tunewright.model.load import Loaded, load_model
-from tunewright.serve.talk import continuation, fitting, opening, reply, said
+from tunewright.serve.talk import continuation, fitting, reply
 from tunewright.serve.untuned import untuned
 from tunewright.text.chat import conversation
 from tunewright.text.encode import encode, encode_prompt
+from tunewright.text.render import opening, said
 
 TOKENIZER = byte_tokenizer(DECODER_SPECIAL, template=CHATML)
 SYSTEM = Message("system", "Be kind.")
