@@ -27,7 +27,7 @@ from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, lora_parameters,
 from tunewright.model.outside import answering
 from tunewright.model.outside_folder import ADAPTER_CONFIG, OutsideFolder, base_name, made_from, outside_folder
 from tunewright.model.starter import PREFIX, add_starter, starter_path
-from tunewright.prepare.stage import Draft, write_draft
+from tunewright.prepare.draft import Draft, write_draft
 from tunewright.resolve import Context, LengthFacts, Resolved, resolve, with_choices
 from tunewright.select.rank import Candidate, candidates, not_chosen
 from tunewright.select.stage import write_candidates

@@ -49,7 +49,7 @@ ON_THE_MODEL = ("evaluate", "explain", "export")
 FILES_OF = {
     "prepare": (
         *("train.parquet", "validation.parquet", "test.parquet", "dropped.parquet"),
-        *("ledger.json", "findings.json", "facts.json", "shape.json"),
+        *("ledger.json", "findings.json", "facts.json", "shape.json", "evidence.json", "changes.parquet"),
     ),
     "select": ("candidates.json", "card.json"),
     "train": ("summary.json", "steps.jsonl"),
@@ -152,13 +152,14 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
 
 def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
     preparing = importlib.import_module("tunewright.prepare.stage")
+    drafts = importlib.import_module("tunewright.prepare.draft")
     tell(StageEvent("prepare", "started"))
     write_text(run.folder / "plan.yaml", plan_yaml(from_anywhere(loaded, name=run.name)))
     draft = preparing.draft(loaded.plan, folder=loaded.folder, tell=tell)
     before = digest(data)
     if draft.refusal:
         with stage_work(run, "prepare", fingerprint=before) as work:
-            preparing.write_draft(draft, work, tokens=None)
+            drafts.write_draft(draft, work, tokens=None)
         mark_refused(run, "prepare", fingerprint=before, why=draft.refusal)
         tell(StageEvent("prepare", "refused", draft.refusal))
         refuse_leakage(draft.refusal)

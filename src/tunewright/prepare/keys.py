@@ -66,6 +66,29 @@ def text_of(row: Row) -> str:
     return row.text or "\n".join(message.content for message in row.messages)
 
 
+def asked_words(k: Keyed) -> str:
+    """What a row asks, normalised, without system messages: they are the same in many rows and tell none apart."""
+    return _words(k.asked)
+
+
+def whole_words(k: Keyed) -> str:
+    """All that a row says, likewise."""
+    return _words(k.whole)
+
+
+def answer_words(k: Keyed) -> str:
+    """The answers that are learned, normalised; empty for a row that has none."""
+    return " ".join(comparable(message.content) for message in k.row.messages if message.is_trained)
+
+
+def by_text(some: Sequence[Keyed]) -> list[list[Keyed]]:
+    """Rows that say the same, in order, by first appearance; only texts that stand there twice or more."""
+    texts: dict[str, list[Keyed]] = {}
+    for k in some:
+        texts.setdefault(k.whole, []).append(k)
+    return [text for text in texts.values() if len(text) > 1]
+
+
 def _keyed_text(row: Row) -> Keyed:
     whole = comparable(row.text)
     return Keyed(row, row.text, whole, row.text, whole)
@@ -88,3 +111,9 @@ _TURN = "\x1e"
 
 def _turn(role: str, content: str) -> str:
     return f"{role}\x1f{content}"
+
+
+def _words(key: str) -> str:
+    turns = [turn.partition("\x1f") for turn in key.split(_TURN)]
+    said = [content for role, mark, content in turns if mark and role != "system"]
+    return " ".join(said) if said else key.replace(_TURN, " ").replace("\x1f", " ")

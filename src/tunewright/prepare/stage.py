@@ -1,65 +1,31 @@
 """Is the data well-formed, clean, leak-free, and what exactly will be trained on?
 
-In: a plan and its folder. Out: Draft, and the prepare folder written from it. The order is a promise: leakage is found
-before any row is dropped, repeated rows leave train before it is split, the limit counts what is left for training.
+In: a plan and its folder. Out: Draft. The order is a promise: cells are mended first, leakage is found before any row
+is dropped, repeated rows leave train before it is split, the limit counts what is left for training.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, Tracker
-from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
-from tunewright.core.values import SPLITS, Action, Choice, DataFacts, Dropped, Finding, Row, Split, Task
-from tunewright.prepare.actions import checked_actions
+from tunewright.core.values import SPLITS, Action, Dropped, Split, Task
+from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.choices import data_choices, shares
-from tunewright.prepare.duplicates import deduplicated, reported_duplicates
+from tunewright.prepare.draft import Draft
+from tunewright.prepare.examine import examined
 from tunewright.prepare.facts import data_facts
-from tunewright.prepare.findings import (
-    check_statuses,
-    label_findings,
-    label_spellings,
-    long_row_findings,
-    respelled,
-    size_findings,
-    spelling_findings,
-    unusable_findings,
-)
+from tunewright.prepare.findings import check_statuses, unusable_findings
 from tunewright.prepare.given import Given, given, named_files
 from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
-from tunewright.prepare.leakage import group_findings, leak_findings, leaking, leaks, refusal
-from tunewright.prepare.ledger import ledger
 from tunewright.prepare.split import limited, split_of
-from tunewright.tables.shape import Shape
 from tunewright.tables.words import rows
-from tunewright.text.rows import write_dropped, write_rows
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Everything that prepare knows before a model is chosen. rows_read = kept + dropped, always."""
-
-    task: Task
-    splits: dict[Split, tuple[Row, ...]]
-    """In the order of the files."""
-    dropped: tuple[Dropped, ...]
-    repaired: dict[str, int]
-    findings: tuple[Finding, ...]
-    checks: dict[str, dict[str, str]]
-    """{name: {status: ok | found | not run, why}}."""
-    facts: DataFacts
-    choices: tuple[Choice, ...]
-    rows_read: int
-    refusal: str | None
-    """Why the run must not go on; the evidence is published all the same."""
-    shape: Shape
-    """Which column is what; predicting reads files in the same way."""
 
 
 def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
@@ -79,117 +45,55 @@ def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
     return made
 
 
-def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, int]] | None) -> None:
-    """The prepare folder: rows of each split, dropped rows, ledger.json, findings.json.
-
-    tokens: the token account by split; None when none was counted (a refused run).
-    """
-    for split in SPLITS:
-        write_rows(work / f"{split}.parquet", draft.splits[split])
-    write_dropped(work / "dropped.parquet", draft.dropped)
-    account = ledger(
-        rows_read=draft.rows_read,
-        splits=draft.splits,
-        dropped=draft.dropped,
-        repaired=draft.repaired,
-        tokens=tokens,
-    )
-    write_json(work / "ledger.json", account)
-    write_json(work / "findings.json", findings_record(draft, tokens=tokens))
-    write_json(work / "shape.json", replace(draft.shape, choices=()))
-
-
-def findings_record(draft: Draft, *, tokens: Mapping[str, Mapping[str, int]] | None) -> dict[str, Any]:
-    """The content of findings.json; long rows are known once tokens are counted."""
-    long = long_row_findings(tokens or {})
-    checks = dict(draft.checks)
-    if long:
-        checks["long_rows"] = {"status": "found", "why": f"{len(long)} of {len(tokens or {})} splits have some"}
-    elif tokens is not None:
-        checks["long_rows"] = {"status": "ok", "why": "no row is longer than prepare.max_length"}
-    return {"findings": list(draft.findings + long), "checks": checks}
-
-
 def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
     """The draft of what was read; pure."""
     task, seed = read.shape.task, plan.run.seed
-    parts, findings, respelt = _one_spelling(read, action=actions["label_spelling"])
-    fixed = fixed_prompts(parts["train"])
-    sides = {split: keyed(part, fixed=fixed) for split, part in parts.items()}
-    shared = leaks(sides)
-    findings += [*leak_findings(shared, action=actions["leakage"]), *group_findings(sides)]
-    cleaned = _cleaned(sides, gone=leaking(shared) if actions["leakage"] == "drop" else {}, actions=actions)
-    _refuse_nothing_left(plan, cleaned.sides, n_read=read.n_read)
-    splits, over = _split(plan, cleaned.sides, seed=seed)
-    _refuse_untrainable(plan, splits, task=task)
-    dropped = (*read.dropped, *cleaned.dropped, *over)
+    fixed = fixed_prompts(read.rows["train"])
+    look = partial(examined, task=task, actions=actions, seed=seed, fixed=fixed)
+    files = {split: keyed(part, fixed=fixed) for split, part in read.rows.items()}
+    seen = look("repair", files)
+    seen = seen.and_then(look("given", seen.sides))
+    seen = seen.and_then(look("left", seen.sides))
+    _refuse_nothing_left(plan, seen.sides, n_read=read.n_read)
+    n_divided = len(seen.sides["train"])
+    divided, over = _split(plan, seen.sides, seed=seed)
+    _refuse_untrainable(plan, divided, task=task)
+    own: frozenset[Split] = frozenset({"train", *(split for split in SPLITS if split not in read.rows)})
+    seen = seen.and_then(look("split", divided, own=own))
+    splits = {split: tuple(k.row for k in seen.sides[split]) for split in SPLITS}
+    dropped = (*read.dropped, *seen.dropped, *over)
     named = {row_id for finding in read.findings for row_id in finding.row_ids}
-    findings += [*cleaned.findings, *unusable_findings(d for d in read.dropped if d.row_id not in named)]
-    findings += [*(label_findings(splits) if task == "classify" else ()), *size_findings(splits)]
-    found = (*read.findings, *findings)
+    unusable = unusable_findings(d for d in read.dropped if d.row_id not in named)
+    found = (*read.findings, *seen.findings, *unusable)
     kept = {split: len(splits[split]) for split in SPLITS}
     assert read.n_read == sum(kept.values()) + len(dropped), (read.n_read, kept, len(dropped))
     return Draft(
         task=task,
         splits=splits,
         dropped=dropped,
-        repaired=dict(Counter(read.repaired) + Counter(respelt)),
+        repaired=dict(Counter(read.repaired) + Counter(seen.n_repaired)),
         findings=found,
-        checks=check_statuses(found, task=task, n_given=len(read.rows)),
+        checks=check_statuses(found, task=task, n_given=len(read.rows), not_run=seen.not_run),
         facts=data_facts(splits, task=task, seed=seed),
-        choices=data_choices(plan, read=read, held_out=kept, n_divided=len(cleaned.sides["train"])),
+        choices=data_choices(plan, read=read, held_out=kept, n_divided=n_divided),
         rows_read=read.n_read,
-        refusal=refusal(shared, action=actions["leakage"]),
+        refusal="; ".join(seen.refusals) or None,
         shape=read.shape,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Cleaned:
-    sides: dict[Split, tuple[Keyed, ...]]
-    dropped: tuple[Dropped, ...]
-    findings: tuple[Finding, ...]
-
-
-def _one_spelling(read: Given, *, action: Action) -> tuple[dict[Split, tuple[Row, ...]], list[Finding], dict[str, int]]:
-    """Rows with labels as they are used, the finding about spellings, and how many labels were mended."""
-    everything = [row for part in read.rows.values() for row in part]
-    spellings = label_spellings(everything)
-    findings = list(spelling_findings(everything, spellings, action=action))
-    if action != "fix" or not spellings:
-        return dict(read.rows), findings, {}
-    n_mended = sum(row.label in spellings for row in everything)
-    return {s: respelled(part, spellings) for s, part in read.rows.items()}, findings, {"label_spelling": n_mended}
-
-
-def _cleaned(
-    sides: Mapping[Split, Sequence[Keyed]],
-    *,
-    gone: Mapping[Split, Mapping[str, Dropped]],
-    actions: Mapping[str, Action],
-) -> _Cleaned:
-    """Without leaking rows (when they are to go) and without repeated train rows."""
-    left = {s: tuple(k for k in part if k.row.row_id not in gone.get(s, {})) for s, part in sides.items()}
-    train = deduplicated(left["train"], duplicates=actions["duplicates"], conflicts=actions["conflicting_labels"])
-    repeated = [f for s, part in left.items() if s != "train" for f in reported_duplicates(s, part)]
-    return _Cleaned(
-        sides={**left, "train": train.kept},
-        dropped=(*(d for part in gone.values() for d in part.values()), *train.dropped),
-        findings=(*train.findings, *repeated),
+        seen=replace(seen, sides={}),
     )
 
 
 def _split(
     plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, seed: int
-) -> tuple[dict[Split, tuple[Row, ...]], tuple[Dropped, ...]]:
+) -> tuple[dict[Split, tuple[Keyed, ...]], tuple[Dropped, ...]]:
     """Rows of every split, and rows of the train file over the limit."""
     wanted = shares(plan)
     train, over = _limited(sides["train"], limit=plan.data.limit, seed=seed)
     places = split_of(train, test=wanted.test, validation=wanted.validation, seed=seed)
-    splits: dict[Split, tuple[Row, ...]] = {
-        split: tuple(k.row for k in sides.get(split, ()))
+    splits: dict[Split, tuple[Keyed, ...]] = {
+        split: tuple(sides.get(split, ()))
         if split != "train" and split in sides
-        else tuple(k.row for k, place in zip(train, places, strict=True) if place == split)
+        else tuple(k for k, place in zip(train, places, strict=True) if place == split)
         for split in SPLITS
     }
     return splits, over
@@ -217,10 +121,10 @@ def _refuse_nothing_left(plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, 
         raise _nothing_to_test_with("one usable row is left, and it is needed for training")
 
 
-def _refuse_untrainable(plan: Plan, splits: Mapping[Split, Sequence[Row]], *, task: Task) -> None:
+def _refuse_untrainable(plan: Plan, splits: Mapping[Split, Sequence[Keyed]], *, task: Task) -> None:
     if not splits["test"]:
         raise _nothing_to_test_with("every row is the only one of its label or its group, so none can be held out")
-    labels = {row.label for row in splits["train"]}
+    labels = {k.row.label for k in splits["train"]}
     if task == "classify" and len(labels) < 2:
         limited = plan.data.limit is not None
         raise DataError(

@@ -20,7 +20,7 @@ from tunewright.deciding import Decisions, cut_rows
 from tunewright.model.adapt import adapted
 from tunewright.model.forward import class_logits, precision, trained_logits
 from tunewright.model.load import Loaded, load_model
-from tunewright.prepare.stage import Draft
+from tunewright.prepare.draft import Draft
 from tunewright.text.batch import batch_of
 from tunewright.train.loop import Training, train_steps
 from tunewright.train.stage import training_of, with_target

@@ -20,10 +20,11 @@ from tunewright.core.planfile import LoadedPlan
 from tunewright.core.values import SPLITS, Choice, Dropped, Finding, Split, Task
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import refuse_leakage
-from tunewright.prepare.actions import checked_actions
+from tunewright.prepare.checks.table import checked_actions
+from tunewright.prepare.draft import Draft, findings_record
 from tunewright.prepare.findings import unusable_findings
 from tunewright.prepare.given import Given, given
-from tunewright.prepare.stage import Draft, drafted, findings_record
+from tunewright.prepare.stage import drafted
 from tunewright.resolve import refuse_unsupported
 from tunewright.tables.shape import Shape
 

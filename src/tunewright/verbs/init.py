@@ -24,7 +24,8 @@ from tunewright.core.values import SPLITS, Choice, Split
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import refuse_leakage
 from tunewright.prepare.choices import shares
-from tunewright.prepare.stage import Draft, draft
+from tunewright.prepare.draft import Draft
+from tunewright.prepare.stage import draft
 from tunewright.verbs.commented_plan import commented_plan
 
 if TYPE_CHECKING:

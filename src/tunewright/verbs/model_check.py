@@ -21,7 +21,7 @@ from tunewright.core.systems import trains
 from tunewright.core.values import SPLITS, Choice, Encoded, Row, Split
 from tunewright.deciding import Decisions, cut_rows
 from tunewright.model.memory import FLOAT_BYTES, MemoryPlan
-from tunewright.prepare.stage import Draft
+from tunewright.prepare.draft import Draft
 from tunewright.text.encode import token_account
 from tunewright.train.checkpoint import KEPT, STATE_BYTES
 from tunewright.train.loop import steps_per_epoch

@@ -5,23 +5,25 @@ import pytest
 from tests.unit.prepare.some_rows import labelled
 from tunewright.core.errors import PlanError
 from tunewright.core.values import Dropped, Finding, Split
-from tunewright.prepare.actions import CHECKS, NOT_RUN, checked_actions
-from tunewright.prepare.findings import (
-    check_statuses,
-    label_findings,
-    label_spellings,
-    long_row_findings,
-    respelled,
-    size_findings,
-    spelling_findings,
-    unusable_findings,
-)
+from tunewright.prepare.checks.check import Look
+from tunewright.prepare.checks.held_out_size import size_findings
+from tunewright.prepare.checks.label_spelling import label_spellings, respelled, spelling_findings
+from tunewright.prepare.checks.table import CHECKS, NOT_RUN, checked_actions
+from tunewright.prepare.findings import check_statuses, long_row_findings, unusable_findings
+from tunewright.prepare.keys import keyed
 
 
 def splits(train: str, validation: str = "", test: str = "") -> dict[Split, tuple]:
     """One row for each letter, which is its label."""
     parts: dict[Split, str] = {"train": train, "validation": validation, "test": test}
     return {s: labelled([(f"{s} {i}", label) for i, label in enumerate(p)], role=s) for s, p in parts.items()}
+
+
+def label_findings(rows: dict[Split, tuple]) -> tuple[Finding, ...]:
+    """What the checks of labels say of these splits."""
+    shown = Look("classify", "split", {s: keyed(part) for s, part in rows.items()}, checked_actions({}))
+    looks = [CHECKS[name].look for name in ("rare_labels", "class_imbalance", "unseen_labels")]
+    return tuple(finding for look in looks if look for finding in look(shown).findings)
 
 
 def test_label_findings_names_rows_of_rare_labels() -> None:
@@ -99,7 +101,7 @@ def test_checked_actions_fills_in_defaults() -> None:
     [
         ("duplicate", "drop", "did you mean duplicates?"),
         ("leak", "drop", "did you mean leakage?"),
-        ("near_duplicates", "drop", "not in this version"),
+        ("contamination", "drop", "not in this version"),
         ("duplicates", "refuse", "prepare.actions.duplicates=drop"),
         ("rare_labels", "drop", "prepare.actions.rare_labels=report"),
     ],

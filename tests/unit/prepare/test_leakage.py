@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.values import Row, Split
+from tunewright.prepare.checks.group_overlap import group_findings
+from tunewright.prepare.checks.leakage import leak_findings, leaking, leaks, refusal
 from tunewright.prepare.keys import Keyed, keyed
-from tunewright.prepare.leakage import group_findings, leak_findings, leaking, leaks, refusal
 from tunewright.text.clean import normalised
 
 TEXTS = st.lists(st.sampled_from(["a b", "A b", "a-b!", "c", "C", "d", "e"]), min_size=1, max_size=8)

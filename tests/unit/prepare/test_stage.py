@@ -16,9 +16,10 @@ from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.errors import DataError
 from tunewright.core.plan import Plan, open_fields
 from tunewright.core.values import SPLITS, Dropped, Row, Split
-from tunewright.prepare.actions import checked_actions
+from tunewright.prepare.checks.table import checked_actions
+from tunewright.prepare.draft import Draft, write_draft
 from tunewright.prepare.given import Given
-from tunewright.prepare.stage import Draft, drafted, write_draft
+from tunewright.prepare.stage import drafted
 from tunewright.tables.shape import Shape
 from tunewright.text.rows import read_rows
 
@@ -130,7 +131,7 @@ def test_draft_refuses_leakage_and_keeps_the_evidence() -> None:
     made = draft_of({"train": many(100), "test": test})
     assert made.refusal
     assert "2 of 50 test rows (4 %)" in made.refusal
-    exact, normalised = (f for f in made.findings if f.check == "leakage")
+    exact, normalised, *_ = (f for f in made.findings if f.check == "leakage")
     assert exact.row_ids == ("train:4", "test:51")
     assert normalised.row_ids == ("train:3", "train:4", "test:50", "test:51")
     assert made.checks["leakage"]["status"] == "found"
@@ -226,7 +227,7 @@ def test_write_draft_writes_what_the_design_promises(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "findings.json").read_text())
     assert set(record["findings"][0]) == {"check", "severity", "row_ids", "message", "suggestion", "action"}
     assert record["checks"]["long_rows"]["status"] == "found"
-    assert record["checks"]["near_duplicates"]["status"] == "not run"
+    assert record["checks"]["contamination"]["status"] == "not run"
 
 
 def test_write_draft_says_that_tokens_were_not_counted_when_a_run_is_refused(tmp_path: Path) -> None:

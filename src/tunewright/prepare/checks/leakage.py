@@ -1,20 +1,23 @@
-"""Rows that stand on both sides of a split: a score on them would reward memory.
+"""Rows that stand on both sides of a split, word for word or up to case and punctuation: a score on them would reward
+memory.
 
-In: the keyed rows of each given file, before any is dropped. Out: a Leak for each pair of splits, their findings, and
-the rows that must go or the reason to refuse. Its own file because it can stop a run.
+In: the keyed rows of each given file, before any is dropped. Out: a finding for each pair of splits and kind, the rows
+that must go or the reason to refuse. Its own file because it can stop a run; what is only nearly the same is
+near_leakage's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tunewright.core.values import SPLITS, Action, Dropped, Finding, Split
+from tunewright.prepare.checks.check import Check, Evidence, Found, Look
+from tunewright.prepare.checks.near_leakage import near_evidence, near_findings, near_leaks, span_leaks
 from tunewright.prepare.keys import Keyed
 from tunewright.tables.words import few, percent, rows
 
 LEAKAGE = "leakage"
-GROUPS = "group_overlap"
 REFUSED_SHARE = 0.01
 """More than this share of the test rows in train: refused. Source: DESIGN 5."""
 
@@ -32,11 +35,46 @@ class Leak:
     n_right: int
 
 
-def leaks(given: Mapping[Split, Sequence[Keyed]]) -> tuple[Leak, ...]:
+def look(shown: Look) -> Found:
+    """Leaking rows leave train before validation, and never test, when they are to be dropped.
+
+    Between what our own split made, only near matches can be: it keeps equal rows together.
+    """
+    action = shown.actions[LEAKAGE]
+    pairs = [(a, b) for a, b in pairs_of(shown.rows) if shown.moment == "given" or {a, b} <= shown.own]
+    found = leaks(shown.rows, pairs)
+    gone = leaking(found) if action == "drop" else {}
+    findings, evidence = list(leak_findings(found, action=action)), list[Evidence]()
+    for a, b in pairs:
+        left, right = shown.rows[a], shown.rows[b]
+        exact = {row_id for leak in found if (leak.left, leak.right) == (a, b) for row_id in leak.normalised[1]}
+        near = near_leaks(left, right)
+        spans = span_leaks(left, right, known=frozenset(exact | {pair.right for pair in near}))
+        findings += near_findings((a, b), near, spans, n_right=len(right))
+        evidence += [*near_evidence(near, kind="near"), *near_evidence(spans, kind="span")]
+    return Found(
+        tuple(findings),
+        dropped=tuple(drop for part in gone.values() for drop in part.values()),
+        evidence=tuple(evidence),
+        refusal=refusal(found, action=action) or "",
+    )
+
+
+CHECK = Check("row in two splits", ("given", "split"), look, actions=("refuse", "report", "drop", "fix"))
+
+
+def leaks(
+    given: Mapping[Split, Sequence[Keyed]], pairs: Sequence[tuple[Split, Split]] | None = None
+) -> tuple[Leak, ...]:
     """One for each pair of given splits that share a row."""
-    pairs = [(a, b) for i, a in enumerate(SPLITS) for b in SPLITS[i + 1 :] if a in given and b in given]
-    found = (_leak(a, b, given[a], given[b]) for a, b in pairs)
+    found = (_leak(a, b, given[a], given[b]) for a, b in (pairs_of(given) if pairs is None else pairs))
     return tuple(leak for leak in found if leak.normalised[1])
+
+
+def pairs_of(sides: Iterable[Split]) -> list[tuple[Split, Split]]:
+    """Two sides each, the earlier of train, validation, test first."""
+    there = [split for split in SPLITS if split in set(sides)]
+    return [(a, b) for i, a in enumerate(there) for b in there[i + 1 :]]
 
 
 def leak_findings(found: Sequence[Leak], *, action: Action) -> tuple[Finding, ...]:
@@ -72,22 +110,6 @@ def leaking(found: Sequence[Leak]) -> dict[Split, dict[str, Dropped]]:
         for row_id in leak.normalised[0]:
             mine.setdefault(row_id, Dropped(row_id, LEAKAGE, f"stands in {leak.right} too"))
     return gone
-
-
-def group_findings(given: Mapping[Split, Sequence[Keyed]]) -> tuple[Finding, ...]:
-    """One for each pair of given files that share a group: a patient in train and in test."""
-    groups = {split: {k.row.group for k in part if k.row.group} for split, part in given.items()}
-    pairs = [(a, b) for i, a in enumerate(SPLITS) for b in SPLITS[i + 1 :] if a in given and b in given]
-    findings = []
-    for a, b in pairs:
-        both = groups[a] & groups[b]
-        if not both:
-            continue
-        ids = tuple(k.row.row_id for split in (a, b) for k in given[split] if k.row.group in both)
-        text = f"{len(both)} groups stand in {a} and in {b}, as {few(sorted(str(g) for g in both))}"
-        fix = f"leave data.{b} out: our own split keeps groups together"
-        findings.append(Finding(GROUPS, "warning", text, ids, fix))
-    return tuple(findings)
 
 
 def _leak(a: Split, b: Split, left: Sequence[Keyed], right: Sequence[Keyed]) -> Leak:

@@ -1,0 +1,1 @@
+"""One question about the data a file, all behind one shape; table.py is where they stand."""

@@ -1,0 +1,75 @@
+"""Train rows that are nearly the same.
+
+In: train rows without exact repeats. Out: a finding, the clusters as evidence, and who goes. Its own file because near
+copies are often meant: they are shown, and dropped only when asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunewright.core.values import Dropped, Finding
+from tunewright.prepare.checks.check import Check, Evidence, Found, Look
+from tunewright.prepare.keys import Keyed, whole_words
+from tunewright.prepare.similar import LEAST, Pair, clusters, similar_pairs
+from tunewright.tables.words import few, rows
+
+NAME = "near_duplicates"
+
+
+def look(shown: Look) -> Found:
+    """drop leaves of near copies with the same label the first one; near copies with different labels are named."""
+    train = shown.rows["train"]
+    texts = [whole_words(k) for k in train]
+    pairs = [pair for pair in similar_pairs(texts) if texts[pair.left] != texts[pair.right]]
+    if not pairs:
+        return Found()
+    action = shown.actions[NAME]
+    groups = clusters(pairs)
+    ids = tuple(train[i].row.row_id for i in sorted(i for group in groups for i in group))
+    torn = [group for group in groups if len({train[i].row.label for i in group}) > 1]
+    labels = f"; {len(torn)} of the groups have rows with different labels, as {_torn(train, torn[0])}" if torn else ""
+    dropped = tuple(_copies(train, pairs)) if action == "drop" else ()
+    done = f"{rows(len(dropped))} left out" if action == "drop" else "all stay"
+    message = (
+        f"{rows(len(ids), 'train')} in {len(groups):,} groups are nearly the same "
+        f"(at least {LEAST:g} of their 5-letter pieces are equal){labels}; {done}"
+    )
+    suggestion = f"keep one of each: prepare.actions.{NAME}=drop"
+    if action == "drop":
+        suggestion = f"keep them: prepare.actions.{NAME}=report"
+    least = {group: min(p.jaccard for p in pairs if p.left in group and p.right in group) for group in groups[:SHOWN]}
+    return Found(
+        (Finding(NAME, "warning" if torn else "info", message, ids, suggestion, action),),
+        dropped=dropped,
+        evidence=tuple(
+            Evidence(NAME, "cluster", tuple(train[i].row.row_id for i in group), least[group])
+            for group in groups[:SHOWN]
+        ),
+    )
+
+
+CHECK = Check("row that is nearly another", ("left",), look, actions=("report", "drop"))
+SHOWN = 200
+"""Clusters kept as evidence."""
+
+
+def _torn(train: Sequence[Keyed], group: Sequence[int]) -> str:
+    return few([f"{train[i].row.row_id} {train[i].row.label!r}" for i in group])
+
+
+def _copies(train: Sequence[Keyed], pairs: Sequence[Pair]) -> list[Dropped]:
+    """In file order: a row goes when a row that stays is nearly the same and says the same label."""
+    nearest: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        nearest.setdefault(pair.right, []).append(pair)
+    gone: dict[int, Dropped] = {}
+    for i in sorted(nearest):
+        for pair in nearest[i]:
+            twin = train[pair.left].row
+            if pair.left not in gone and twin.label == train[i].row.label:
+                gone[i] = Dropped(
+                    train[i].row.row_id, NAME, f"nearly says what {twin.row_id} says ({pair.jaccard:.2f})"
+                )
+                break
+    return list(gone.values())

@@ -1,0 +1,110 @@
+"""The checks of the data and what a plan may say about each.
+
+In: `prepare.actions` of a plan. Out: one action for every check. Its own file because it is a table: a new check is a
+new line here, and a check that is not built yet stands here too, so that nobody takes silence for "ok".
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import entry_points
+
+from tunewright.core.errors import PlanError
+from tunewright.core.values import Action
+from tunewright.prepare.checks import (
+    class_imbalance,
+    conflicting_labels,
+    duplicates,
+    group_overlap,
+    held_out_size,
+    label_spelling,
+    leakage,
+    near_duplicates,
+    rare_labels,
+    unseen_labels,
+)
+from tunewright.prepare.checks.check import Check
+
+CHECKS: dict[str, Check] = {
+    "label_spelling": label_spelling.CHECK,
+    "leakage": leakage.CHECK,
+    "group_overlap": group_overlap.CHECK,
+    "duplicates": duplicates.CHECK,
+    "conflicting_labels": conflicting_labels.CHECK,
+    "near_duplicates": near_duplicates.CHECK,
+    "rare_labels": rare_labels.CHECK,
+    "class_imbalance": class_imbalance.CHECK,
+    "unseen_labels": unseen_labels.CHECK,
+    "held_out_size": held_out_size.CHECK,
+    "unusable_rows": Check("row left out for another reason", ("reading",), actions=("drop",)),
+    "long_rows": Check("row longer than prepare.max_length", ("tokens",)),
+    "encoding": Check("byte that is not clean UTF-8", ("reading",)),
+    "header": Check("file without a header row", ("reading",)),
+    "quotes": Check("stray quote", ("reading",)),
+    "columns": Check("column without a name of its own", ("reading",)),
+    "ragged": Check("row with more cells than columns", ("reading",), actions=("drop",)),
+    "unreadable": Check("row that cannot be read", ("reading",), actions=("drop",)),
+    "empty": Check("row without text", ("reading",), actions=("drop",)),
+    "no_label": Check("row without a label", ("reading",), actions=("drop",), tasks=("classify",)),
+    "no_prompt": Check("answer without a prompt", ("reading",), actions=("drop",), tasks=("generate",)),
+    "no_answer": Check("prompt without an answer", ("reading",), actions=("drop",), tasks=("generate",)),
+    "no_trained_turn": Check(
+        "conversation without an answer to learn", ("reading",), actions=("drop",), tasks=("generate",)
+    ),
+}
+"""The checks in their order: of one moment each repair sees the ones before it."""
+
+NOT_RUN: dict[str, str] = {
+    "personal_data": "names, phone numbers and the like are not looked for in this version",
+    "contamination": "whether the model saw the test rows in pre-training is not tested in this version",
+    "label_errors": "labels that are probably wrong are not looked for in this version",
+    "mixed_languages": "only the most frequent language of a sample is told in this version",
+}
+"""Checks that people expect and that are not built: reported as not run, never as ok."""
+
+
+@lru_cache(maxsize=1)
+def all_checks() -> Mapping[str, Check]:
+    """Ours, then those of installed packages (entry points tunewright.checks), which cannot take a name of ours."""
+    others = {point.name: point.load() for point in entry_points(group="tunewright.checks")}
+    return {**CHECKS, **{name: check for name, check in others.items() if name not in CHECKS}}
+
+
+def checked_actions(asked: Mapping[str, Action]) -> dict[str, Action]:
+    """The action of every check: as asked, else its default. leakage fix means drop.
+
+    Raises PlanError for a check that is unknown or not in this version, and for an action it does not have.
+    """
+    checks = all_checks()
+    for name, action in asked.items():
+        if name not in checks:
+            raise _unknown(name)
+        possible = checks[name].actions
+        if action not in possible:
+            raise PlanError(
+                f"{name} cannot be set to {action}",
+                where=f"prepare.actions.{name}",
+                why=f"a {checks[name].finds} can be met with {' or '.join(possible)} in this version",
+                fix=" or ".join(f"prepare.actions.{name}={a}" for a in possible),
+            )
+    actions = {name: asked.get(name, check.actions[0]) for name, check in checks.items()}
+    return {**actions, "leakage": "drop" if actions["leakage"] == "fix" else actions["leakage"]}
+
+
+def _unknown(name: str) -> PlanError:
+    if name in NOT_RUN:
+        return PlanError(
+            f"the check {name} is not in this version",
+            where=f"prepare.actions.{name}",
+            why=NOT_RUN[name],
+            fix=f"leave {name} out of prepare.actions",
+        )
+    near = difflib.get_close_matches(name, all_checks(), n=1, cutoff=0.5)
+    return PlanError(
+        f"there is no check {name}",
+        where=f"prepare.actions.{name}",
+        why=f"did you mean {near[0]}?" if near else "",
+        fix=f"the checks are {', '.join(all_checks())}",
+    )

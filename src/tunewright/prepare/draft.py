@@ -1,0 +1,87 @@
+"""Everything that prepare knows before a model is chosen, and the folder it is written to.
+
+In: nothing. Out: Draft, and the files of the prepare stage. Its own file because the stage makes it, check shows it,
+and the pipeline publishes it even when the run is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tunewright.core.files import write_atomically, write_json
+from tunewright.core.values import SPLITS, Choice, DataFacts, Dropped, Finding, Row, Split, Task
+from tunewright.prepare.examine import Change, Examined
+from tunewright.prepare.findings import long_row_findings
+from tunewright.prepare.ledger import ledger
+from tunewright.tables.shape import Shape
+from tunewright.text.rows import write_dropped, write_rows
+
+_CHANGE = pa.schema([(name, pa.string()) for name in ("row_id", "check", "field", "before", "after")])
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything that prepare knows before a model is chosen. rows_read = kept + dropped, always."""
+
+    task: Task
+    splits: dict[Split, tuple[Row, ...]]
+    """In the order of the files."""
+    dropped: tuple[Dropped, ...]
+    repaired: dict[str, int]
+    findings: tuple[Finding, ...]
+    checks: dict[str, dict[str, str]]
+    """{name: {status: ok | found | not run, why}}."""
+    facts: DataFacts
+    choices: tuple[Choice, ...]
+    rows_read: int
+    refusal: str | None
+    """Why the run must not go on; the evidence is published all the same."""
+    shape: Shape
+    """Which column is what; predicting reads files in the same way."""
+    seen: Examined
+    """What the checks said, beside their findings; without rows."""
+
+
+def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, int]] | None) -> None:
+    """The prepare folder: rows of each split, dropped rows, mended cells, ledger.json, findings.json, evidence.json.
+
+    tokens: the token account by split; None when none was counted (a refused run).
+    """
+    for split in SPLITS:
+        write_rows(work / f"{split}.parquet", draft.splits[split])
+    write_dropped(work / "dropped.parquet", draft.dropped)
+    _write_changes(work / "changes.parquet", draft.seen.changes)
+    write_json(work / "evidence.json", {"evidence": list(draft.seen.evidence)})
+    account = ledger(
+        rows_read=draft.rows_read,
+        splits=draft.splits,
+        dropped=draft.dropped,
+        repaired=draft.repaired,
+        tokens=tokens,
+    )
+    write_json(work / "ledger.json", account)
+    write_json(work / "findings.json", findings_record(draft, tokens=tokens))
+    write_json(work / "shape.json", replace(draft.shape, choices=()))
+
+
+def findings_record(draft: Draft, *, tokens: Mapping[str, Mapping[str, int]] | None) -> dict[str, Any]:
+    """The content of findings.json; long rows are known once tokens are counted."""
+    long = long_row_findings(tokens or {})
+    checks = dict(draft.checks)
+    if long:
+        checks["long_rows"] = {"status": "found", "why": f"{len(long)} of {len(tokens or {})} splits have some"}
+    elif tokens is not None:
+        checks["long_rows"] = {"status": "ok", "why": "no row is longer than prepare.max_length"}
+    return {"findings": list(draft.findings + long), "checks": checks}
+
+
+def _write_changes(path: Path, changes: Sequence[Change]) -> None:
+    """Every mended cell as it was and as it is: what a check did can be undone from here."""
+    with write_atomically(path) as temporary:
+        pq.write_table(pa.Table.from_pylist([asdict(change) for change in changes], schema=_CHANGE), temporary)

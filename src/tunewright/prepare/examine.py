@@ -1,0 +1,128 @@
+"""The checks of one moment, asked one after the other.
+
+In: keyed rows and the actions. Out: Examined: the rows as they go on, and everything the checks said. Its own file
+because here, and nowhere else, what a check proposes is done.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from tunewright.core.values import Action, Dropped, Finding, Row, Split, Task
+from tunewright.prepare.checks.check import Evidence, Look, Moment, Suspect
+from tunewright.prepare.checks.table import all_checks
+from tunewright.prepare.keys import Keyed, keyed
+
+Sides = Mapping[Split, tuple[Keyed, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A cell that is not what the user's file says."""
+
+    row_id: str
+    check: str
+    field: str
+    """text, label, or message 3: the place in a conversation, from 1."""
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Rows in their order; a row that is not in `sides` any more is in `dropped`."""
+
+    sides: Sides
+    findings: tuple[Finding, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    changes: tuple[Change, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    refusals: tuple[str, ...] = ()
+    not_run: Mapping[str, str] = field(default_factory=dict)
+    """Check to why it could not look."""
+
+    def and_then(self, later: Examined) -> Examined:
+        """What both said; the rows are the later one's."""
+        return Examined(
+            later.sides,
+            self.findings + later.findings,
+            self.dropped + later.dropped,
+            self.changes + later.changes,
+            self.suspects + later.suspects,
+            self.evidence + later.evidence,
+            self.refusals + later.refusals,
+            {**self.not_run, **later.not_run},
+        )
+
+    @property
+    def n_repaired(self) -> dict[str, int]:
+        """Rows mended, by check."""
+        return dict(Counter(check for check, _ in {(change.check, change.row_id) for change in self.changes}))
+
+
+def examined(moment: Moment, sides: Sides, *, task: Task, actions: Mapping[str, Action], seed: int,
+             own: frozenset[Split] = frozenset(), fixed: frozenset[str] = frozenset()) -> Examined:  # fmt: skip
+    """Every check of the moment that concerns the task.
+
+    What they mend is seen by the next check, what they drop goes when all have looked (the first one's reason stands).
+    own, fixed: as in Look and keyed.
+    """
+    made = Examined(sides)
+    for name, check in all_checks().items():
+        if moment not in check.moments or task not in check.tasks or check.look is None:
+            continue
+        found = check.look(Look(task, moment, made.sides, actions, seed, own))
+        mended, changes = _mended(made.sides, found.repaired, check=name, fixed=fixed)
+        made = made.and_then(
+            Examined(
+                mended,
+                found.findings,
+                found.dropped,
+                changes,
+                found.suspects,
+                found.evidence,
+                (found.refusal,) if found.refusal else (),
+                {name: found.not_run} if found.not_run else {},
+            )
+        )
+    gone: dict[str, Dropped] = {}
+    for drop in made.dropped:
+        gone.setdefault(drop.row_id, drop)
+    left = {split: tuple(k for k in part if k.row.row_id not in gone) for split, part in made.sides.items()}
+    return replace(made, sides=left, dropped=_in_order(gone, sides))
+
+
+def changes_of(before: Row, after: Row, *, check: str) -> Iterable[Change]:
+    """Every cell in which two forms of a row differ."""
+    if before.text != after.text:
+        yield Change(before.row_id, check, "text", before.text, after.text)
+    if before.label != after.label:
+        yield Change(before.row_id, check, "label", before.label or "", after.label or "")
+    for i, (old, new) in enumerate(zip(before.messages, after.messages, strict=True), start=1):
+        if old.content != new.content:
+            yield Change(before.row_id, check, f"message {i}", old.content, new.content)
+
+
+def _mended(
+    sides: Sides, repaired: Mapping[str, Row], *, check: str, fixed: frozenset[str]
+) -> tuple[Sides, tuple[Change, ...]]:
+    if not repaired:
+        return sides, ()
+    changes: list[Change] = []
+    mended: dict[Split, tuple[Keyed, ...]] = {}
+    for split, part in sides.items():
+        new = list(part)
+        for i, k in enumerate(part):
+            row = repaired.get(k.row.row_id)
+            if row is not None and row != k.row:
+                changes += changes_of(k.row, row, check=check)
+                (new[i],) = keyed((row,), fixed=fixed)
+        mended[split] = tuple(new)
+    return mended, tuple(changes)
+
+
+def _in_order(gone: Mapping[str, Dropped], sides: Sides) -> tuple[Dropped, ...]:
+    return tuple(gone[k.row.row_id] for part in sides.values() for k in part if k.row.row_id in gone)
