@@ -16,7 +16,7 @@ import yaml
 
 from tunewright.core.errors import PlanError, RunError
 from tunewright.core.files import write_text
-from tunewright.core.plan import OUTSIDE, Plan, plan_dict
+from tunewright.core.plan import OUTSIDE, Plan, is_auto, plan_dict
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
 from tunewright.core.values import Choice, DataFacts, ModelCard, Subject
@@ -108,16 +108,17 @@ def read_shape(run: Run) -> Shape:
         ) from error
 
 
-def used_with(decided: Decided, overrides: Sequence[str]) -> Decided:
+def used_with(decided: Decided, overrides: Sequence[str], *, also: Sequence[str] = ()) -> Decided:
     """The same decision used with other values: run.device=cpu, data.text_column=body, evaluate.max_new_tokens=64.
 
+    also: sections that may change too, because the stage they belong to is made anew. auto means as decided.
     Raises PlanError for a value that would make another model: that needs a training.
     """
     asked = plan_from({}, folder=Path(), name="", overrides=overrides)
     plan = decided.plan
     for field in asked.given:
         section, _, name = field.partition(".")
-        if section not in MAY_CHANGE:
+        if section not in (*MAY_CHANGE, *also):
             raise PlanError(
                 f"{field} made this model and cannot be changed now",
                 where="command line",
@@ -125,6 +126,8 @@ def used_with(decided: Decided, overrides: Sequence[str]) -> Decided:
                 fix=f"tunewright run PLAN {next(w for w in overrides if w.partition('=')[0].endswith(name))}",
             )
         value = getattr(getattr(asked.plan, section), name)
+        if is_auto(value):
+            continue
         plan = plan.with_(**{section: getattr(plan, section).with_(**{name: value})})
     return replace(decided, plan=plan)
 

@@ -26,6 +26,7 @@ from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.planfile import LoadedPlan, plan_yaml
 from tunewright.core.run import (
+    TIME_FORMAT,
     Run,
     create_run,
     is_done,
@@ -44,8 +45,8 @@ from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
 
 STAGES = ("prepare", "select", "train", "evaluate", "explain", "export", "report")
-ON_THE_MODEL = ("evaluate", "explain", "export")
-"""Stages that only the report reads: making one anew leaves the others as they are."""
+BESIDE = ("explain", "export")
+"""Stages that only the report reads: one that fails leaves everything as it is."""
 FILES_OF = {
     "prepare": (
         *("train.parquet", "validation.parquet", "test.parquet", "dropped.parquet"),
@@ -94,11 +95,11 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
         if until == "evaluate" or is_whole:
             _evaluate(run, decided, tell=everyone, ran=ran)
         if until == "explain" or (is_whole and plan.explain.methods):
-            _explain(run, decided, tell=everyone, ran=ran)
+            explain_model(run, decided, tell=everyone, ran=ran)
         if until == "export" or (is_whole and plan.export.targets):
-            _export(run, decided, tell=everyone, ran=ran)
+            export_model(run, decided, tell=everyone, ran=ran)
         if is_whole:
-            _report(run, tell=everyone, ran=ran)
+            make_report(run, tell=everyone, ran=ran)
     metrics = _read_json(run.stage("evaluate") / "metrics.json")
     return Outcome(run, metrics.get("verdict", {}), metrics, was_finished=not ran)
 
@@ -138,7 +139,7 @@ def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracke
         run,
         name=run.name,
         folder=str(loaded.folder.resolve()),
-        started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        started=time.strftime(TIME_FORMAT),
         machine=asdict(this_machine()),
         versions=versions(),
         seed=loaded.plan.run.seed,
@@ -218,7 +219,7 @@ def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> N
         count_use(run)
 
 
-def _explain(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
+def explain_model(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
     with _model_stage(run, "explain", decided, tell=tell, ran=ran) as work:
         if work:
             explaining = importlib.import_module("tunewright.explain.stage")
@@ -226,7 +227,7 @@ def _explain(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> No
             explaining.explain(inputs, work=work, tell=tell)
 
 
-def _export(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
+def export_model(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
     with _model_stage(run, "export", decided, tell=tell, ran=ran) as work:
         if work:
             exporting = importlib.import_module("tunewright.export.stage")
@@ -250,15 +251,15 @@ def _model_fingerprint(run: Run, decided: Decided) -> str:
     return str(run.manifest()["stages"][made_by]["fingerprint"])
 
 
-def _report(run: Run, *, tell: Tracker, ran: list[str]) -> None:
-    """The page is a file, not a folder: made when anything before it is newer than it."""
+def make_report(run: Run, *, tell: Tracker, ran: list[str], is_asked: bool = False) -> None:
+    """The page is a file, not a folder: made when it is asked for, or when anything before it is newer than it."""
     stages = run.manifest()["stages"]
     facts = {name: stages[name]["fingerprint"] for name in stages if name != "report"}
     facts["resolved.yaml"] = file_digest(run.folder / "resolved.yaml")
     fingerprint = stage_fingerprint("report", plan=Plan(), before="", facts=facts)
     record = stages.get("report", {})
     is_made = record.get("status") == "done" and record.get("fingerprint") == fingerprint
-    if is_made and (run.folder / "report.html").is_file():
+    if is_made and not is_asked and (run.folder / "report.html").is_file():
         tell(StageEvent("report", "skipped", "finished before"))
         return
     tell(StageEvent("report", "started"))
@@ -283,9 +284,12 @@ def _stage(
     if kept := kept_name(run, stage, fingerprint=fingerprint):
         tell(NoteEvent(f"what it depends on was changed; the result of before is kept as {kept}"))
     ran.append(stage)
-    mark_outdated(run, ("report",) if stage in ON_THE_MODEL else STAGES[STAGES.index(stage) + 1 :])
+    if stage not in BESIDE:
+        mark_outdated(run, ("report",) if stage == "evaluate" else STAGES[STAGES.index(stage) + 1 :])
     with stage_work(run, stage, fingerprint=fingerprint, is_resumable=is_resumable) as work:
         yield work
+    if stage in BESIDE:
+        mark_outdated(run, ("report",))
     tell(StageEvent(stage, "done"))
 
 

@@ -9,6 +9,7 @@ import json as json_module
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,10 @@ import typer
 from tunewright.cli.console import is_terminal, open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir, RunWord
 from tunewright.cli.outcome import show_verdict, shown_path, systems_table
-from tunewright.core.run import find_run
+from tunewright.core.errors import RunError
+from tunewright.core.events import null_tracker
+from tunewright.core.run import Run, find_run, locked
+from tunewright.pipeline import make_report
 from tunewright.report.stage import write_report
 
 NoOpen = Annotated[bool, typer.Option("--no-open", help="Only say where the page is.")]
@@ -28,7 +32,7 @@ def report(
     """Make a run's page again from what is in its folder, say what it says, and open it in the browser."""
     with open_console(wants_json=json, is_quiet=quiet) as console:
         found = find_run(run, runs_dir=runs_dir)
-        page = write_report(found.folder)
+        page = _page(found)
         metrics_file = found.stage("evaluate") / "metrics.json"
         metrics = json_module.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.is_file() else {}
         if metrics:
@@ -44,6 +48,16 @@ def report(
         answer = {"run": str(found.folder), "report": str(page), "verdict": metrics.get("verdict", {})}
         console.answer({**answer, "is_opened": is_opened})
     return 0
+
+
+def _page(run: Run) -> Path:
+    """Made anew and noted in run.json; while another process works in the run, only made."""
+    try:
+        with locked(run):
+            make_report(run, tell=null_tracker, ran=[], is_asked=True)
+    except RunError:
+        return write_report(run.folder)
+    return run.folder / "report.html"
 
 
 def has_display() -> bool:

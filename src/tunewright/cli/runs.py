@@ -67,6 +67,7 @@ def _details(line: RunLine) -> str:
         line.task,
         f"{'outside model ' if is_outside else ''}{one_line(model, width=32)}",
         *(word for stage, word in AFTER.items() if stage in line.done),
+        *(line.unfinished if line.primary_metric else ()),
         f"test set used {uses} times" if uses > 1 else "",
     )
     text = ", ".join(word for word in words if word)

@@ -11,17 +11,20 @@ import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tunewright.cli.console import Console, open_console
 from tunewright.cli.exported import exported_lines
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanOrRun, PlanPath, Quiet, RunsDir
-from tunewright.cli.outcome import show_verdict, shown_path, systems_table
+from tunewright.cli.outcome import run_word, show_verdict, shown_path, systems_table
+from tunewright.cli.progress import event_printer
 from tunewright.cli.run import run_aloud
 from tunewright.cli.verbs import DATA_SUFFIXES
 from tunewright.cli.words import duration, number, size
 from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run, find_run
+from tunewright.pipeline import Outcome
+from tunewright.verbs.on_run import on_run
 
 RESULTS = {
     "prepare": ("prepare", "ledger.json"),
@@ -73,8 +76,9 @@ def explain(
 ) -> int:
     """Find the words that carried the answers to a sample of test rows, and check them against random words."""
     with open_console(wants_json=json, is_quiet=quiet) as console:
-        file, folder = _plan_of(plan, runs_dir=runs_dir)
-        return _stage("explain", file, overrides or [], console=console, runs_dir=folder)
+        if _is_file(plan):
+            return _stage("explain", plan, overrides or [], console=console, runs_dir=runs_dir)
+        return _on_run("explain", find_run(str(plan), runs_dir=runs_dir), overrides or [], console=console)
 
 
 def export(
@@ -82,28 +86,38 @@ def export(
 ) -> int:
     """Write the model as folders that other software loads; each must answer like the proven model, or none is kept."""
     with open_console(wants_json=json, is_quiet=quiet) as console:
-        file, folder = _plan_of(plan, runs_dir=runs_dir)
-        return _stage("export", file, overrides or [], console=console, runs_dir=folder)
+        if _is_file(plan):
+            return _stage("export", plan, overrides or [], console=console, runs_dir=runs_dir)
+        return _on_run("export", find_run(str(plan), runs_dir=runs_dir), overrides or [], console=console)
 
 
-def _plan_of(word: Path, *, runs_dir: Path) -> tuple[Path, Path]:
-    """A plan or data file and the folder of its runs; a run's name means the plan that the run keeps."""
-    if word.is_file() or word.suffix.lower() in DATA_SUFFIXES:
-        return word, runs_dir
-    run = find_run(str(word), runs_dir=runs_dir)
-    return run.folder / "plan.yaml", run.folder.parent
+def _is_file(word: Path) -> bool:
+    """A plan or data file, there or missing; anything else means a run."""
+    return word.is_file() or word.suffix.lower() in DATA_SUFFIXES
+
+
+def _on_run(stage: Literal["explain", "export"], run: Run, overrides: list[str], *, console: Console) -> int:
+    started = time.monotonic()
+    with event_printer(console) as tell:
+        outcome = on_run(run, stage, overrides, tell=tell)
+    return _told(stage, outcome, again=[], console=console, started=started)
 
 
 def _stage(stage: str, plan: Path, overrides: list[str], *, console: Console, runs_dir: Path) -> int:
     started = time.monotonic()
     outcome = run_aloud(load_plan(plan, overrides=overrides), console=console, runs_dir=runs_dir, until=stage)
+    return _told(stage, outcome, again=[str(plan), *overrides], console=console, started=started)
+
+
+def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, started: float) -> int:
+    """What the stage found. again: the words that named the plan."""
     folder, name = RESULTS[stage]
     found = json_module.loads((outcome.run.stage(folder) / name).read_text(encoding="utf-8"))
     if outcome.was_finished:
         console.result(f"nothing to do: {stage} of {outcome.run.name} is finished")
     _show(stage, found, run=outcome.run, console=console)
     console.result(f"\nfolder  {shown_path(outcome.run.stage(folder))}")
-    words = [str(plan), *overrides] if stage in AFTER else [outcome.run.name]
+    words = again if stage in AFTER else [run_word(outcome.run.folder)]
     console.result(f"next    {shlex.join(['tunewright', AFTER.get(stage, 'report'), *words])}")
     console.answer(
         {

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from tunewright.core.files import cannot_write, is_disk_full, remove, write_json
 
 MANIFEST = "run.json"
 LOCK = ".lock"
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 StageStatus = Literal["running", "done", "refused", "failed", "interrupted", "outdated"]
 
 _VERSIONS_OF = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scikit-learn", "pyarrow")
@@ -70,7 +72,7 @@ def create_run(runs_dir: Path, *, name: str) -> Run:
 
 
 def find_run(word: str | None, *, runs_dir: Path) -> Run:
-    """The run a person means: a name below runs_dir, a path, or the newest.
+    """The run a person means: a name below runs_dir, a path, or the newest (that has a model, when any has).
 
     Raises RunError when there is none.
     """
@@ -82,13 +84,36 @@ def find_run(word: str | None, *, runs_dir: Path) -> Run:
     runs = list_runs(runs_dir)
     if not runs:
         raise RunError("there is no run yet", where=str(runs_dir), fix="tunewright demo")
-    return runs[0]
+    return next((run for run in runs if _has_model(run)), runs[0])
+
+
+def _has_model(run: Run) -> bool:
+    """It trained a model, or measured one."""
+    stages = _manifest_or_nothing(run).get("stages", {})
+    return any(stages.get(stage, {}).get("status") == "done" for stage in ("train", "evaluate"))
+
+
+def _manifest_or_nothing(run: Run) -> dict[str, Any]:
+    """One damaged run must not hide the others."""
+    try:
+        return run.manifest()
+    except RunError:
+        return {}
 
 
 def list_runs(runs_dir: Path) -> tuple[Run, ...]:
-    """All runs, the newest first."""
-    manifests = sorted(runs_dir.glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return tuple(Run(path.parent.resolve()) for path in manifests)
+    """All runs, the one that was started last first: a copied folder is as old as what it copies."""
+    runs = [Run(path.parent.resolve()) for path in runs_dir.glob(f"*/{MANIFEST}")]
+    return tuple(sorted(runs, key=_started, reverse=True))
+
+
+def _started(run: Run) -> tuple[float, float]:
+    """Seconds since 1970; runs of one second by their files."""
+    changed = (run.folder / MANIFEST).stat().st_mtime
+    try:
+        return datetime.strptime(str(_manifest_or_nothing(run).get("started")), TIME_FORMAT).timestamp(), changed
+    except ValueError:
+        return changed, changed
 
 
 @contextmanager

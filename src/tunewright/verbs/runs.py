@@ -36,6 +36,8 @@ class RunLine:
     """The verdict, or the stage that the run is at and how it stands."""
     done: tuple[str, ...]
     """Finished stages."""
+    unfinished: tuple[str, ...]
+    """Stages that take nothing from the verdict and are not as they should be: export: failed."""
     primary_metric: str
     value: float | None
     ci95: tuple[float | None, float | None]
@@ -70,6 +72,9 @@ def run_line(run: Run) -> RunLine:
         subject=subject,
         status=_status(stages, metrics),
         done=tuple(name for name, status in stages.items() if status == "done"),
+        unfinished=tuple(
+            f"{name}: {status}" for name, status in stages.items() if status != "done" and name not in BEFORE_NUMBERS
+        ),
         primary_metric=primary,
         value=measured.get("value"),
         ci95=tuple(measured.get("ci95", (None, None))),
@@ -79,10 +84,11 @@ def run_line(run: Run) -> RunLine:
 
 def _status(stages: Mapping[str, str], metrics: Mapping[str, Any]) -> str:
     """The verdict stands only while the stages before it do."""
-    unfinished = [f"{name}: {status}" for name, status in stages.items() if status != "done"]
-    if unfinished:
-        return unfinished[0]
-    return str(metrics.get("verdict", {}).get("status", "")) or (f"{list(stages)[-1]}: done" if stages else "")
+    verdict = str(metrics.get("verdict", {}).get("status", ""))
+    unfinished = [name for name, status in stages.items() if status != "done"]
+    if not verdict and unfinished:
+        return f"{unfinished[0]}: {stages[unfinished[0]]}"
+    return verdict or (f"{list(stages)[-1]}: done" if stages else "")
 
 
 def _values(path: Path) -> dict[str, Any]:

@@ -76,7 +76,8 @@ def test_runs_show_no_old_number_when_a_stage_before_it_is_not_done(
 def test_runs_keep_the_number_when_only_a_later_stage_failed(tmp_path: Path) -> None:
     write_run(tmp_path, "tickets", stages=done(export="failed"))
     line = line_of(tmp_path)
-    assert (line.status, line.value) == ("export: failed", 0.9)
+    assert (line.status, line.value, line.unfinished) == ("better", 0.9, ("export: failed",))
+    assert "export: failed" in runs_table((line,))
 
 
 def test_runs_name_the_outside_model_when_the_run_measures_one(tmp_path: Path) -> None:

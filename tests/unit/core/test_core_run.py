@@ -288,6 +288,24 @@ def test_find_run_takes_a_name_a_path_or_the_newest(tmp_path: Path) -> None:
         find_run("no run", runs_dir=tmp_path)
 
 
+def test_the_newest_run_is_the_one_that_was_started_last_not_the_one_copied_last(tmp_path: Path) -> None:
+    for hour, name in ((9, "copied now"), (11, "newest"), (10, "older")):
+        update_manifest(create_run(tmp_path, name=name), started=f"2026-05-04T{hour:02}:00:00+0000")
+    os.utime(tmp_path / "copied now/run.json", (2e9, 2e9))
+
+    assert [run.name for run in list_runs(tmp_path)] == ["newest", "older", "copied now"]
+
+
+def test_find_run_prefers_a_run_with_a_model_to_a_newer_one_without(tmp_path: Path) -> None:
+    trained = {"train": {"status": "done"}}
+    update_manifest(create_run(tmp_path, name="old"), started="2026-05-04T09:00:00+0000", stages=trained)
+    stopped = {"train": {"status": "interrupted"}}
+    update_manifest(create_run(tmp_path, name="new"), started="2026-05-04T10:00:00+0000", stages=stopped)
+
+    assert find_run(None, runs_dir=tmp_path).name == "old"
+    assert find_run("new", runs_dir=tmp_path).name == "new"
+
+
 def test_find_run_says_how_to_start_when_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run yet"):
         find_run(None, runs_dir=tmp_path / "missing")
