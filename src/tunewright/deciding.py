@@ -100,6 +100,10 @@ def _chosen(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, te
         need_bytes=lambda card: need_bytes(card, data.facts),
     )
     card = _card(ranked[0].name, loaded=loaded, tell=tell)
+    language = data.facts.language
+    if language and card.languages and language not in card.languages:
+        words = f"the data look like {language}, and the card of {card.name} names {', '.join(card.languages)} only"
+        tell(NoteEvent(f"{words}: name a model that knows {language}, model=FOLDER_OR_ID", level="warning"))
     return _Picked(card, card, card.path, ranked, (Choice("model.name", card.name, ranked[0].reason),))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path, PurePath
+from shlex import quote
 from typing import Any
 
 from tunewright.core.errors import DataError
@@ -46,7 +47,7 @@ def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
                 found[f"{role}:{i}"] = file_digest(path)
             except OSError as error:
                 what = f"the file cannot be read: {error.strerror}"
-                raise DataError(what, where=str(path), fix=f"chmod u+r {path}") from error
+                raise DataError(what, where=str(path), fix=f"chmod u+r {quote(str(path))}") from error
     return found
 
 
@@ -57,7 +58,7 @@ def _no_file(path: Path, *, role: str) -> DataError:
         f"there is no file {path}",
         where=f"data.{role}",
         why="paths start from the plan's own folder" + (f"; did you mean {near[0]}?" if near else ""),
-        fix=f"ls {path.parent}",
+        fix=f"ls {quote(str(path.parent))}",
     )
 
 
@@ -80,20 +81,26 @@ def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None)
         "select": ("task", "model", "select"),
         "train": ("task", "model", "train", "prepare"),
         "evaluate": ("task", "evaluate"),
-        "explain": ("task", "explain"),
+        "explain": ("task", "explain", "evaluate.max_new_tokens"),
         "export": ("task", "export"),
         "report": (),
     }[stage]
     seeds = {} if stage == "report" else {name: sections["run"].get(name) for name in ("seed", "device", "threads")}
     return digest(
         {
-            "sections": {name: sections.get(name) for name in wanted},
+            "sections": {name: _named(sections, name) for name in wanted},
             "seeds": seeds,
             "before": before,
             "facts": facts,
             "code": code_digest(CODE_OF[stage]),
         }
     )
+
+
+def _named(sections: dict[str, Any], name: str) -> Any:
+    """A section, or one field of it."""
+    section, _, field = name.partition(".")
+    return sections.get(section, {}).get(field) if field else sections.get(section)
 
 
 def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:

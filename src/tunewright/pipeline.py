@@ -162,7 +162,7 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
         with stage_work(run, "prepare", fingerprint=before) as work:
             drafts.write_draft(draft, work, tokens=None)
         mark_refused(run, "prepare", fingerprint=before, why=draft.refusal)
-        tell(StageEvent("prepare", "refused", draft.refusal))
+        tell(StageEvent("prepare", "refused", "its findings are published; the run stops here"))
         refuse_leakage(draft.refusal)
     refuse_unusable_model(loaded)
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch

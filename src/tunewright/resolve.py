@@ -152,7 +152,7 @@ def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     elif card.architecture == "encoder" and card.n_parameters <= SMALL_ENCODER_PARAMETERS:
         yield Choice("train.method", "full", f"an encoder of {size} fits whole; lora would save memory we do not need")
     else:
-        yield Choice("train.method", "lora", f"a {card.architecture} of {size}: adapters need a tenth of full's memory")
+        yield Choice("train.method", "lora", f"{card.architecture} of {size}: adapters need a tenth of full's memory")
     yield Choice("train.layers", "all", f"all {card.n_layers} blocks; fewer only when asked in this version")
     yield Choice("train.lora_r", 16, "usual range 8 to 64; 16 is the size our references were measured with")
     alpha = 2.0 * (16 if is_auto(plan.train.lora_r) else plan.train.lora_r)
@@ -182,7 +182,7 @@ def rate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         reason = "5e-5 x 10 x (2000/width)^0.781 (tinker-cookbook's fit for Llama), at most 1e-3"
         yield Choice("train.learning_rate", rate, f"{reason}{'' if method == 'lora' else ', a tenth for full tuning'}")
     epochs = {"full": 5.0 if card.architecture == "encoder" else 3.0, "lora": 3.0, "head": 20.0}[method]
-    usual = f"{epochs:g} is enough for {method} of a {card.architecture}"
+    usual = f"{epochs:g} is enough for {method} tuning of {card.architecture}s"
     reason = f"{usual}; the best checkpoint by validation is kept, so more epochs cost time only"
     yield Choice("train.epochs", epochs, reason)
     yield Choice("train.warmup_ratio", 0.1, "a tenth (0.1) of the steps; usual range 0.03 to 0.1")

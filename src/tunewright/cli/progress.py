@@ -103,7 +103,7 @@ def sentence(event: Event) -> str:
 
 
 def step_line(recent: Sequence[StepEvent]) -> str:
-    """step 120/340  epoch 1.4  loss .412  1,520 tokens/s  2 min left"""
+    """step 120/340  epoch 1.4  mean loss .412  1,520 tokens/s  2 min left"""
     return f"step {recent[-1].step}/{recent[-1].n_steps}  {_step_details(recent)}"
 
 
@@ -112,7 +112,7 @@ def _step_details(recent: Sequence[StepEvent]) -> str:
     last, found = recent[-1], pace(recent)
     rate = f"{found.tokens_per_second:,.0f} tokens/s" if math.isfinite(found.tokens_per_second) else ""
     left = f"{duration(found.seconds_left)} left" if found.seconds_left > 0 else ""
-    words = (f"epoch {last.epoch:.1f}", f"loss {number(found.loss_nats)}", rate, left)
+    words = (f"epoch {last.epoch:.1f}", f"mean loss {number(found.loss_nats)}", rate, left)
     return "  ".join(word for word in words if word)
 
 

@@ -159,9 +159,9 @@ def prepared_lines(ledger: Mapping[str, Any], *, findings: list[Mapping[str, Any
     lines = [f"{ledger['rows_read']:,} rows read: {kept}; dropped: {dropped}"]
     if tokens := ledger["tokens"].get("train"):
         trained = f", {tokens['trained_on']:,} of them trained on" if tokens["trained_on"] else ""
-        lines.append(
-            f"{tokens['total']:,} tokens in train{trained}; {tokens['cut']:,} cut in {tokens['rows_cut']:,} rows"
-        )
+        n_cut = tokens["rows_cut"]
+        cut = f"{tokens['cut']:,} cut in {n_cut:,} {'row' if n_cut == 1 else 'rows'}"
+        lines.append(f"{tokens['total']:,} tokens in train{trained}; {cut}")
     for finding in findings:
         lines.append(f"{finding['severity']}: {finding['message']}")
         lines += [f"  try: {finding['suggestion']}"] if finding["suggestion"] else []

@@ -20,6 +20,7 @@ from tunewright.core.aliases import VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import override, plan_fields
 from tunewright.core.plan import MAX_NAME_CHARACTERS, SECTIONS, Plan, is_run_name, plan_dict
+from tunewright.core.planpath import refuse_no_file
 from tunewright.core.spelling import canonical_name, fields_named
 
 SHORTHANDS = {"data": "train", "model": "name"}
@@ -51,26 +52,11 @@ def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
     overrides: words like train.epochs=3; values are YAML; they win over the file.
     Raises PlanError with file and line for anything that is not a plan.
     """
-    if not path.exists():
-        near = difflib.get_close_matches(path.name, _names(path.parent), n=1)
-        raise PlanError(
-            f"there is no file {path}",
-            why=f"did you mean {path.parent / near[0]}?" if near else "",
-            fix="name a plan (.yaml) or a data file (.csv, .jsonl, .xlsx ...): tunewright run tickets.csv",
-        )
-    if path.is_dir():
-        raise PlanError(
-            f"{path} is a folder",
-            fix=f"name a plan or a data file in it: tunewright run {path}/tickets.csv",
-        )
+    refuse_no_file(path)
     if path.suffix.lower() not in PLAN_SUFFIXES:
         return plan_from({"data": {"train": path.name}}, folder=path.parent, name=_name(path), overrides=overrides)
     raw, lines = _read_yaml(path)
     return plan_from(raw, folder=path.parent, name=_name(path), overrides=overrides, where=str(path), lines=lines)
-
-
-def _names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
 def _name(path: Path) -> str:

@@ -122,7 +122,7 @@ def _achievement(score: Metric, *, metric: str, rows: int) -> str:
 
 
 def _claim(made: Sequence[Comparison], *, metric: str, metrics: MetricsBySystem) -> str:
-    """better than these, but worse than those and not proven better than the others."""
+    """better than these, but worse than those and not distinguishable from the others."""
     if not made:
         return "it was compared with nothing, so nothing is proven"
 
@@ -131,7 +131,7 @@ def _claim(made: Sequence[Comparison], *, metric: str, metrics: MetricsBySystem)
 
     better, worse, open_ = rivals("better"), rivals("worse"), rivals("not distinguishable")
     against = [f"worse than {worse}"] if worse else []
-    against += [f"not proven better than {open_}"] if open_ else []
+    against += [f"not distinguishable from {open_}"] if open_ else []
     if not better:
         return " and ".join(against)
     return f"better than {better}" + (f", but {' and '.join(against)}" if against else "")

@@ -38,9 +38,9 @@ def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
     actions = checked_actions(plan.prepare.actions)
     read = given(plan, folder=folder, tell=tell)
     made = drafted(plan, read, actions=actions)
-    tell(NoteEvent(_summary(made)))
+    tell(NoteEvent(_summary(made), level="warning" if _lost_most(made) else "info"))
     for finding in made.findings:
-        if finding.severity != "info":
+        if finding.severity != "info" and finding.action != "refuse":  # the refusal itself says those
             tell(NoteEvent(f"{finding.message}. {finding.suggestion}", level="warning"))
     return made
 
@@ -140,6 +140,12 @@ def _nothing_to_test_with(why: str) -> DataError:
     return DataError(
         "nothing left to test with", where="data.train", why=why, fix="add rows, or name a test file: data.test=FILE"
     )
+
+
+def _lost_most(made: Draft) -> bool:
+    """More rows are left out than used, and nobody asked for fewer."""
+    n_lost = sum(drop.reason != "over_limit" for drop in made.dropped)
+    return 2 * n_lost > made.rows_read
 
 
 def _summary(made: Draft) -> str:

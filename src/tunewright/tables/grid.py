@@ -7,7 +7,7 @@ Its own file because a spreadsheet and a CSV of the same cells must give the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from tunewright.core.errors import DataError
@@ -17,6 +17,8 @@ from tunewright.tables.delimited import Line
 from tunewright.tables.header import HEAD_LINES, Header, header
 from tunewright.tables.table import Record
 
+MOST_ABOVE = 10
+"""Lines that a title may have. Ours: a logo, a name, a date and some space."""
 RowId = Callable[[int], str]
 """A line's number as a row id."""
 
@@ -37,16 +39,27 @@ def grid(lines: Iterable[Line], *, n_lines: int, width: int, row_id: RowId, wher
     Raises DataError when there is nothing below the header.
     """
     first = list(islice(lines, HEAD_LINES))
-    head = header(first, width=width)
+    n_above = _above(first, width=width)
+    first, n_lines = first[n_above:], n_lines - n_above
+    head = replace(header(first, width=width), n_above=n_above)
     if n_lines == 1 and head.is_found:
         why = f"its only line is {', '.join(head.columns)}"[:200]
         fix = "add rows below the header, or name another file"
         raise DataError("the file has a header and no rows", where=where, why=why, fix=fix)
-    below = Again(lambda: islice(lines, int(head.is_found), None))
+    below = Again(lambda: islice(lines, n_above + head.is_found, None))
     columns = _used_columns(head.columns, below)
     names = first[0].cells if head.is_found else None
     rows = Again(lambda: (_row(line, head.columns, used=columns, names=names, row_id=row_id) for line in below))
     return Grid(head, columns, n_lines - head.is_found, rows)
+
+
+def _above(first: Sequence[Line], *, width: int) -> int:
+    """Lines of one filled cell above a header: the title of a sheet that was made to be printed."""
+    n_filled = [sum(1 for cell in line.cells if cell.strip()) for line in first[: MOST_ABOVE + 1]]
+    n_titles = next((i for i, n in enumerate(n_filled) if n > 1), 0)
+    if width < 2 or not n_titles or not header(first[n_titles:], width=width).is_found:
+        return 0
+    return n_titles
 
 
 def _row(

@@ -33,6 +33,8 @@ class Header:
     is_found: bool
     """False: the first row is data and the names are ours."""
     n_unnamed: int = 0
+    n_above: int = 0
+    """Lines above it that are a title, not rows."""
     renamed: tuple[str, ...] = ()
     """What the later columns of a name that stood before are called."""
 

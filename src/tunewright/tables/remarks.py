@@ -127,6 +127,10 @@ def sheet_findings(path: Path, sheet: Sheet, head: Header, *, columns: Sequence[
 
 
 def _header_findings(path: Path, head: Header, *, delimiter: str) -> tuple[Finding, ...]:
+    if head.n_above:
+        lines = "line" if head.n_above == 1 else "lines"
+        message = f"{path.name} has {head.n_above} {lines} above its header, left out as a title"
+        return (Finding("header", "info", message, suggestion="delete what stands above the names of the columns"),)
     if head.is_found:
         return ()
     line = (delimiter or ",").join(head.columns[:3]).replace("\t", "<TAB>") + ("..." if len(head.columns) > 3 else "")

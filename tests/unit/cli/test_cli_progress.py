@@ -55,12 +55,12 @@ def test_plain_lines_come_every_five_seconds_when_steps_fly() -> None:
     events: list[Event] = [step(i) for i in range(1, 9)]
     lines = printed(events, times=[0, 1, 4.9, 5, 6, 9.9, 10, 11])
     assert [line.split()[1] for line in lines] == ["4/10", "7/10"]
-    assert lines[0] == "  step 4/10  epoch 0.8  loss 1.000  50 tokens/s  12 s left"
+    assert lines[0] == "  step 4/10  epoch 0.8  mean loss 1.000  50 tokens/s  12 s left"
 
 
 def test_last_step_is_always_said_when_training_is_short() -> None:
     lines = printed([step(1, n_steps=2), step(2, n_steps=2)])
-    assert lines == ["  step 2/2  epoch 0.4  loss 1.000  50 tokens/s"]
+    assert lines == ["  step 2/2  epoch 0.4  mean loss 1.000  50 tokens/s"]
 
 
 def test_rate_forgets_old_steps_when_many_have_passed() -> None:

@@ -23,7 +23,7 @@ def test_verdict_says_plainly_that_the_keyword_model_is_not_beaten() -> None:
     found = said(base="better", tfidf="not distinguishable")
     assert found.status == "not distinguishable"
     assert found.sentence.endswith(
-        "better than the same model before tuning (40.0 %), but not proven better than the keyword model (89.7 %)."
+        "better than the same model before tuning (40.0 %), but not distinguishable from the keyword model (89.7 %)."
     )
     assert any("Against the keyword model" in line and "four times in five" in line for line in found.details)
 
@@ -33,14 +33,14 @@ def test_verdict_is_worse_when_one_rival_is_better() -> None:
     assert found.status == "worse"
     assert found.sentence.endswith(
         "better than the same model before tuning (40.0 %), but worse than the keyword model (89.7 %) "
-        "and not proven better than always giving the most common answer (10.0 %)."
+        "and not distinguishable from always giving the most common answer (10.0 %)."
     )
 
 
 def test_verdict_claims_nothing_when_no_difference_is_clear() -> None:
     found = said(base="not distinguishable")
     assert found.status == "not distinguishable"
-    assert found.sentence.endswith("correctly: not proven better than the same model before tuning (40.0 %).")
+    assert found.sentence.endswith("correctly: not distinguishable from the same model before tuning (40.0 %).")
 
 
 def test_verdict_names_the_base_when_it_did_not_run() -> None:

@@ -67,8 +67,10 @@ def test_unusable_findings_has_one_for_each_reason() -> None:
 
 
 def test_size_findings_warns_of_a_small_test_set_and_no_validation() -> None:
-    assert len(size_findings(splits("ab", "", "a" * 99))) == 2
-    assert size_findings(splits("ab", "a", "a" * 100)) == ()
+    assert len(size_findings(splits("ab", "", "ab" * 49))) == 2
+    assert size_findings(splits("ab", "a", "ab" * 50)) == ()
+    (one_label,) = size_findings(splits("ab", "a", "a" * 100))
+    assert "every test row has the label 'a'" in one_label.message
 
 
 def test_long_row_findings_counts_rows_and_tokens() -> None:

@@ -383,7 +383,7 @@ HORROR = {
     "example.tsv": 140,
     "excel_pasting.csv": 21,
     "long.csv": 4000,
-    "mixedGLB.csv": 137,
+    "mixedGLB.csv": 133,
     "null.csv": 10,
     "simple.csv": 6,
     "simple.ods": 3,

@@ -193,3 +193,28 @@ def test_read_table_refuses_a_format_that_the_file_is_not(tmp_path: Path) -> Non
         read_table(tmp_path / "x.csv", role="train", format="xlsx")
     with pytest.raises(DataError, match=r"xlsx, not csv[\s\S]*data\.format=xlsx"):
         read_table(write_workbook(tmp_path / "x.xlsx", TWO), role="train", format="csv")
+
+
+@pytest.mark.parametrize("n_titles", [1, 2])
+def test_lines_above_the_header_are_a_title_and_said_to_be(n_titles: int, tmp_path: Path) -> None:
+    lines = [["Bericht Kundenservice"], ["Mai 2026"]][:n_titles]
+    rows = [[f"wo bleibt mein Paket {i}", "Lieferung", "2026-05-01"] for i in range(6)]
+    path = tmp_path / "titled.csv"
+    path.write_text(
+        "\n".join(";".join(cells) for cells in [*lines, ["Kundentext", "Kategorie", "Datum"], *rows]) + "\n"
+    )
+    table = read_table(path, role="train")
+    assert table.columns == ("Kundentext", "Kategorie", "Datum")
+    assert table.n_read == len(table.records) == 6
+    assert table.records[0].row_id == f"train:{n_titles + 2}"
+    (finding,) = (f for f in table.findings if f.check == "header")
+    above = f"{n_titles} {'line' if n_titles == 1 else 'lines'} above its header"
+    assert finding.message == f"titled.csv has {above}, left out as a title"
+
+
+def test_a_first_row_of_one_cell_stays_a_row_when_no_header_follows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        "my parcel has not come yet;\n" + "".join(f"please send me the money {i};refund\n" for i in range(6))
+    )
+    assert read_table(path, role="train").n_read == 7
