@@ -57,9 +57,8 @@ def _above(first: Sequence[Line], *, width: int) -> int:
     """Lines of one filled cell above a header: the title of a sheet that was made to be printed."""
     n_filled = [sum(1 for cell in line.cells if cell.strip()) for line in first[: MOST_ABOVE + 1]]
     n_titles = next((i for i, n in enumerate(n_filled) if n > 1), 0)
-    if width < 2 or not n_titles or not header(first[n_titles:], width=width).is_found:
-        return 0
-    return n_titles
+    is_wide = n_titles > 0 and 2 * n_filled[n_titles] > width >= 2
+    return n_titles if is_wide and header(first[n_titles:], width=width).is_found else 0
 
 
 def _row(
