@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/installed ## install, then the shipped example from file to proven model
 	$(BIN)/tunewright demo
+	@echo "tunewright is in $(VENV): type  . $(BIN)/activate  once, then the commands above"
 
 test: $(VENV)/installed-test ## everything; tests that need absent data or programs skip with the reason
 	$(BIN)/python -m pytest

@@ -29,6 +29,8 @@ INSTALL = {
     "fish": "tunewright completion fish > ~/.config/fish/completions/tunewright.fish",
 }
 """How the script is loaded in every new shell. zsh needs compinit before it, as most setups have."""
+OTHERS = ("tcsh", "csh", "ksh", "pwsh", "nu", "xonsh", "elvish")
+"""Shells, not typing mistakes."""
 COMMON = ("--json", "--quiet", "--runs-dir", "--help")
 
 Shell = Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="Which shell.")]
@@ -38,7 +40,7 @@ def completion(shell: Shell, json: Json = False, quiet: Quiet = False, runs_dir:
     """Print a script to source: verbs, options, run names, plan fields and their values are completed with Tab."""
     with open_console(wants_json=json, is_quiet=quiet) as console:
         if shell not in INSTALL:
-            near = difflib.get_close_matches(shell, INSTALL, n=1, cutoff=0.4)
+            near = [] if shell in OTHERS else difflib.get_close_matches(shell, INSTALL, n=1, cutoff=0.4)
             why = f"did you mean {near[0]}?" if near else f"it knows {', '.join(INSTALL)}"
             fix = f"tunewright completion {near[0] if near else 'bash'}"
             raise PlanError(f"completion does not know the shell {shell}", where="command line", why=why, fix=fix)

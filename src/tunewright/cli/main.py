@@ -131,14 +131,17 @@ def _do_verb(name: str, words: list[str]) -> int:
 
 def _plan_error(error: Any, *, name: str, command: Any) -> PlanError:
     """typer's complaint about the words, in our voice."""
+    from tunewright.core.spelling import fields_named  # pydantic: only a mistake pays for it
+
     options = sorted(option for parameter in command.params for option in parameter.opts if option.startswith("--"))
     wrong = vars(error).get("option_name")
     if wrong and wrong not in options:
         near = difflib.get_close_matches(wrong, options, n=1)
         why = f"did you mean {near[0]}?" if near else f"its options are {', '.join(options)}"
-        return PlanError(
-            f"{name} has no option {wrong}", where="command line", why=why, fix=f"tunewright {name} --help"
-        )
+        fix = f"tunewright {name} --help"
+        if written := fields_named(wrong.lstrip("-").replace("-", "_")):
+            why, fix = "values of the plan are written without dashes", f"{written[0]}=VALUE"
+        return PlanError(f"{name} has no option {wrong}", where="command line", why=why, fix=fix)
     text = str(error.format_message()).rstrip(".")
     what = text[:1].lower() + text[1:]
     return PlanError(

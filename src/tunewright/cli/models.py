@@ -51,7 +51,8 @@ def _check_words(action: str, name: str | None) -> None:
     if action not in ACTIONS:
         near = difflib.get_close_matches(action, ACTIONS, n=1)
         why = f"did you mean {near[0]}?" if near else f"it takes {', '.join(ACTIONS)}"
-        raise PlanError(f"models cannot {action}", where="command line", why=why, fix="tunewright models list")
+        fix = " ".join([near[0], *([name] if name else [])]) if near else "list"
+        raise PlanError(f"models cannot {action}", where="command line", why=why, fix=f"tunewright models {fix}")
     if action != "list" and name is None:
         raise PlanError(
             f"models {action} needs a name",

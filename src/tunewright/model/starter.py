@@ -170,8 +170,8 @@ def _folder(name: str) -> Path:
         raise ModelError(
             f"there is no starter model {name}",
             where="model.name",
-            why=f"did you mean {near[0]}?" if near else "",
-            fix=f"tunewright models list; known: {', '.join(STARTERS)}",
+            why=f"did you mean {near[0]}?" if near else f"the starter models are {', '.join(STARTERS)}",
+            fix=f"model={PREFIX}{near[0]}" if near else "tunewright models list",
         )
     return cache_folder() / "models" / f"{name}-{STARTERS[name].version}"
 

@@ -216,3 +216,19 @@ def test_main_lets_unexpected_errors_through_when_they_happen() -> None:
     """Words that are no words can only come from a bug: it must not be dressed up as the user's mistake."""
     with pytest.raises(AttributeError):
         main([0])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (("run", "--epochs", "3", "x.csv"), "train.epochs=VALUE"),
+        (("models", "inf", "minilm-l6"), "tunewright models info minilm-l6"),
+        (("completion", "tcsh"), "tunewright completion bash"),
+        (("show", "x.csv", "--jsn"), "tunewright show --help"),
+    ],
+)
+def test_a_mistyped_word_ends_in_what_was_meant(
+    words: tuple[str, ...], fix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(list(words)) == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"try: {fix}")
