@@ -23,8 +23,8 @@ LEAST_SHARE = 0.5
 """Of the right text's words. Source: REFERENCES B."""
 _TRIED = 64
 """Left texts that a stretch is looked up in, at most: a phrase that stands in more of them is a formula, not a leak."""
-_WORD = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\\s\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
-"""A word, or one character of a script that writes no blanks; Korean syllables count as such too."""
+_WORD = re.compile("[\u2e80-\u9fff\uf900-\ufaff]|[^\\s\u2e80-\u9fff\uf900-\ufaff]+")
+"""A word, or one character of a script that writes no blanks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,26 +14,42 @@ from importlib.metadata import entry_points
 from tunewright.core.errors import PlanError
 from tunewright.core.values import Action
 from tunewright.prepare.checks import (
+    boilerplate,
     class_imbalance,
     conflicting_labels,
+    cut_off,
     duplicates,
     group_overlap,
     held_out_size,
     label_spelling,
+    languages,
     leakage,
+    lengths,
+    markup,
     near_duplicates,
+    personal_data,
     rare_labels,
+    repetition,
+    secrets,
     unseen_labels,
 )
 from tunewright.prepare.checks.check import Check
 
 CHECKS: dict[str, Check] = {
     "label_spelling": label_spelling.CHECK,
+    "markup": markup.CHECK,
+    "secrets": secrets.CHECK,
+    "personal_data": personal_data.CHECK,
     "leakage": leakage.CHECK,
     "group_overlap": group_overlap.CHECK,
     "duplicates": duplicates.CHECK,
     "conflicting_labels": conflicting_labels.CHECK,
     "near_duplicates": near_duplicates.CHECK,
+    "boilerplate": boilerplate.CHECK,
+    "cut_off": cut_off.CHECK,
+    "repetition": repetition.CHECK,
+    "lengths": lengths.CHECK,
+    "languages": languages.CHECK,
     "rare_labels": rare_labels.CHECK,
     "class_imbalance": class_imbalance.CHECK,
     "unseen_labels": unseen_labels.CHECK,
@@ -57,10 +73,9 @@ CHECKS: dict[str, Check] = {
 """The checks in their order: of one moment each repair sees the ones before it."""
 
 NOT_RUN: dict[str, str] = {
-    "personal_data": "names, phone numbers and the like are not looked for in this version",
+    "names": "names and addresses have no form to find them by; a model that finds them is not in this version",
     "contamination": "whether the model saw the test rows in pre-training is not tested in this version",
     "label_errors": "labels that are probably wrong are not looked for in this version",
-    "mixed_languages": "only the most frequent language of a sample is told in this version",
 }
 """Checks that people expect and that are not built: reported as not run, never as ok."""
 

@@ -1,0 +1,61 @@
+"""Rows that hold something private, found, masked or left out.
+
+In: rows and which kinds are meant. Out: Found. Its own file because personal data and secrets differ only in the kinds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tunewright.core.values import Dropped, Finding, Row
+from tunewright.prepare.checks.check import Found, Look
+from tunewright.tables.words import few, rows
+from tunewright.text.private import Kind, masked, private_in
+
+WORDS: dict[Kind, str] = {
+    "email": "e-mail", "phone": "phone", "card": "card", "iban": "IBAN", "ip": "IP address", "key": "key",
+}  # fmt: skip
+
+
+def private_rows(shown: Look, *, name: str, kinds: Sequence[Kind], what: str) -> Found:
+    """The rows of every split that hold one of these kinds. No finding shows what it found."""
+    counts: Counter[Kind] = Counter()
+    holding: list[tuple[str, Row]] = []
+    for split, part in shown.rows.items():
+        for k in part:
+            found = [one.kind for text in texts_of(k.row) for one in private_in(text) if one.kind in kinds]
+            counts.update(found)
+            holding += [(split, k.row)] if found else []
+    if not holding:
+        return Found()
+    action = shown.actions[name]
+    ids = tuple(row.row_id for _, row in holding)
+    listed = ", ".join(f"{n:,} {WORDS[kind]}" for kind, n in counts.most_common())
+    gone = [row for split, row in holding if split == "train"] if action == "drop" else []
+    done = {
+        "report": "they stay in the data",
+        "fix": "each is replaced by its kind in brackets",
+        "drop": f"{rows(len(gone), 'train')} left out",
+    }[action]
+    change = f"replace them: prepare.actions.{name}=fix" if action != "fix" else f"keep: prepare.actions.{name}=report"
+    message = f"{rows(len(ids))} hold {what} ({listed}), as {few(ids)}; {done}"
+    return Found(
+        (Finding(name, "warning", message, ids, change, action),),
+        dropped=tuple(Dropped(row.row_id, name) for row in gone),
+        repaired={row.row_id: without(row, kinds) for _, row in holding} if action == "fix" else {},
+    )
+
+
+def texts_of(row: Row) -> tuple[str, ...]:
+    return (row.text, *(message.content for message in row.messages)) if row.messages else (row.text,)
+
+
+def without(row: Row, kinds: Sequence[Kind]) -> Row:
+    """The row with each of these kinds replaced by its name in brackets."""
+    return replace(
+        row,
+        text=masked(row.text, kinds=kinds),
+        messages=tuple(replace(message, content=masked(message.content, kinds=kinds)) for message in row.messages),
+    )

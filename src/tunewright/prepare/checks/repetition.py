@@ -1,0 +1,81 @@
+"""Texts that say the same few words over and over.
+
+In: all rows. Out: a finding that names them. Its own file because such a text teaches a generator to loop.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tunewright.core.values import Finding, Row
+from tunewright.prepare.checks.check import Check, Found, Look, Suspect
+from tunewright.prepare.checks.private_rows import texts_of
+from tunewright.tables.words import few, rows
+
+NAME = "repetition"
+LOOP_TIMES, LOOP_WORDS = 4, 8
+"""A phrase of at most 8 words that comes 4 times in a row is a loop. Ours: ha ha ha is said three times."""
+LEAST_LOOP_CHARACTERS = 16
+N_WORDS, LEAST_WORDS = 4, 100
+MOST_SHARE = 0.16
+"""Of a long text's characters in its most frequent run of 4 words. Source: Rae et al. 2021 (Gopher), table A1; in
+shorter texts three mentions of one thing are that much (4 % of gsm8k's solutions)."""
+
+
+def look(shown: Look) -> Found:
+    told = [(k.row.row_id, why) for part in shown.rows.values() for k in part if (why := repeats(k.row))]
+    if not told:
+        return Found()
+    ids = tuple(row_id for row_id, _ in told)
+    repeat = "repeats itself" if len(ids) == 1 else "repeat themselves"
+    message = f"{rows(len(ids))} {repeat}, as {ids[0]}: {told[0][1]}"
+    return Found(
+        (Finding(NAME, "info", message, ids, f"look at them: {few(ids)}"),),
+        suspects=tuple(Suspect(row_id, NAME, why) for row_id, why in told),
+    )
+
+
+CHECK = Check("text that repeats itself", ("given",), look)
+
+
+def repeats(row: Row) -> str:
+    """What a row says over and over; empty when it does not."""
+    return next((why for text in texts_of(row) if (why := loop_in(text) or refrain_in(text))), "")
+
+
+def loop_in(text: str) -> str:
+    """
+    >>> loop_in("I am fine. I am fine. I am fine. I am fine. Bye.")
+    "'I am fine.' 4 times in a row"
+    """
+    words = text.split()
+    if len(words) < LOOP_TIMES or 2 * len(set(words)) > len(words) + LOOP_WORDS:
+        return ""
+    for n in range(1, LOOP_WORDS + 1):
+        start, times = _longest_loop(words, n)
+        phrase = " ".join(words[start : start + n])
+        if times >= LOOP_TIMES and times * len(phrase) >= LEAST_LOOP_CHARACTERS:
+            return f"{phrase[:60]!r} {times} times in a row"
+    return ""
+
+
+def refrain_in(text: str) -> str:
+    """The run of 4 words that fills too much of a long text; empty when there is none."""
+    words = text.split()
+    if len(words) < LEAST_WORDS:
+        return ""
+    runs = Counter(zip(*(words[i:] for i in range(N_WORDS)), strict=False))
+    best, n = max(runs.items(), key=lambda item: item[1] * sum(map(len, item[0])))
+    share = n * sum(map(len, best)) / sum(map(len, words))
+    return f"{' '.join(best)[:60]!r} is {share:.0%} of it" if n > 1 and share > MOST_SHARE else ""
+
+
+def _longest_loop(words: Sequence[str], n: int) -> tuple[int, int]:
+    """Where n words begin that are followed by themselves, and how often they stand there in a row."""
+    best, start, run = 0, 0, 0
+    for i in range(len(words) - n):
+        run = run + 1 if words[i] == words[i + n] else 0
+        if run > best:
+            best, start = run, i - run + 1
+    return start, best // n + 1
