@@ -10,11 +10,12 @@ import difflib
 import gzip
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from tunewright.core.errors import DataError
@@ -22,6 +23,9 @@ from tunewright.core.errors import DataError
 DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".ods", ".txt")
 Kind = Literal["text", "parquet", "xlsx", "xls", "ods"]
 SHEETS: tuple[Kind, ...] = ("xlsx", "xls", "ods")
+Another = Callable[[Path | None], str]
+"""What the user types to name another file than this; None: when no file can be offered. A plan names its files in
+another way than a command."""
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -29,6 +33,8 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """Office files up to 2003, and newer ones with a password. Source: MS-CFB 2.2."""
 _CHUNK_BYTES = 2**20
 _HEAD_BYTES = 2**16
+_MIMETYPE_BYTES = 100
+"""More than the longest that is looked for. Source: OpenDocument 1.3 part 2, 3.3."""
 _BLANK = b"\x00\t\n\r "
 _NAME_TEXT = f"name a file of one of these kinds: {', '.join(DATA_SUFFIXES)}"
 _AS_TEXT = "copy its text into a .txt or .csv file and name that file"
@@ -81,20 +87,31 @@ class Source:
             return file.read()
 
 
-def source_of(path: Path) -> Source:
+def in_plan(path: Path | None, *, key: str = "train") -> str:
+    """How a plan names another file.
+
+    >>> in_plan(Path("my rows.csv"), key="test")
+    "data.test='my rows.csv'"
+    """
+    return f"data.{key}={quote(str(path))}" if path else "paths start from the plan's own folder"
+
+
+def source_of(path: Path, *, another: Another = in_plan) -> Source:
     """The file, ready to be read.
 
+    another: the words of an error that name another file.
     Raises DataError: missing (with near names), a folder, not readable, empty, or a kind of file that holds no rows.
     """
     if path.is_dir():
-        raise _is_folder(path)
+        raise _is_folder(path, another)
     try:
         with path.open("rb") as file:
             is_gzipped = file.read(len(_GZIP)) == _GZIP
     except FileNotFoundError as error:
-        raise _is_missing(path) from error
+        raise _is_missing(path, another) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataError("the file cannot be opened", where=str(path), why=str(error), fix=f"ls -l {path}") from error
+        fix = f"ls -l {quote(str(path))}"
+        raise DataError("the file cannot be opened", where=str(path), why=str(error), fix=fix) from error
     with _reading(path), _open(path, is_gzipped=is_gzipped) as unpacked:
         head = unpacked.read(_HEAD_BYTES)
     source = Source(path, "text", is_gzipped, head)
@@ -114,9 +131,8 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(
-            "the gzip archive is damaged", where=str(path), why=str(error), fix=f"gzip -t {path}; then copy it again"
-        ) from error
+        fix = f"gzip -t {quote(str(path))}; then copy it again"
+        raise DataError("the gzip archive is damaged", where=str(path), why=str(error), fix=fix) from error
 
 
 def _kind(source: Source) -> Kind:
@@ -129,7 +145,7 @@ def _kind(source: Source) -> Kind:
         return _zip_kind(source)
     for start, what, fix in _MAGIC:
         if source.head.startswith(start):
-            raise _is_other(source.path, what, fix.replace("FILE", source.path.name))
+            raise _is_other(source.path, what, fix.replace("FILE", quote(source.path.name)))
     return "text"
 
 
@@ -137,7 +153,7 @@ def _zip_kind(source: Source) -> Kind:
     try:
         with source.opened() as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-            kind = archive.read("mimetype") if "mimetype" in names else b""
+            kind = _mimetype(archive) if "mimetype" in names else b""
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, zlib.error):
         names, kind = [], b""
     if any(name.startswith("xl/") for name in names):
@@ -153,41 +169,43 @@ def _zip_kind(source: Source) -> Kind:
             why="it is cut off or not a zip file inside",
             fix="copy it again from where it came from, and open it once to see that it is whole",
         )
-    fix = f"unzip {source.path.name}, and name the file inside (it holds {', '.join(names[:3])})"
+    fix = f"unzip {quote(source.path.name)}, and name the file inside (it holds {', '.join(names[:3])})"
     raise _is_other(source.path, "a zip archive", fix)
+
+
+def _mimetype(archive: zipfile.ZipFile) -> bytes:
+    """Its first bytes: unpacked whole, a file of a few kilobytes can fill the memory."""
+    with archive.open("mimetype") as file:
+        return file.read(_MIMETYPE_BYTES)
 
 
 def _is_other(path: Path, what: str, fix: str) -> DataError:
     return DataError(f"this is {what}, not rows of text", where=str(path), why="its first bytes say so", fix=fix)
 
 
-def _is_folder(path: Path) -> DataError:
-    inside = sorted(p.name for p in path.iterdir() if p.suffix.lower() in DATA_SUFFIXES)[:5]
+def _is_folder(path: Path, another: Another) -> DataError:
+    inside = [name for name in _names_in(path) if Path(name).suffix.lower() in DATA_SUFFIXES][:5]
     return DataError(
         "this is a folder, not a file",
         where=str(path),
         why=f"data files in it: {', '.join(inside)}" if inside else "it holds no data file",
-        fix=f"name a file: data.train={path / inside[0]}" if inside else _NAME_TEXT,
+        fix=f"name a file: {another(path / inside[0])}" if inside else _NAME_TEXT,
     )
 
 
-def _is_missing(path: Path) -> DataError:
+def _is_missing(path: Path, another: Another) -> DataError:
+    what = "there is no such file"
     if not path.parent.is_dir():
-        return DataError(
-            "there is no such file", where=str(path), why=f"there is no folder {path.parent}", fix="ls; check the path"
-        )
-    names = sorted(p.name for p in path.parent.iterdir())
+        return DataError(what, where=str(path), why=f"there is no folder {path.parent}", fix="ls; check the path")
+    names = _names_in(path.parent)
     near = difflib.get_close_matches(path.name, names, n=3)
     if near:
-        return DataError(
-            "there is no such file",
-            where=str(path),
-            why=f"did you mean {' or '.join(near)}?",
-            fix=f"data.train={path.with_name(near[0])}",
-        )
-    return DataError(
-        "there is no such file",
-        where=str(path),
-        why=f"the folder holds {', '.join(names[:5]) or 'nothing'}{' ...' if len(names) > 5 else ''}",
-        fix="paths start from the plan's own folder",
-    )
+        meant = f"did you mean {' or '.join(near)}?"
+        return DataError(what, where=str(path), why=meant, fix=another(path.with_name(near[0])))
+    holds = f"the folder holds {', '.join(names[:5]) or 'nothing'}{' ...' if len(names) > 5 else ''}"
+    return DataError(what, where=str(path), why=holds, fix=another(None))
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Without hidden files: the system's, and our own notes beside what we write."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))

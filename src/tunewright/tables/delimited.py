@@ -21,7 +21,7 @@ _NO_LIMIT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of cells."""
+    """One row of cells; none of a blank line."""
 
     number: int
     """Physical line it starts on, from 1."""
@@ -39,8 +39,7 @@ def strict_rows(
     )
     start = 1
     for cells in _rows(reader, limit=_LONGEST_CELL_CHARACTERS):
-        if cells:
-            yield Line(start, tuple(cells))
+        yield Line(start, tuple(cells))
         start = reader.line_num + 1
 
 
@@ -48,8 +47,7 @@ def bare_rows(lines: Iterable[str], *, delimiter: str) -> Iterator[Line]:
     """Every physical line a row, quotes as letters."""
     reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     for number, cells in enumerate(_rows(reader, limit=_NO_LIMIT), 1):
-        if cells:
-            yield Line(number, tuple(cells))
+        yield Line(number, tuple(cells))
 
 
 def mended_rows(lines: Iterable[str], *, delimiter: str, quote: str, width: int) -> Iterator[Line]:
@@ -65,7 +63,7 @@ def mended_rows(lines: Iterable[str], *, delimiter: str, quote: str, width: int)
         if row is None or (inner and all(len(cells) == width for cells in inner)):
             n_used = 1
             yield Line(number, tuple(_cells(ahead[0], delimiter=delimiter)), is_stray=True)
-        elif row.cells:
+        else:
             yield Line(number, row.cells)
         del ahead[:n_used]
         number += n_used

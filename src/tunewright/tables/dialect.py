@@ -83,11 +83,13 @@ def rows_of(lines: Iterable[str], written: Dialect) -> Iterator[Line]:
     delimiter, quote = written.delimiter or _NO_DELIMITER, written.quote
     lines = _physical(lines, written.delimiter)
     if written.quotes == "none":
-        return bare_rows(lines, delimiter=delimiter)
-    if written.quotes == "mended":
-        return mended_rows(lines, delimiter=delimiter, quote=quote, width=written.bare_width)
-    escape = "\\" if written.quotes == "escaped" else None
-    return strict_rows(lines, delimiter=delimiter, quote=quote, escape=escape, skip_blanks=written.quotes == "spaced")
+        rows = bare_rows(lines, delimiter=delimiter)
+    elif written.quotes == "mended":
+        rows = mended_rows(lines, delimiter=delimiter, quote=quote, width=written.bare_width)
+    else:
+        escape, is_spaced = "\\" if written.quotes == "escaped" else None, written.quotes == "spaced"
+        rows = strict_rows(lines, delimiter=delimiter, quote=quote, escape=escape, skip_blanks=is_spaced)
+    return _counted(rows, delimiter=written.delimiter)
 
 
 def _sample(lines: Iterable[str]) -> list[str]:
@@ -174,12 +176,28 @@ class _Tally:
         return len(widths) == 1 and min(widths) > 1
 
 
-def _tally(rows: Iterable[Line]) -> _Tally | None:
+def _counted(lines: Iterable[Line], *, delimiter: str) -> Iterator[Line]:
+    """The lines that are rows: where there is one column only, a blank one between others is a row with an empty cell.
+
+    Blank lines between rows of several cells, and those above and below all rows, are none.
+    """
+    blanks: list[int] = []
+    is_begun = False
+    for line in lines:
+        if line.cells:
+            yield from (Line(number, ("",)) for number in blanks)
+            yield line
+            blanks, is_begun = [], True
+        elif is_begun and not delimiter:
+            blanks.append(line.number)
+
+
+def _tally(rows: Iterable[Line], *, delimiter: str) -> _Tally | None:
     """None when the csv module refuses a row."""
     shapes: Counter[tuple[int, int]] = Counter()
     n_stray = 0
     try:
-        for row in rows:
+        for row in _counted(rows, delimiter=delimiter):
             n_used = len(row.cells)
             while n_used and not row.cells[n_used - 1]:
                 n_used -= 1
@@ -194,21 +212,21 @@ def _fit(lines: Iterable[str], *, delimiter: str, quote: str) -> Dialect:
     """The dialect with this delimiter, with the reading of quotes that the lines bear out."""
     lines, mark = _physical(lines, delimiter), delimiter or _NO_DELIMITER
     has_quotes = any(quote in line for line in lines)
-    quoted = _tally(strict_rows(lines, delimiter=mark, quote=quote))
+    quoted = _tally(strict_rows(lines, delimiter=mark, quote=quote), delimiter=delimiter)
     if quoted is not None and not (has_quotes and mark == "\t"):
         return _with_blanks(lines, quoted, delimiter=delimiter, quote=quote)
-    bare = _tally(bare_rows(lines, delimiter=mark))
+    bare = _tally(bare_rows(lines, delimiter=mark), delimiter=delimiter)
     assert bare is not None, "without quotes every line is a row"
     if quoted is not None and not (quoted.n_lines < bare.n_lines and bare.is_even):
         return _with_blanks(lines, quoted, delimiter=delimiter, quote=quote)
     if quoted is None and any("\\" + quote in line for line in lines):
-        escaped = _tally(strict_rows(lines, delimiter=mark, quote=quote, escape="\\"))
+        escaped = _tally(strict_rows(lines, delimiter=mark, quote=quote, escape="\\"), delimiter=delimiter)
         if escaped is not None:
             return _made("escaped", escaped, delimiter=delimiter, quote=quote)
     are_letters = not has_quotes or quoted is not None
     if are_letters or (bare.is_even and _stray_share(lines, delimiter=mark, quote=quote) > _STRAY_SHARE):
         return _made("none", bare, delimiter=delimiter, quote=quote)
-    mended = _tally(mended_rows(lines, delimiter=mark, quote=quote, width=bare.width))
+    mended = _tally(mended_rows(lines, delimiter=mark, quote=quote, width=bare.width), delimiter=delimiter)
     assert mended is not None, "a row that csv refuses is read as it stands"
     return _made("mended", mended, delimiter=delimiter, quote=quote, bare_width=bare.width)
 
@@ -226,7 +244,7 @@ def _made(quotes: Quotes, rows: _Tally, *, delimiter: str, quote: str, bare_widt
 def _with_blanks(lines: Iterable[str], quoted: _Tally, *, delimiter: str, quote: str) -> Dialect:
     """The strict reading; or the one that skips blanks before a quote, when it makes more rows alike."""
     if quoted.share < 1 and delimiter and any(delimiter + " " + quote in line for line in lines):
-        spaced = _tally(strict_rows(lines, delimiter=delimiter, quote=quote, skip_blanks=True))
+        spaced = _tally(strict_rows(lines, delimiter=delimiter, quote=quote, skip_blanks=True), delimiter=delimiter)
         if spaced is not None and spaced.share > quoted.share:
             return _made("spaced", spaced, delimiter=delimiter, quote=quote)
     return _made("quoted", quoted, delimiter=delimiter, quote=quote)
@@ -238,5 +256,5 @@ def _stray_share(lines: Iterable[str], *, delimiter: str, quote: str) -> float:
     for line in lines:
         if line.startswith(quote) or delimiter + quote in line:
             n_opening += 1
-            n_stray += _tally(strict_rows([line], delimiter=delimiter, quote=quote)) is None
+            n_stray += _tally(strict_rows([line], delimiter=delimiter, quote=quote), delimiter=delimiter) is None
     return n_stray / n_opening if n_opening else 0.0

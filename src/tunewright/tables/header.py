@@ -52,10 +52,15 @@ def header(lines: Sequence[Line], *, width: int) -> Header:
     given = [cell.strip().strip("\ufeff") for cell in first]
     missing = [""] * (width - len(given))
     given = [*missing, *given] if len(missing) == 1 and _counts(body) else [*given, *missing]
-    return _named(given)
+    return named(given)
 
 
-def _named(given: Sequence[str]) -> Header:
+def named(given: Sequence[str]) -> Header:
+    """The columns that these names make, one for each: a name that stood before gets a number, an empty one its place.
+
+    >>> named(["text", "text", ""]).columns
+    ('text', 'text_2', 'column_3')
+    """
     names: dict[str, None] = {}
     renamed: list[str] = []
     taken = set(given)

@@ -6,8 +6,10 @@ together (duplicates, leaks, splits) and says how many were left out and why; pr
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from tunewright.tables.content import in_plan
 from tunewright.tables.remarks import formula_findings, ragged_findings, unreadable_findings
 from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, Table
@@ -21,7 +23,7 @@ def read_table(path: Path, *, role: str, format: str | None = None, sheet: str |
     tag: the file's name in row ids when a role has several files.
     Raises DataError: missing, not a data file, damaged beyond reading, no rows.
     """
-    stream = open_stream(path, format=format, sheet=sheet, role=role, tag=tag)
+    stream = open_stream(path, format=format, sheet=sheet, role=role, tag=tag, another=partial(in_plan, key=role))
     records, dropped = [], []
     for row in stream:
         if isinstance(row, Record):

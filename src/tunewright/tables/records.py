@@ -20,6 +20,7 @@ from tunewright.core.errors import DataError
 from tunewright.tables.again import Again
 from tunewright.tables.content import Source
 from tunewright.tables.decode import Encoding, text_lines, whole_text
+from tunewright.tables.header import Header, named
 from tunewright.tables.names import is_known
 
 _LIST_KEYS = ("data", "rows", "examples", "train", "records", "items", "instances", "dataset", "samples")
@@ -59,6 +60,8 @@ class Read:
     """Keys of the rows' values, in the order in which they appear; none when no row can be read."""
     shape: str = ""
     """How the rows were found, for people: `the list under "data"`."""
+    renamed: tuple[str, ...] = ()
+    """What the later columns of a name that stood before are called."""
 
 
 def json_records(source: Source, encoding: Encoding) -> Read:
@@ -95,18 +98,24 @@ def parquet_records(source: Source) -> Read:
     rows = Again(lambda: _parquet_rows(source))
     with _parquet(source) as file:
         is_nested = any(map(pa.types.is_nested, file.schema_arrow.types))
-        columns = () if is_nested else tuple(file.schema_arrow.names)
+        head = _distinct(file.schema_arrow.names)
         n_rows = file.metadata.num_rows
-    if is_nested:
-        columns = tuple(dict.fromkeys(key for row in rows for key in row.values))
-    return Read("parquet", rows, n_rows, columns)
+    columns = tuple(dict.fromkeys(key for row in rows for key in row.values)) if is_nested else head.columns
+    return Read("parquet", rows, n_rows, columns, renamed=head.renamed)
+
+
+def _distinct(names: Sequence[str]) -> Header:
+    """The columns' own names, unless two are the same: a row has room for one value of a name."""
+    is_distinct = len(set(names)) == len(names)
+    return Header(tuple(names), is_found=True) if is_distinct else named(names)
 
 
 def _parquet_rows(source: Source) -> Iterator[Numbered]:
     number = 0
     with _parquet(source) as file:
+        names = list(_distinct(file.schema_arrow.names).columns)
         for batch in file.iter_batches(batch_size=_PARQUET_ROWS, use_threads=False):
-            for row in batch.to_pylist():
+            for row in batch.rename_columns(names).to_pylist():
                 number += 1
                 yield Numbered(number, _flat(row))
 
@@ -198,15 +207,20 @@ def _reason(error: BaseException) -> str:
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested objects as dotted columns, {"a": {"b": 1}} as a.b; so is a list of just one object of plain values."""
+    """Nested objects as dotted columns, {"a": {"b": 1}} as a.b; so is a list of just one object of plain values.
+
+    One whose dotted name the row has already stays as it is: neither value may take the other's place.
+
+    >>> _flat({"a": {"b": 1}, "c": {"d": 2}, "c.d": 3})
+    {'a.b': 1, 'c': {'d': 2}, 'c.d': 3}
+    """
     flat: dict[str, Any] = {}
     for key, value in row.items():
         inner = value[0] if isinstance(value, list) and len(value) == 1 else value
         is_turn = isinstance(inner, dict) and {"content", "value"} & inner.keys()
-        if isinstance(inner, dict) and inner and not is_turn and not any(isinstance(v, dict) for v in inner.values()):
-            flat |= {f"{key}.{name}": v for name, v in inner.items()}
-        else:
-            flat[str(key)] = value
+        is_plain = isinstance(inner, dict) and inner and not any(isinstance(v, dict) for v in inner.values())
+        dotted = {f"{key}.{name}": v for name, v in inner.items()} if is_plain and not is_turn else {}
+        flat |= {str(key): value} if not dotted or dotted.keys() & (row.keys() | flat.keys()) else dotted
     return flat
 
 

@@ -80,12 +80,7 @@ def unreadable_findings(path: Path, dropped: Sequence[Dropped], *, format: str) 
 
 def formula_findings(path: Path, records: Sequence[Record]) -> tuple[Finding, ...]:
     """Cells that do something when a spreadsheet opens them; here they are text like any other."""
-    found = [
-        record.row_id
-        for record in records
-        for cell in record.values.values()
-        if isinstance(cell, str) and _FORMULA.match(cell)
-    ]
+    found = [record.row_id for record in records for cell in record.values.values() if is_formula(cell)]
     if not found:
         return ()
     message = (
@@ -95,6 +90,14 @@ def formula_findings(path: Path, records: Sequence[Record]) -> tuple[Finding, ..
         f"in a spreadsheet, open files made from it as text: Data > From Text/CSV, not {quote(path.name)} itself"
     )
     return (Finding("formulas", "info", message, row_ids=tuple(dict.fromkeys(found)), suggestion=suggestion),)
+
+
+def is_formula(cell: object) -> bool:
+    """
+    >>> is_formula("=1+1"), is_formula("-5 degrees")
+    (True, False)
+    """
+    return isinstance(cell, str) and _FORMULA.match(cell) is not None
 
 
 def _number(drop: Dropped) -> str:
@@ -174,16 +177,16 @@ def _column_findings(path: Path, head: Header, *, columns: Sequence[str]) -> tup
         found.append(
             Finding("columns", "info", message, suggestion="delete empty columns, name the others in the first line")
         )
-    if head.renamed:
-        found.append(
-            Finding(
-                "columns",
-                "warning",
-                f"{path.name} uses a column name twice; the later ones are called {few(head.renamed)}",
-                suggestion=f"data.text_column={head.renamed[0]} would use it",
-            )
-        )
-    return tuple(found)
+    return (*found, *double_findings(path, head.renamed))
+
+
+def double_findings(path: Path, renamed: Sequence[str]) -> tuple[Finding, ...]:
+    """renamed: what the later columns of a name that stood before are called."""
+    if not renamed:
+        return ()
+    message = f"{path.name} uses a column name twice; the later ones are called {few(renamed)}"
+    suggestion = f"{quote(f'data.text_column={renamed[0]}')} would use it"
+    return (Finding("columns", "warning", message, suggestion=suggestion),)
 
 
 def ragged_findings(path: Path, dropped: Sequence[Dropped]) -> tuple[Finding, ...]:

@@ -14,12 +14,12 @@ from pathlib import Path
 from tunewright.core.errors import DataError
 from tunewright.core.values import Dropped, Finding
 from tunewright.tables.again import Again
-from tunewright.tables.content import DATA_SUFFIXES, SHEETS, Source, source_of
+from tunewright.tables.content import DATA_SUFFIXES, SHEETS, Another, Source, in_plan, source_of
 from tunewright.tables.decode import Encoding, encoding_of, head_text, text_lines
 from tunewright.tables.dialect import NAMES, Dialect, dialect, rows_of
 from tunewright.tables.grid import Grid, RowId, grid
 from tunewright.tables.records import Numbered, Read, json_records, looks_like_json, parquet_records, text_records
-from tunewright.tables.remarks import dialect_findings, encoding_findings, sheet_findings
+from tunewright.tables.remarks import dialect_findings, double_findings, encoding_findings, sheet_findings
 from tunewright.tables.spreadsheet import Sheet, sheet_of
 from tunewright.tables.table import Record
 from tunewright.tables.words import rows
@@ -29,6 +29,7 @@ _FORMATS = {
     ".ndjson": "jsonl", ".txt": "txt", ".md": "txt", ".log": "txt", ".parquet": "csv", ".pq": "csv",
 }  # fmt: skip
 """Of text files by their names; text that calls itself Parquet is none."""
+_PLANS = (".yaml", ".yml")
 _MAX_CONTROLS = 0.05
 """Share of control characters above which a file is not text. Source: file(1) and git call far fewer binary; the data
 of a damaged but readable file had at most 1 %."""
@@ -70,7 +71,13 @@ class Stream:
 
 
 def open_stream(
-    path: Path, *, format: str | None = None, sheet: str | None = None, role: str = "row", tag: str = ""
+    path: Path,
+    *,
+    format: str | None = None,
+    sheet: str | None = None,
+    role: str = "row",
+    tag: str = "",
+    another: Another = in_plan,
 ) -> Stream:
     """A file, looked at and ready to be read row by row.
 
@@ -78,11 +85,12 @@ def open_stream(
     sheet: which one of a workbook; None: the first that has rows. Other files have none.
     role: the first part of every row id: the data key train, validation or test; `row` elsewhere.
     tag: the file's name in row ids when a role has several files: `train:a.csv:17`.
+    another: what the user types to name another file, for errors.
     Ids end in the physical line on which a row starts (delimited text, JSON lines, text), the sheet and its row
     (`row:Sheet1!17`) or the record's number, from 1.
     Raises DataError: missing, not a data file, damaged beyond reading, not one row that can be read.
     """
-    source = source_of(path)
+    source = source_of(path, another=another)
     prefix = f"{role}:{tag}:" if tag else f"{role}:"
 
     def row_id(number: int) -> str:
@@ -104,8 +112,18 @@ def open_stream(
 
 
 def _format(source: Source, encoding: Encoding) -> str:
-    """By the name; by the content when the name says nothing or something else."""
+    """By the name; by the content when the name says nothing or something else.
+
+    Raises DataError for a plan.
+    """
     suffix = [s.lower() for s in source.path.suffixes if s.lower() != ".gz"][-1:]
+    if suffix and suffix[0] in _PLANS:
+        raise DataError(
+            "this is a YAML file, which is a plan and not rows",
+            where=str(source.path),
+            why="its name says so",
+            fix=f"name a file of rows: {', '.join(DATA_SUFFIXES)}; or, if its lines are the rows: data.format=txt",
+        )
     named = _FORMATS.get(suffix[0], "") if suffix else ""
     if named in ("json", "jsonl") or (not named and looks_like_json(head_text(source, encoding))):
         return "json"
@@ -159,7 +177,10 @@ def _from_read(path: Path, read: Read, *, row_id: RowId, encoding: Encoding | No
         columns=read.columns,
         n_read=read.n_rows,
         how=f"{path.name}: {', '.join(fact for fact in facts if fact)}",
-        findings=encoding_findings(path, encoding) if encoding else (),
+        findings=(
+            *(encoding_findings(path, encoding) if encoding else ()),
+            *double_findings(path, read.renamed),
+        ),
         repaired={"nul_bytes": encoding.n_nul} if encoding and encoding.n_nul else {},
         rows=Again(converted),
     )

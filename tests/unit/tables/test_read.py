@@ -6,7 +6,10 @@ import csv
 import gzip
 import io
 import json
+import tracemalloc
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +21,7 @@ from tests.shared_data import shared_data
 from tunewright.core.errors import DataError
 from tunewright.tables.content import source_of
 from tunewright.tables.decode import encoding_of, whole_text
+from tunewright.tables.delimited import strict_rows
 from tunewright.tables.dialect import dialect, rows_of
 from tunewright.tables.header import header
 from tunewright.tables.read import read_table
@@ -420,3 +424,88 @@ def test_read_table_agrees_with_json_loads_line_by_line() -> None:
     path = shared_data("gsm8k/grade_school_math/data/test.jsonl")
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [record.values for record in read_table(path, role="test").records] == lines
+
+
+def test_read_table_offers_a_name_with_blanks_as_it_can_be_typed(tmp_path: Path) -> None:
+    read(tmp_path, "text\na\nb\n", name="my rows.csv")
+    with pytest.raises(DataError) as caught:
+        read_table(tmp_path / "my row.csv", role="test")
+    assert caught.value.fix == f"data.test='{tmp_path}/my rows.csv'"
+
+
+def test_read_table_leaves_hidden_files_out_when_it_lists_a_folder(tmp_path: Path) -> None:
+    for name in (".out.csv.made_from.json", "rows.csv"):
+        (tmp_path / name).write_text("text\na\n")
+    with pytest.raises(DataError) as in_folder:
+        read_table(tmp_path, role="train")
+    with pytest.raises(DataError) as missing:
+        read_table(tmp_path / "quite_another.parquet", role="train")
+    assert in_folder.value.why == "data files in it: rows.csv"
+    assert missing.value.why == "the folder holds rows.csv"
+
+
+def test_read_table_keeps_both_columns_of_one_name_in_a_parquet_file(tmp_path: Path) -> None:
+    columns = [pa.array(["a", "b"]), pa.array(["c", "d"]), pa.array([[1], [2]])]
+    for n in (2, 3):
+        pq.write_table(pa.table(columns[:n], names=["text", "text", "list"][:n]), tmp_path / f"{n}.parquet")
+        table = read_table(tmp_path / f"{n}.parquet", role="train")
+        assert [(r.values["text"], r.values["text_2"]) for r in table.records] == [("a", "c"), ("b", "d")]
+        assert table.columns == ("text", "text_2", "list")[:n]
+        assert "text_2" in table.findings[0].message
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"a": {"b": 1}, "a.b": 2}, {"a.b": 2, "a": {"b": 1}}, {"a": {"b.c": 1}, "a.b": {"c": 2}}],
+    ids=["nested first", "nested last", "both nested"],
+)
+def test_read_table_loses_no_value_when_a_nested_name_is_there_already(record: dict[str, Any], tmp_path: Path) -> None:
+    table = read(tmp_path, json.dumps([record, record]), name="x.json")
+    found = json.dumps(table.records[0].values)
+    assert "1" in found
+    assert "2" in found
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_read_table_keeps_a_blank_line_of_one_column_as_an_empty_cell(quote: str, tmp_path: Path) -> None:
+    lines = ["text", "", f"{quote}hello there, you{quote}", "", "   ", f"{quote}bye now{quote}", "", ""]
+
+    table = read(tmp_path, "\n".join(lines), name="x.csv")
+
+    assert [(r.row_id, r.values["text"].strip()) for r in table.records] == [
+        *(("train:2", ""), ("train:3", "hello there, you"), ("train:4", ""), ("train:5", ""), ("train:6", "bye now")),
+    ]
+    assert table.n_read == 5, "blank lines at the end are the file's, not rows"
+
+
+def test_read_table_takes_blank_lines_for_nothing_when_rows_have_several_cells(tmp_path: Path) -> None:
+    table = read(tmp_path, "text,label\n\nhello,a\n\nbye,b\n")
+    assert [record.row_id for record in table.records] == ["train:3", "train:5"]
+
+
+@pytest.mark.parametrize("name", ["plan.yaml", "plan.YML"])
+def test_read_table_reads_no_plan_as_rows(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a plan and not rows") as caught:
+        read(tmp_path, "task: classify\ndata: rows.csv\n", name=name)
+    assert caught.value.fix.endswith("data.format=txt")
+    assert read_table(tmp_path / name, role="train", format="txt").n_read == 2
+
+
+def test_source_of_unpacks_no_more_of_a_mimetype_than_it_needs(tmp_path: Path) -> None:
+    n_bytes = 2**26
+    with zipfile.ZipFile(tmp_path / "x.ods", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", b"x" * n_bytes)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="a zip archive"):
+            source_of(tmp_path / "x.ods")
+        assert tracemalloc.get_traced_memory()[1] < n_bytes / 16
+    finally:
+        tracemalloc.stop()
+
+
+def test_strict_rows_gives_up_a_quoted_cell_before_it_fills_the_memory() -> None:
+    """16 mebicharacters. Without a limit one stray quote makes the rest of a file of any size into one cell."""
+    lines = ['"' + "x" * 2**22 + "\n", *["x" * 2**22 + "\n"] * 4]
+    with pytest.raises(csv.Error, match="field larger"):
+        list(strict_rows(lines, delimiter=",", quote='"'))
