@@ -6,10 +6,13 @@ what they work on in the same way.
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.values import Subject
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.outside import load_outside
@@ -18,12 +21,20 @@ from tunewright.model.trained import load_trained
 TUNED = "tuned"
 
 
-def load_subject(subject: Subject) -> Loaded:
+def log_note(event: object) -> None:
+    """Tells whoever has no tracker: as Python's own log does, on stderr unless the program that calls us says other."""
+    if isinstance(event, NoteEvent):
+        logging.getLogger("tunewright").warning(event.text)
+
+
+def load_subject(subject: Subject, *, tell: Tracker = log_note) -> Loaded:
     """The model in evaluation mode, on its device; torch uses the subject's threads from here on.
 
+    A device that this machine does not have is the cpu, and said: a run may come from another machine.
     Raises ModelError when its folder is gone, unsafe or of another kind.
     """
     torch.set_num_threads(subject.threads)
+    subject = replace(subject, device=_device(subject.device, tell=tell))
     if subject.name != TUNED:
         return load_outside(subject)
     return load_trained(
@@ -43,8 +54,15 @@ def load_base(subject: Subject) -> Loaded:
     return load_model(
         subject.card,
         task=subject.task,
-        device=subject.device,
+        device=_device(subject.device, tell=log_note),
         dtype=subject.dtype,
         trust_remote_code=subject.trust_remote_code,
         with_head=False,
     )
+
+
+def _device(wanted: str, *, tell: Tracker) -> str:
+    if {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}.get(wanted, True):
+        return wanted
+    tell(NoteEvent(f"run.device is {wanted}, which torch does not find here: the cpu answers", level="warning"))
+    return "cpu"

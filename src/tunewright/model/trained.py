@@ -7,6 +7,7 @@ same model loaded from there. Its own file because what evaluation measures must
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def load_trained(
         _put_head(loaded.model, model_folder)
         return replace(loaded, card=card)
     if not adapter_folder.is_dir():
-        raise ModelError("the trained model is not there", where=str(folder), fix="tunewright train PLAN")
+        raise ModelError("the trained model is not there", where=str(folder), fix=_train_again(folder))
     loaded = load_model(card, task=task, labels=labels, device=device, dtype=dtype, trust_remote_code=trust)
     body = body_of(loaded.model)
     with warnings.catch_warnings():  # a FutureWarning inside transformers, seen with 5.23
@@ -91,9 +92,14 @@ def load_trained(
     return loaded
 
 
+def _train_again(folder: Path) -> str:
+    """folder: a train stage's, beside the plan of its run."""
+    return f"tunewright train {shlex.quote(str(folder.parent / 'plan.yaml'))}"
+
+
 def _put_head(model: nn.Module, folder: Path) -> None:
     if isinstance(model, EncoderClassifier):
         if not (folder / HEAD_FILE).is_file():
-            fix = "remove the run's train folder and run again"
+            fix = f"remove {folder.parent} and train again: {_train_again(folder.parent)}"
             raise ModelError("the classification head is missing", where=str(folder / HEAD_FILE), fix=fix)
         load_head(folder, head=model.head)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,19 +20,10 @@ from filelock import FileLock, Timeout
 from tunewright.core.errors import RunError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import cannot_write, file_digest, json_text, remove, write_json, write_text
+from tunewright.serve.made_from import MadeFrom
 
 Cells = dict[str, Any]
 """Our cells of one row, by their own names: prediction, probability, error ..."""
-
-
-@dataclass(frozen=True, slots=True)
-class MadeFrom:
-    """Everything that the answers depend on, as digests."""
-
-    input: str
-    model: str
-    options: str
-    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +34,10 @@ class Finished:
     rows_with_error: int
 
 
-def finished(out: Path, made_from: MadeFrom) -> Finished | None:
+def finished(out: Path, made_from: MadeFrom, *, source: Path) -> Finished | None:
     """The file is there and was made from just this; None when it is not there.
 
+    source: the file of rows, for the words of an error: whether it was changed or is another one.
     Raises RunError when something else is there: nothing finished is overwritten.
     """
     if not out.exists():
@@ -54,8 +47,7 @@ def finished(out: Path, made_from: MadeFrom) -> Finished | None:
     if record.get("output") != (file_digest(out) if out.is_file() else ""):
         raise _is_there(out, why="it was not written by tunewright predict, or was changed since")
     if changed:
-        words = {"input": "the input", "model": "the model", "options": "the options", "code": "the software"}
-        raise _is_there(out, why=f"it was made before {' and '.join(words[name] for name in changed)} changed")
+        raise _is_there(out, why=_why_other(changed, was=record.get("source"), source=source))
     remove(parts_path(out))
     return Finished(record["rows"], record["rows_with_error"])
 
@@ -86,9 +78,12 @@ def parts(out: Path, made_from: MadeFrom, *, tell: Tracker) -> Iterator[Path]:
     try:
         _start_over_if_changed(folder, made_from, tell=tell)
         yield folder
+        if sys.platform != "win32":  # while it is ours: after the lock another process may work in it
+            remove(folder)
     finally:
         lock.release()
-    remove(folder)
+    if sys.platform == "win32":  # a lock that is held cannot be deleted there
+        remove(folder)
 
 
 def whole_parts(folder: Path) -> int:
@@ -97,6 +92,11 @@ def whole_parts(folder: Path) -> int:
     while _part(folder, n).is_file():
         n += 1
     return n
+
+
+def n_answered(folder: Path) -> int:
+    """Rows of the parts that are there."""
+    return sum(1 for _ in read_parts(folder))
 
 
 def write_part(folder: Path, index: int, cells: Sequence[Cells]) -> None:
@@ -110,9 +110,20 @@ def read_parts(folder: Path) -> Iterator[Cells]:
             yield from map(json.loads, lines)
 
 
-def finish(out: Path, work: Path, made_from: MadeFrom, result: Finished) -> None:
-    """The whole file takes its name. The note goes first: a kill in between leaves one that claims no other file."""
-    write_json(note_path(out), {"made_from": asdict(made_from), "output": file_digest(work), **asdict(result)})
+def finish(out: Path, work: Path, made_from: MadeFrom, result: Finished, *, source: Path) -> None:
+    """The whole file takes its name. The note goes first: a kill in between leaves one that claims no other file.
+
+    Raises RunError when a file of that name has appeared meanwhile; the parts are kept.
+    """
+    if out.exists():
+        raise RunError(
+            f"{out.name} has appeared while the answers were made, and stays as it is",
+            where=str(out),
+            why="another program wrote it",
+            fix="move it away and run the same command again: the answers are kept, only the file is written",
+        )
+    note = {"made_from": asdict(made_from), "source": str(source.resolve()), "output": file_digest(work)}
+    write_json(note_path(out), {**note, **asdict(result)})
     try:
         os.replace(work, out)
     except OSError as error:
@@ -150,6 +161,17 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _why_other(changed: Sequence[str], *, was: object, source: Path) -> str:
+    """was: the file of rows that the note names."""
+    words = {"input": "the input", "model": "the model", "options": "the options", "code": "the software"}
+    is_other_file = "input" in changed and was != str(source.resolve())
+    since = " and ".join(words[name] for name in changed if not (is_other_file and name == "input"))
+    if not is_other_file:
+        return f"it was made before {since} changed"
+    other = f"it was made from another file, {was}" if was else "it was made from other rows"
+    return f"{other}; {since} changed since" if since else other
 
 
 def _is_there(out: Path, *, why: str) -> RunError:

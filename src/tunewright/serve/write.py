@@ -11,7 +11,8 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,20 @@ class Output:
             yield {**values, **{column: ours[name] for name, column in self.names.items()}}
 
 
-def writer_for(path: Path) -> Callable[[Path, Output], None]:
-    """By the name's ending.
+Write = Callable[[Path], None]
+"""Writes the whole file, once our cells are there."""
 
-    Raises PlanError for one that we do not write.
+
+def writer_for(path: Path) -> Callable[[Output], Write]:
+    """By the name's ending. Given what is to be written it looks at the file's rows as far as its format needs that:
+    before the first answer, so that none is lost to a cell that the format cannot hold.
+
+    Raises PlanError for a name without an ending that we write.
     """
+    if not path.name:
+        raise PlanError(
+            "the file to write has no name", where=f"-o {str(path)!r}", why="a name is expected", fix="-o answers.csv"
+        )
     if path.suffix.lower() not in WRITERS:
         raise PlanError(
             f"{path.name} is no name of a file that can be written",
@@ -89,20 +99,30 @@ def free_names(wanted: Sequence[str], *, taken: Sequence[str]) -> dict[str, str]
     return found
 
 
-def _write_csv(path: Path, output: Output) -> None:
-    _write_delimited(path, output, delimiter=",")
+def _csv(output: Output) -> Write:
+    return partial(_write_delimited, output=output, delimiter=",")
 
 
-def _write_tsv(path: Path, output: Output) -> None:
-    _write_delimited(path, output, delimiter="\t")
+def _tsv(output: Output) -> Write:
+    return partial(_write_delimited, output=output, delimiter="\t")
+
+
+def _jsonl(output: Output) -> Write:
+    return partial(_write_jsonl, output=output)
+
+
+def _parquet(output: Output) -> Write:
+    return partial(_write_parquet, output=output, fields=_fields(output))
 
 
 def _write_delimited(path: Path, output: Output, *, delimiter: str) -> None:
     try:
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-            writer.writerow(output.columns)
-            writer.writerows([_plain_text(row.get(name)) for name in output.columns] for row in output.rows())
+            minimal = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+            quoted = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            lines = ([_plain_text(row.get(name)) for name in output.columns] for row in output.rows())
+            for cells in chain([output.columns], lines):  # before Python 3.13 a lone \r gets no quotes and ends the row
+                (quoted if any("\r" in cell for cell in cells) else minimal).writerow(cells)
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -116,27 +136,26 @@ def _write_jsonl(path: Path, output: Output) -> None:
         raise cannot_write(path, error) from error
 
 
-def _write_parquet(path: Path, output: Output) -> None:
-    schema = _schema(output)
+def _write_parquet(path: Path, output: Output, *, fields: Mapping[str, pa.Field]) -> None:
+    schema = pa.schema(list(fields.values()))
     try:
         with pq.ParquetWriter(path, schema) as writer:
             for rows in _batches(output.rows()):
-                columns = {
-                    field.name: [_arrow_value(row.get(field.name), is_text=field.type == pa.string()) for row in rows]
-                    for field in schema
-                }
+                columns = [_arrow_array([row.get(name) for row in rows], field.type) for name, field in fields.items()]
                 writer.write_table(pa.table(columns, schema=schema))
     except OSError as error:
         raise cannot_write(path, error) from error
 
 
-WRITERS: Mapping[str, Callable[[Path, Output], None]] = {
-    ".csv": _write_csv,
-    ".tsv": _write_tsv,
-    ".jsonl": _write_jsonl,
-    ".parquet": _write_parquet,
+WRITERS: Mapping[str, Callable[[Output], Write]] = {
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
 }
 """What can be written, by the name's ending."""
+DELIMITED = (".csv", ".tsv")
+"""Those that spreadsheets open, and then run what looks like a formula."""
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -145,17 +164,27 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def _schema(output: Output) -> pa.Schema:
-    """A type for each column that all its cells have; text where they have none in common.
+def _fields(output: Output) -> dict[str, pa.Field]:
+    """By column: its name in the file, and a type that all its cells have; text where they have none in common.
 
-    One more pass over the rows, unless the file's cells are text anyway.
+    Two more passes over the rows, unless the file's cells are text anyway.
     """
-    types = dict.fromkeys(output.stream.columns, pa.null())
+    columns = output.stream.columns
+    types = dict.fromkeys(columns, pa.null())
     if output.stream.format not in TEXT_FORMATS:
-        for rows in _batches(output.rows()):
-            types = {name: _common(type_, [row.get(name) for row in rows]) for name, type_ in types.items()}
+        for batch in _batches(_read(output.stream)):
+            types = {name: _common(type_, [row.get(name) for row in batch]) for name, type_ in types.items()}
+        types = {name: type_ if _is_stored(type_) else pa.string() for name, type_ in types.items()}
+        for batch in _batches(_read(output.stream)):
+            types = {name: _fitting(type_, [row.get(name) for row in batch]) for name, type_ in types.items()}
     found = {name: pa.string() if pa.types.is_null(type_) else type_ for name, type_ in types.items()}
-    return pa.schema([*found.items(), *((column, OURS[name]) for name, column in output.names.items())])
+    found |= {column: OURS[name] for name, column in output.names.items()}
+    names = _whole_names(output.columns)
+    return {column: pa.field(names[column], type_) for column, type_ in found.items()}
+
+
+def _read(stream: Stream) -> Iterator[dict[str, Any]]:
+    return (row.values for row in stream if isinstance(row, Record))
 
 
 def _common(type_: pa.DataType, cells: Sequence[Any]) -> pa.DataType:
@@ -170,10 +199,47 @@ def _common(type_: pa.DataType, cells: Sequence[Any]) -> pa.DataType:
         return pa.string()
 
 
-def _arrow_value(cell: Any, *, is_text: bool) -> Any:
-    if not is_text or cell is None:
-        return cell
-    return _plain_text(cell).encode("utf-8", "backslashreplace").decode("utf-8")
+def _fitting(type_: pa.DataType, cells: Sequence[Any]) -> pa.DataType:
+    """Text where the type holds not all of them: 2**60 in a column that has become one of floats."""
+    try:
+        _arrow_array(cells, type_)
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError):
+        return pa.string()
+    return type_
+
+
+def _is_stored(type_: pa.DataType) -> bool:
+    """Parquet has no word for some types, objects without keys among them, and Arrow says so only when it writes."""
+    try:
+        pq.write_table(pa.table([pa.array([], type_)], names=["x"]), pa.BufferOutputStream())
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _whole_names(columns: Sequence[str]) -> dict[str, str]:
+    """The columns' names with half characters escaped, and still one for each.
+
+    >>> _whole_names(["text", "a\\ud800"])["a\\ud800"]
+    'a\\\\ud800'
+    """
+    whole = [name for name in columns if _whole(name) == name]
+    half = [name for name in columns if _whole(name) != name]
+    names = dict(zip(whole, whole, strict=True))
+    for name in half:
+        names[name] = free_names([_whole(name)], taken=tuple(names.values()))[_whole(name)]
+    return names
+
+
+def _arrow_array(cells: Sequence[Any], type_: pa.DataType) -> pa.Array:
+    if type_ != pa.string():
+        return pa.array(cells, type_)
+    return pa.array([None if cell is None else _whole(_plain_text(cell)) for cell in cells], type_)
+
+
+def _whole(text: str) -> str:
+    """Half characters, which are none, as the words that Python has for them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _plain_text(cell: Any) -> str:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.core.errors import PlanError
+from tunewright.core.plan import is_auto
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
 from tunewright.core.values import Subject
 from tunewright.decided import read_decided, read_shape, subject_of, used_with
+from tunewright.serve.columns import NAMEABLE
 from tunewright.tables.shape import Shape
 
 FIELDS = (
@@ -44,14 +46,14 @@ class Asking:
 
 
 def asking(run: Run, overrides: Sequence[str] = ()) -> Asking:
-    """How `run` is asked, with the values that win over its plan.
+    """How `run` is asked, with the values that win over its plan. auto: as the run decided, for a file by the file.
 
     Raises PlanError for a value that asking does not use or that would need a training, RunError when the run is not
     trained.
     """
     decided = used_with(read_decided(run), overrides)
-    given = plan_from({}, folder=Path(), name="", overrides=overrides).given
-    for field in given:
+    typed = plan_from({}, folder=Path(), name="", overrides=overrides)
+    for field in typed.given:
         if field not in FIELDS:
             raise PlanError(
                 f"{field} changes nothing about an answer",
@@ -59,14 +61,14 @@ def asking(run: Run, overrides: Sequence[str] = ()) -> Asking:
                 why=f"what can be changed now: {', '.join(FIELDS)}",
                 fix=f"leave {field} out",
             )
-    data = decided.plan.data
-    columns = [field.partition(".")[2] for field in given if field.endswith("_column")]
+    data = typed.plan.data
+    columns = {name: getattr(data, name) for name in NAMEABLE}
     return Asking(
         subject=subject_of(run, decided),
         shape=read_shape(run),
-        named={name: str(getattr(data, name)) for name in columns},
-        format=data.format if "data.format" in given else None,
-        sheet=data.sheet if "data.sheet" in given else None,
-        system=data.system,
+        named={name: column for name, column in columns.items() if column and not is_auto(column)},
+        format=None if is_auto(data.format) else data.format,
+        sheet=data.sheet,
+        system=decided.plan.data.system,
         max_new_tokens=decided.plan.evaluate.max_new_tokens,
     )

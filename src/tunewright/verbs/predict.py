@@ -7,9 +7,10 @@ worked on in chunks: memory stays flat, and a command that was killed goes on af
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,26 +18,29 @@ from typing import TYPE_CHECKING
 
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, ProgressEvent, Tracker, null_tracker
-from tunewright.core.files import code_digest, digest, file_digest
-from tunewright.core.run import Run, versions
-from tunewright.core.values import Dropped, Subject, Task
+from tunewright.core.files import file_digest
+from tunewright.core.run import Run
+from tunewright.core.values import Task
 from tunewright.serve.ask import asked
+from tunewright.serve.chunks import ChunkSize, chunks
 from tunewright.serve.columns import shape_for
+from tunewright.serve.made_from import MadeFrom, made_from
 from tunewright.serve.parts import (
     Cells,
     Finished,
-    MadeFrom,
     finish,
     finished,
+    n_answered,
     parts,
+    parts_path,
     read_parts,
     whole_parts,
     write_part,
 )
-from tunewright.serve.write import Output, free_names, writer_for
+from tunewright.serve.write import DELIMITED, Output, free_names, writer_for
+from tunewright.tables.remarks import is_formula
 from tunewright.tables.shape import Shape
 from tunewright.tables.stream import Stream, open_stream
-from tunewright.tables.table import Record
 from tunewright.verbs.asking import Asking, asking
 
 if TYPE_CHECKING:
@@ -44,6 +48,9 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS: dict[Task, int] = {"classify": 2048, "generate": 32, "text": 256}
 """Rows answered before anything is written: seconds of a small model, so that a kill costs no more."""
+CHUNK_CHARACTERS = 2**20
+"""A chunk of long rows ends earlier: their tokens, which stand in memory before they are cut, take some 300 bytes for
+every 4 characters. Ours: 2,048 rows of the usual length reach it hardly ever."""
 CELLS: dict[Task, tuple[str, ...]] = {
     "classify": ("prediction", "probability", "error"),
     "generate": ("prediction", "is_stopped", "error"),
@@ -91,27 +98,30 @@ def predict(
     is `source`, or a value would need a training; RunError: `out` is there already and was made from something else.
     """
     started = time.perf_counter()
-    write = writer_for(out)
+    ready = writer_for(out)
     _refuse_itself(source, out)
     how = asking(run, overrides)
-    stream = open_stream(source, format=how.format, sheet=how.sheet)
+    again = partial(_command, run=run, out=out, overrides=overrides)
+    stream = open_stream(source, format=how.format, sheet=how.sheet, another=again)
     shape = shape_for(stream, shape=how.shape, named=how.named)
     columns = free_names(CELLS[how.subject.task], taken=stream.columns)
-    size = chunk_rows or CHUNK_ROWS[how.subject.task]
-    made_from = _made_from(source, how, shape, chunk_rows=size)
-    result, pace = finished(out, made_from), Pace(0, 0.0)
+    size = ChunkSize(chunk_rows or CHUNK_ROWS[how.subject.task], CHUNK_CHARACTERS)
+    origin = _origin(source, how, shape, size)
+    result, pace = finished(out, origin, source=source), Pace(0, 0.0)
     was_finished = result is not None
     if result is None:
         for note in _notes(stream, shape, columns):
             tell(note)
-        with parts(out, made_from, tell=tell) as folder:
-            pace = _answer_chunks(folder, stream, how=how, shape=shape, chunk_rows=size, tell=tell)
-            _refuse_changed(source, made_from)
+        write = ready(Output(stream, partial(read_parts, parts_path(out)), columns))
+        with parts(out, origin, tell=tell) as folder:
+            pace = _answer_chunks(folder, stream, how=how, shape=shape, size=size, tell=tell)
+            _refuse_changed(source, origin)
             work = folder / f"whole{out.suffix}"
-            write(work, Output(stream, partial(read_parts, folder), columns))
-            n_errors = sum(1 for cells in read_parts(folder) if cells["error"])
-            result = Finished(stream.n_read, n_errors)
-            finish(out, work, made_from, result)
+            write(work)
+            result = Finished(stream.n_read, sum(1 for cells in read_parts(folder) if cells["error"]))
+            warning = _formula_note(folder, out)
+            finish(out, work, origin, result, source=source)
+        tell(warning) if warning else None
     return Predicted(
         run=str(run.folder),
         input=str(source),
@@ -137,9 +147,9 @@ class Pace:
         return round(self.rows / self.seconds, 1) if self.rows else None
 
 
-def _answer_chunks(folder: Path, stream: Stream, *, how: Asking, shape: Shape, chunk_rows: int, tell: Tracker) -> Pace:
+def _answer_chunks(folder: Path, stream: Stream, *, how: Asking, shape: Shape, size: ChunkSize, tell: Tracker) -> Pace:
     """Every chunk that is not there yet as a part of its own."""
-    n_before = min(whole_parts(folder) * chunk_rows, stream.n_read)
+    n_before = n_answered(folder)
     if n_before == stream.n_read:
         return Pace(0, 0.0)
     from tunewright.model.subject import load_subject  # loads torch, which takes seconds
@@ -147,23 +157,17 @@ def _answer_chunks(folder: Path, stream: Stream, *, how: Asking, shape: Shape, c
 
     if n_before:
         tell(NoteEvent(f"going on after the {n_before:,} rows that are answered already"))
-    loaded = load_subject(how.subject)
+    loaded = load_subject(how.subject, tell=tell)
     limits = Limits(how.subject.max_length, how.max_new_tokens)
     n_done, started = n_before, time.perf_counter()
-    for records in _chunks(stream, chunk_rows=chunk_rows, n_before=n_before):
+    for index, records in enumerate(chunks(islice(stream, n_before, None), size), start=whole_parts(folder)):
         progress = partial(_tell_progress, tell, stream.n_read, n_before, n_done, started)
         rows = asked(records, shape=shape, system=how.system)
         found = answered(loaded, rows, limits=limits, progress=progress)
-        write_part(folder, n_done // chunk_rows, [_cells(one, how.subject.task) for one in found])
+        write_part(folder, index, [_cells(one, how.subject.task) for one in found])
         n_done += len(records)
         progress(len(records))
     return Pace(n_done - n_before, time.perf_counter() - started)
-
-
-def _chunks(stream: Stream, *, chunk_rows: int, n_before: int) -> Iterator[list[Record | Dropped]]:
-    rows = islice(stream, n_before, None)
-    while chunk := list(islice(rows, chunk_rows)):
-        yield chunk
 
 
 def _tell_progress(tell: Tracker, n_rows: int, n_before: int, n_done: int, started: float, n_more: int) -> None:
@@ -199,29 +203,34 @@ def _notes(stream: Stream, shape: Shape, columns: Mapping[str, str]) -> Iterator
             yield NoteEvent(f"the file has a column {name} of its own: ours is called {column}")
 
 
-def _made_from(source: Path, how: Asking, shape: Shape, *, chunk_rows: int) -> MadeFrom:
+def _formula_note(folder: Path, out: Path) -> NoteEvent | None:
+    """The answers stay as the model wrote them: this file is read by programs too."""
+    if out.suffix.lower() not in DELIMITED:
+        return None
+    n = sum(1 for cells in read_parts(folder) if is_formula(cells.get("prediction")))
+    words = "1 answer begins like a formula" if n == 1 else f"{n:,} answers begin like formulas"
+    text = f"{words} and stands as written: in a spreadsheet open {out.name} as text (Data > From Text/CSV)"
+    return NoteEvent(text, level="warning") if n else None
+
+
+def _origin(source: Path, how: Asking, shape: Shape, size: ChunkSize) -> MadeFrom:
     options = {
-        "subject": asdict(replace(how.subject, folder="", name="")),
-        "shape": asdict(shape),
+        "shape": shape,
         "read": [how.format, how.sheet],
         "system": how.system,
         "max_new_tokens": how.max_new_tokens,
-        "chunk_rows": chunk_rows,
+        "chunks": size,
     }
-    return MadeFrom(
-        input=file_digest(source),
-        model=_model_digest(how.subject),
-        options=digest(options),
-        code=digest([code_digest(("serve", "tables", "text", "model", "core")), versions()]),
-    )
+    return made_from(source, how.subject, options=options)
 
 
-def _model_digest(subject: Subject) -> str:
-    """Of the weights' own bytes: a run trained anew under its old name is another model."""
-    folder = Path(subject.folder)
-    inside = [folder / name for name in ("model", "adapter") if (folder / name).is_dir()] or [folder]
-    files = sorted(path for place in inside for path in place.rglob("*") if path.is_file())
-    return digest([subject.card.fingerprint, {str(p.relative_to(folder)): file_digest(p) for p in files}])
+def _command(path: Path | None, *, run: Run, out: Path, overrides: Sequence[str]) -> str:
+    """What to type for the answers to another file; None: one that we cannot name."""
+    file = shlex.quote(str(path)) if path else "FILE"
+    folder = Path(run.folder)
+    here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    values = "".join(f" {shlex.quote(word)}" for word in overrides)
+    return f"tunewright predict {shlex.quote(str(here))} {file} -o {shlex.quote(str(out))}{values}"
 
 
 def _refuse_itself(source: Path, out: Path) -> None:

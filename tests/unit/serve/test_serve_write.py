@@ -52,7 +52,7 @@ def test_delimited_cells_come_out_as_they_went_in_when_another_reader_reads_them
 ) -> None:
     path = tmp_path_factory.mktemp("out") / f"out{suffix}"
 
-    writer_for(path)(path, output([{"a": a, "b": b} for a, b in cells], format="csv"))
+    writer_for(path)(output([{"a": a, "b": b} for a, b in cells], format="csv"))(path)
 
     with path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.reader(file, delimiter="\t" if suffix == ".tsv" else ","))
@@ -65,13 +65,11 @@ def test_every_format_is_read_again_with_every_row_in_its_place(suffix: str, tmp
     rows: list[dict[str, Any] | None] = [{"text": 'one, "two"\nthree', "n": "1"}, None, {"text": "=cmd()", "n": "3"}]
     path = tmp_path / f"out{suffix}"
 
-    writer_for(path)(path, output(rows))
+    writer_for(path)(output(rows))(path)
 
-    found = [row.values for row in open_stream(path) if isinstance(row, Record)]
-    assert [row["text"] or None for row in found if "text" in row] in (
-        [rows[0]["text"], None, "=cmd()"],  # type: ignore[index]
-        [rows[0]["text"], "=cmd()"],  # type: ignore[index]  # JSON lines: a key is not there
-    )
+    found = [row.values if isinstance(row, Record) else {"error": "unread"} for row in open_stream(path)]
+    assert [row.get("text") or None for row in found] == ['one, "two"\nthree', None, "=cmd()"]
+    assert [row.get("n") or None for row in found] == ["1", None, "3"]
     assert [row["prediction"] or None for row in found] == ["p0", None, "p2"]
     assert [row["error"] or None for row in found] == [None, "ragged", None]
 
@@ -85,7 +83,7 @@ def test_parquet_keeps_types_when_all_cells_agree_and_writes_text_when_they_do_n
     ]
     path = tmp_path / "out.parquet"
 
-    writer_for(path)(path, output(rows))
+    writer_for(path)(output(rows))(path)
 
     table = pq.read_table(path)
     types = {name: table.schema.field(name).type for name in ("n", "x", "day", "mixed", "none")}
@@ -98,9 +96,8 @@ def test_parquet_keeps_types_when_all_cells_agree_and_writes_text_when_they_do_n
 def test_cells_that_json_has_no_word_for_become_text_or_null(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
 
-    writer_for(path)(
-        path, output([{"when": datetime.date(2024, 1, 2), "x": float("nan"), "raw": b"a", "odd": "\ud800"}])
-    )
+    row = {"when": datetime.date(2024, 1, 2), "x": float("nan"), "raw": b"a", "odd": "\ud800"}
+    writer_for(path)(output([row]))(path)
 
     found = json.loads(path.read_text(encoding="utf-8"))
     assert (found["when"], found["x"], found["raw"]) == ("2024-01-02", None, "a")
@@ -109,8 +106,70 @@ def test_cells_that_json_has_no_word_for_become_text_or_null(tmp_path: Path) -> 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_half_characters_end_nothing_when_they_are_written(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"out{suffix}"
-    writer_for(path)(path, output([{"text": "a\ud800b"}, {"text": [1, "\ud800"]}]))
-    assert path.stat().st_size
+    writer_for(path)(output([{"text": "a\ud800b"}, {"text": [1, "\ud800"]}]))(path)
+
+    found = [row.values for row in open_stream(path) if isinstance(row, Record)]
+    assert [row["prediction"] for row in found] == ["p0", "p1"]
+    assert found[0]["text"] == ("a\ud800b" if suffix == ".jsonl" else "a\\ud800b"), "JSON has a word for it"
+
+
+def test_delimited_cells_keep_a_lone_carriage_return(tmp_path: Path) -> None:
+    """Before Python 3.13 csv.writer leaves it bare, and readers end the row at it."""
+    path = tmp_path / "out.csv"
+    writer_for(path)(output([{"text": "one\rtwo"}], format="csv"))(path)
+
+    with path.open(encoding="utf-8", newline="") as file:
+        assert [line[0] for line in csv.reader(file)] == ["text", "one\rtwo"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [{}, {"a": {}}, [{}], {"a": [{"b": {}}]}, {"\ud800": 1}],
+    ids=["empty", "in one", "in a list", "deep", "half"],
+)
+def test_parquet_holds_text_when_a_cell_is_an_object_that_it_has_no_type_for(cell: Any, tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+
+    writer_for(path)(output([{"text": "a", "more": cell}, {"text": "b", "more": None}]))(path)
+
+    table = pq.read_table(path)
+    assert table.schema.field("more").type == pa.string()
+    assert table.column("more").to_pylist() == [json.dumps(cell), None]
+
+
+def test_parquet_holds_text_when_a_later_cell_does_not_fit_the_type_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunewright.serve.write.BATCH_ROWS", 1)
+    path = tmp_path / "out.parquet"
+
+    writer_for(path)(output([{"n": 2**60}, {"n": 0.5}]))(path)
+
+    assert pq.read_table(path).column("n").to_pylist() == [str(2**60), "0.5"]
+
+
+def test_parquet_keeps_a_column_apart_when_half_of_its_name_is_no_character(tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+
+    writer_for(path)(output([{"a\ud800": "half", "a\\ud800": "whole"}]))(path)
+
+    table = pq.read_table(path)
+    assert table.column("a\\ud800").to_pylist() == ["whole"]
+    assert table.column("a\\ud800_2").to_pylist() == ["half"]
+
+
+def test_parquet_knows_its_types_before_there_is_an_answer(tmp_path: Path) -> None:
+    def cells() -> Iterator[Cells]:
+        raise AssertionError("no row is answered yet")
+
+    writer_for(tmp_path / "out.parquet")(Output(stream([{"text": "a", "more": {}}]), cells, NAMES))
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_writer_for_asks_for_a_name_when_there_is_none(name: str) -> None:
+    with pytest.raises(PlanError, match="has no name") as caught:
+        writer_for(Path(name))
+    assert caught.value.fix == "-o answers.csv"
 
 
 def test_free_names_never_takes_a_column_of_the_file() -> None:
