@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from tests.answering import classify_run, generate_run, text_run
-from tunewright.core.errors import DataError, PlanError, RunError
+from tests.tiny import save_tiny_decoder
+from tunewright.core.errors import DataError, ModelError, PlanError, RunError
 from tunewright.core.events import Event, NoteEvent, ProgressEvent
 from tunewright.core.run import Run
 from tunewright.verbs.load import load
 from tunewright.verbs.predict import predict
+from tunewright.verbs.why import why
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +171,174 @@ def test_predict_offers_the_column_when_the_text_has_another_name(classify: Run,
 
     done = predict(classify, tmp_path / "new.csv", tmp_path / "out.csv", overrides=["data.text_column=body"])
     assert (done.rows, done.rows_with_error) == (2, 0)
+
+
+def test_predict_refuses_the_rows_of_another_file(classify: Run, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("text\nparcel\nrefund\n", encoding="utf-8")
+    predict(classify, tmp_path / "other.csv", tmp_path / "out.csv")
+
+    with pytest.raises(RunError) as caught:
+        predict(classify, mixed(tmp_path), tmp_path / "out.csv")
+    assert caught.value.why == f"it was made from another file, {tmp_path / 'other.csv'}"
+
+
+def test_predict_goes_not_on_with_another_model_when_the_base_was_replaced(tmp_path: Path) -> None:
+    run = generate_run(tmp_path)
+    (tmp_path / "new.txt").write_text("say 3\nsay 4\n", encoding="utf-8")
+    predict(run, tmp_path / "new.txt", tmp_path / "out.csv")
+    shutil.rmtree(tmp_path / "decoder")
+    save_tiny_decoder(tmp_path / "decoder", seed=7, tied=False)
+
+    with pytest.raises(RunError, match="made before the model changed"):
+        predict(run, tmp_path / "new.txt", tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"chunk_rows": 7}, {"chunk_rows": 8}),
+        ({}, {"overrides": ["data.text_column=id"]}),
+        ({}, {"overrides": ["data.format=csv"]}),
+        ({}, {"overrides": ["data.system=Be kind."]}),
+        ({}, {"overrides": ["evaluate.max_new_tokens=3"]}),
+        ({}, {"overrides": ["run.threads=3"]}),
+    ],
+    ids=["chunks", "column", "read", "system", "cap", "subject"],
+)
+def test_predict_begins_anew_when_it_is_asked_in_another_way(
+    classify: Run, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    source = mixed(tmp_path)
+    predict(classify, source, tmp_path / "out.csv", **before)
+    with pytest.raises(RunError, match="made before the options changed"):
+        predict(classify, source, tmp_path / "out.csv", **after)
+
+
+def test_predict_writes_nothing_when_the_file_is_changed_while_it_is_read(classify: Run, tmp_path: Path) -> None:
+    source = mixed(tmp_path)
+
+    def changing(event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            source.write_text(source.read_text(encoding="utf-8").replace("parcel", "refund"), encoding="utf-8")
+
+    with pytest.raises(DataError, match="changed while it was read"):
+        predict(classify, source, tmp_path / "out.csv", chunk_rows=10, tell=changing)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_predict_writes_over_no_file_that_appears_while_it_works(classify: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+
+    def appearing(event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            out.write_text("my own work\n", encoding="utf-8")
+
+    with pytest.raises(RunError, match="has appeared"):
+        predict(classify, mixed(tmp_path), out, tell=appearing)
+    assert out.read_text(encoding="utf-8") == "my own work\n"
+
+
+def test_predict_gives_the_same_answers_whatever_characters_make_a_chunk(
+    classify: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = mixed(tmp_path)
+    predict(classify, source, tmp_path / "one.csv")
+    monkeypatch.setattr("tunewright.verbs.predict.CHUNK_CHARACTERS", 50)
+    heard: list[Event] = []
+
+    predict(classify, source, tmp_path / "many.csv", tell=heard.append)
+
+    labels = [[row["prediction"] for row in rows_of(tmp_path / name)] for name in ("one.csv", "many.csv")]
+    assert labels[0] == labels[1]
+    ends = {event.done for event in heard if isinstance(event, ProgressEvent)}
+    assert len(ends) > 4, "chunks of 50 characters"
+
+
+def test_predict_keeps_a_blank_line_of_a_file_of_one_column(classify: Run, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("text\nparcel\n\nrefund\n\nlogin\n\n", encoding="utf-8")
+
+    done = predict(classify, tmp_path / "new.csv", tmp_path / "out.csv")
+
+    assert (done.rows, done.rows_with_error) == (5, 2)
+    found = rows_of(tmp_path / "out.csv")
+    assert [(row["text"], row["error"]) for row in found] == [
+        *(("parcel", ""), ("", "no text"), ("refund", ""), ("", "no text"), ("login", "")),
+    ]
+
+
+def test_predict_counts_answers_that_begin_like_formulas(classify: Run, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(classify.folder, tmp_path / "formulas")))
+    facts = json.loads((run.stage("prepare") / "facts.json").read_text(encoding="utf-8"))
+    facts["labels"] = ["=1+1"] * len(facts["labels"])
+    (run.stage("prepare") / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    for name, n_told in (("out.csv", 1), ("out.jsonl", 0)):
+        heard: list[Event] = []
+        predict(run, mixed(tmp_path), tmp_path / name, tell=heard.append)
+        told = [event.text for event in heard if isinstance(event, NoteEvent) and "begin like formulas" in event.text]
+        assert len(told) == n_told
+        assert all("31 answers" in text for text in told)
+    assert rows_of(tmp_path / "out.csv")[0]["prediction"] == "=1+1"
+
+
+@pytest.mark.parametrize(
+    "word", ["run.threads=auto", "run.device=auto", "evaluate.max_new_tokens=auto", "data.text_column=auto"]
+)
+def test_predict_does_as_the_run_decided_when_a_value_is_auto(classify: Run, tmp_path: Path, word: str) -> None:
+    predict(classify, mixed(tmp_path), tmp_path / "out.csv")
+    assert predict(classify, mixed(tmp_path), tmp_path / "out.csv", overrides=[word]).was_finished
+
+
+def test_predict_reads_a_file_by_itself_when_its_format_is_auto(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = classify_run(tmp_path, tiny_encoder, data={"train": "rows.csv", "format": "csv"})
+    (tmp_path / "new.jsonl").write_text('{"text": "parcel"}\n{"text": "refund"}\n', encoding="utf-8")
+
+    done = predict(run, tmp_path / "new.jsonl", tmp_path / "out.csv", overrides=["data.format=auto"])
+
+    assert (done.rows, done.rows_with_error) == (2, 0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_answers_come_from_the_cpu_and_say_so_when_the_device_is_not_there(
+    classify: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Event] = []
+    predict(classify, mixed(tmp_path), tmp_path / "cpu.csv")
+    predict(classify, mixed(tmp_path), tmp_path / "out.csv", overrides=["run.device=cuda"], tell=heard.append)
+    assert rows_of(tmp_path / "out.csv") == rows_of(tmp_path / "cpu.csv")
+    assert any(isinstance(event, NoteEvent) and "run.device is cuda" in event.text for event in heard)
+
+    run = Run(Path(shutil.copytree(classify.folder, tmp_path / "elsewhere")))
+    text = (run.folder / "resolved.yaml").read_text(encoding="utf-8")
+    (run.folder / "resolved.yaml").write_text(text.replace("device: cpu", "device: cuda", 1), encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert load(run).predict(["parcel"])[0].answer
+        assert why(run, "parcel late").explanation.answer
+    assert [record.message.startswith("run.device is cuda") for record in caplog.records] == [True, True]
+
+
+def test_predict_names_the_plan_when_the_trained_model_is_gone(classify: Run, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(classify.folder, tmp_path / "my runs" / "gone")))
+    for path in run.stage("train").iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    with pytest.raises(ModelError, match="not there") as caught:
+        predict(run, mixed(tmp_path), tmp_path / "out.csv")
+    assert caught.value.fix == f"tunewright train '{run.folder / 'plan.yaml'}'"
+
+
+def test_predict_says_what_to_type_when_the_file_has_another_name(
+    classify: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(Path(shutil.copytree(classify.folder, tmp_path / "runs" / "c")))
+    mixed(tmp_path).rename(tmp_path / "new rows.csv")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught:
+        predict(run, Path("new row.csv"), Path("out.csv"), overrides=["data.text_column=id"])
+    assert caught.value.fix == "tunewright predict runs/c 'new rows.csv' -o out.csv data.text_column=id"
+
+    with pytest.raises(DataError) as caught:
+        predict(run, Path("quite-another.parquet"), Path("out.csv"))
+    assert caught.value.fix == "tunewright predict runs/c FILE -o out.csv"
 
 
 @pytest.mark.parametrize("word", ["train.epochs=3", "data.limit=5"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.core.errors import DataError
+from tunewright.core.errors import DataError, PlanError
 from tunewright.serve.columns import shape_for
 from tunewright.tables.shape import Shape
 from tunewright.tables.stream import Stream, open_stream
@@ -58,3 +58,25 @@ def test_shape_for_takes_prompts_when_the_run_learned_conversations(tmp_path: Pa
 
     with pytest.raises(DataError, match=r"data\.prompt_column=question"):
         shape_for(table, shape=TURNS, named={})
+
+
+@pytest.mark.parametrize(
+    ("shape", "named", "words"),
+    [
+        (TURNS, {"text_column": "text"}, ("data.text_column says nothing", "data.prompt_column=text")),
+        (LABELLED, {"prompt_column": "text"}, ("data.prompt_column says nothing", "data.text_column=text")),
+        (LABELLED, {"messages_column": "my text"}, ("data.messages_column says nothing", "'data.text_column=my text'")),
+        (
+            TURNS,
+            {"prompt_column": "text", "messages_column": "id"},
+            ("two columns", "leave out data.messages_column=id"),
+        ),
+    ],
+    ids=["text of a writer", "prompt of a labeller", "turns of a labeller", "both"],
+)
+def test_shape_for_refuses_a_column_that_the_model_is_not_asked_by(
+    shape: Shape, named: dict[str, str], words: tuple[str, str], tmp_path: Path
+) -> None:
+    with pytest.raises(PlanError, match=words[0].replace(".", r"\.")) as caught:
+        shape_for(stream(tmp_path, "id,text\n1,hi\n"), shape=shape, named=named)
+    assert caught.value.fix == words[1]
