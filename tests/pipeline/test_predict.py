@@ -254,6 +254,25 @@ def test_predict_gives_the_same_answers_whatever_characters_make_a_chunk(
     assert len(ends) > 4, "chunks of 50 characters"
 
 
+def test_predict_goes_on_after_chunks_of_unequal_length(
+    classify: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, heard = mixed(tmp_path), list[Event]()
+    monkeypatch.setattr("tunewright.verbs.predict.CHUNK_CHARACTERS", 50)
+    predict(classify, source, tmp_path / "whole.csv")
+
+    def stopping(event: Event) -> None:
+        if isinstance(event, ProgressEvent) and event.done > 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(classify, source, tmp_path / "out.csv", tell=stopping)
+    predict(classify, source, tmp_path / "out.csv", tell=heard.append)
+
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert any(isinstance(event, NoteEvent) and "going on after the" in event.text for event in heard)
+
+
 def test_predict_keeps_a_blank_line_of_a_file_of_one_column(classify: Run, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("text\nparcel\n\nrefund\n\nlogin\n\n", encoding="utf-8")
 
@@ -292,9 +311,9 @@ def test_predict_reads_a_file_by_itself_when_its_format_is_auto(tmp_path: Path, 
     run = classify_run(tmp_path, tiny_encoder, data={"train": "rows.csv", "format": "csv"})
     (tmp_path / "new.jsonl").write_text('{"text": "parcel"}\n{"text": "refund"}\n', encoding="utf-8")
 
-    done = predict(run, tmp_path / "new.jsonl", tmp_path / "out.csv", overrides=["data.format=auto"])
+    predict(run, tmp_path / "new.jsonl", tmp_path / "out.csv", overrides=["data.format=auto"])
 
-    assert (done.rows, done.rows_with_error) == (2, 0)
+    assert [row["text"] for row in rows_of(tmp_path / "out.csv")] == ["parcel", "refund"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

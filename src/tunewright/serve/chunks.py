@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tunewright.core.values import Dropped
 from tunewright.tables.table import Record
 
+Item = TypeVar("Item")
 NUMBER_CHARACTERS = 8
 """What a cell counts for that is neither text nor made of others: a number, a date."""
 
@@ -26,13 +27,13 @@ class ChunkSize:
     """Of all its cells. A row is never divided: one that is longer makes a chunk of its own."""
 
 
-def chunks(rows: Iterable[Record | Dropped], size: ChunkSize) -> Iterator[list[Record | Dropped]]:
-    """Every row once, in order; each chunk has at least one."""
-    chunk: list[Record | Dropped] = []
+def chunks(rows: Iterable[Item], size: ChunkSize) -> Iterator[list[Item]]:
+    """Every row once, in order; each chunk has at least one. Rows are records, drops, or dicts of cells."""
+    chunk: list[Item] = []
     n_characters = 0
     for row in rows:
         chunk.append(row)
-        n_characters += _characters(row.values) if isinstance(row, Record) else 0
+        n_characters += _characters(row)
         if len(chunk) == size.rows or n_characters >= size.characters:
             yield chunk
             chunk, n_characters = [], 0
@@ -45,10 +46,12 @@ def _characters(value: Any) -> int:
     >>> _characters({"text": "abc", "turns": [{"role": "user"}]})
     20
     """
+    if isinstance(value, Record):
+        return _characters(value.values)
     if isinstance(value, (str, bytes)):
         return len(value)
     if isinstance(value, dict):
         return sum(len(str(key)) + _characters(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return sum(map(_characters, value))
-    return 0 if value is None else NUMBER_CHARACTERS
+    return 0 if value is None or isinstance(value, Dropped) else NUMBER_CHARACTERS

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,14 @@ import pyarrow.parquet as pq
 
 from tunewright.core.errors import PlanError
 from tunewright.core.files import cannot_write
+from tunewright.serve.chunks import ChunkSize, chunks
 from tunewright.serve.parts import Cells
 from tunewright.tables.stream import Stream
 from tunewright.tables.table import Record, cell_text
 
 BATCH_ROWS = 10_000
-"""Rows of one Parquet row group: bounds the memory of writing."""
+BATCH_CHARACTERS = 2**22
+"""A Parquet row group ends with either: bounds the memory of writing, about five times a group."""
 TEXT_FORMATS = ("csv", "tsv", "txt")
 """Every cell of theirs is text."""
 OURS: Mapping[str, pa.DataType] = {
@@ -159,9 +161,7 @@ DELIMITED = (".csv", ".tsv")
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, BATCH_ROWS)):
-        yield batch
+    return chunks(rows, ChunkSize(BATCH_ROWS, BATCH_CHARACTERS))
 
 
 def _fields(output: Output) -> dict[str, pa.Field]:
