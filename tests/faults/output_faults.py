@@ -32,10 +32,13 @@ def play_predictions(scene: Scene) -> Mapping[str, Record]:
     scene.write("other.csv", "a,b\n1,2\n3,4\n")
     before, records = users_files(scene.folder), {}
     for name, typed, exit_code, words in (
-        ("predict-no-file", "predict plan nwe.csv -o out.csv", 3, ("nwe.csv",)),
+        ("predict-no-file", "predict plan nwe.csv -o out.csv", 3, ("nwe.csv", "predict runs/plan new.csv -o out.csv")),
         ("predict-no-column", "predict plan other.csv -o out.csv", 3, ("other.csv", "text")),
         ("predict-over-itself", "predict plan new.csv -o new.csv", 2, ("new.csv",)),
         ("predict-unknown-ending", "predict plan new.csv -o out.docx", 2, ("out.docx",)),
+        ("predict-no-name", "predict plan new.csv -o ''", 2, ("-o answers.csv",)),
+        ("predict-plan", "predict plan plan.yaml -o out.csv", 3, ("plan.yaml", "data.format=txt")),
+        ("predict-unused-column", "predict plan new.csv -o out.csv data.prompt_column=text", 2, ("data.text_column",)),
     ):
         message = error_message(scene.typed(f"{typed} --quiet"), exit_code=exit_code, words=words, folder=scene.folder)
         records[name] = Record(typed, exit_code, message, kept=AS_THEY_WERE)
@@ -106,6 +109,9 @@ FAULTS: tuple[Fault, ...] = (
             "predict-no-column": "rows to predict without the text column",
             "predict-over-itself": "answers written over the rows they answer",
             "predict-unknown-ending": "answers in a format that is not written",
+            "predict-no-name": "answers in a file without a name",
+            "predict-plan": "a plan in place of rows to predict",
+            "predict-unused-column": "a column of prompts for a model that labels texts",
             "predict-formulas": "the same in rows to predict",
         },
         play_predictions,

@@ -37,7 +37,8 @@ Out = Annotated[
 def predict(words: Words, output: Out, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
     """Write a file's rows, in their order and with all their columns, with the model's answer beside each.
 
-    Killed or stopped, the same command goes on where it stopped.
+    Killed or stopped, the same command goes on where it stopped. A hidden note beside OUT, .OUT.made_from.json, says
+    what the answers were made from: without it OUT counts as a file of yours.
     """
     with open_console(wants_json=json, is_quiet=quiet) as console:
         given = typed(words, needs=("IN",), example="tunewright predict tickets new.csv -o answers.csv")

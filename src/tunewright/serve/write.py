@@ -74,7 +74,7 @@ def writer_for(path: Path) -> Callable[[Output], Write]:
     """
     if not path.name:
         raise PlanError(
-            "the file to write has no name", where=f"-o {str(path)!r}", why="a name is expected", fix="-o answers.csv"
+            "the file to write has no name", where="-o", why="it is empty, or a folder", fix="-o answers.csv"
         )
     if path.suffix.lower() not in WRITERS:
         raise PlanError(

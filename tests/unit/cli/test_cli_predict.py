@@ -62,6 +62,11 @@ def test_predict_tells_programs_the_counts_when_json_is_asked(capsys: pytest.Cap
         (["c", "new.csv", "-o", "rows.csv"], 9, "stays as it is"),
         (["c", "new.csv", "-o", "a.csv", "data.text_column=txet"], 3, "data.text_column=text"),
         (["c", "new.csv", "-o", "a.csv", "train.epochs=3"], 2, "made this model"),
+        (["c", "new.csv", "-o", ""], 2, "try: -o answers.csv"),
+        (["c", "new.csv", "-o", "a.csv", "data.prompt_column=text"], 2, "data.text_column=text"),
+        (["c", "nwe.csv", "-o", "a.csv"], 3, "try: tunewright predict runs/c new.csv -o a.csv"),
+        (["c", ".", "-o", "a.csv"], 3, "data files in it: new.csv, "),
+        (["c", "runs/c/plan.yaml", "-o", "a.csv"], 3, "a plan and not rows"),
     ],
 )
 def test_predict_says_what_to_do_when_something_is_wrong(
