@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -317,9 +316,7 @@ def test_predict_reads_a_file_by_itself_when_its_format_is_auto(tmp_path: Path, 
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_answers_come_from_the_cpu_and_say_so_when_the_device_is_not_there(
-    classify: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_answers_come_from_the_cpu_and_say_so_when_the_device_is_not_there(classify: Run, tmp_path: Path) -> None:
     heard: list[Event] = []
     predict(classify, mixed(tmp_path), tmp_path / "cpu.csv")
     predict(classify, mixed(tmp_path), tmp_path / "out.csv", overrides=["run.device=cuda"], tell=heard.append)
@@ -329,10 +326,10 @@ def test_answers_come_from_the_cpu_and_say_so_when_the_device_is_not_there(
     run = Run(Path(shutil.copytree(classify.folder, tmp_path / "elsewhere")))
     text = (run.folder / "resolved.yaml").read_text(encoding="utf-8")
     (run.folder / "resolved.yaml").write_text(text.replace("device: cpu", "device: cuda", 1), encoding="utf-8")
-    with caplog.at_level(logging.WARNING):
+    with pytest.warns(UserWarning, match="run.device is cuda"):
         assert load(run).predict(["parcel"])[0].answer
+    with pytest.warns(UserWarning, match="run.device is cuda"):
         assert why(run, "parcel late").explanation.answer
-    assert [record.message.startswith("run.device is cuda") for record in caplog.records] == [True, True]
 
 
 def test_predict_names_the_plan_when_the_trained_model_is_gone(classify: Run, tmp_path: Path) -> None:

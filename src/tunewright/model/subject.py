@@ -6,7 +6,7 @@ what they work on in the same way.
 
 from __future__ import annotations
 
-import logging
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +21,13 @@ from tunewright.model.trained import load_trained
 TUNED = "tuned"
 
 
-def log_note(event: object) -> None:
-    """Tells whoever has no tracker: as Python's own log does, on stderr unless the program that calls us says other."""
+def warn(event: object) -> None:
+    """Tells a program that listens to no events, as Python tells its warnings."""
     if isinstance(event, NoteEvent):
-        logging.getLogger("tunewright").warning(event.text)
+        warnings.warn(event.text, stacklevel=4)
 
 
-def load_subject(subject: Subject, *, tell: Tracker = log_note) -> Loaded:
+def load_subject(subject: Subject, *, tell: Tracker = warn) -> Loaded:
     """The model in evaluation mode, on its device; torch uses the subject's threads from here on.
 
     A device that this machine does not have is the cpu, and said: a run may come from another machine.
@@ -54,7 +54,7 @@ def load_base(subject: Subject) -> Loaded:
     return load_model(
         subject.card,
         task=subject.task,
-        device=_device(subject.device, tell=log_note),
+        device=_device(subject.device, tell=warn),
         dtype=subject.dtype,
         trust_remote_code=subject.trust_remote_code,
         with_head=False,
