@@ -56,7 +56,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "choices": "field, value, reason of each decision",
     },
     "predict": {
-        "run": "the run's name",
+        "run": _RUN,
         "input": "the file that was read",
         "output": "the file that was written",
         "rows": "rows with an answer + rows_with_error",
@@ -88,7 +88,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "predicted_peak_memory_bytes": "of the training",
     },
     "trace": {
-        "run": "the run's name",
+        "run": _RUN,
         "row_id": "the row",
         "task": "classify, generate or text",
         "source": "the file and its cells as written",
@@ -102,7 +102,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "answers": "every system's answer and scores; empty outside test",
     },
     "why": {
-        "run": "the run's name",
+        "run": _RUN,
         "task": "classify or generate",
         "explanation": "the answer, each word's weight, the check against random words",
     },

@@ -18,6 +18,7 @@ from tunewright.cli.words import number, one_line, table
 from tunewright.core.errors import EvalError
 from tunewright.core.run import find_run
 from tunewright.report.words import metric_name, system_name
+from tunewright.tables.words import few
 
 if TYPE_CHECKING:
     from tunewright.verbs.differences import Change, Differences, Measured
@@ -49,7 +50,10 @@ def sentence(found: Differences) -> str:
     if found.verdict == "identical":
         return "identical: weights, losses, answers and scores are the same to the last bit"
     if found.verdict == "same within the interval":
-        return f"same within the interval: not bit for bit, but each score lies in the other's 95 % interval; {went_in}"
+        within = "not bit for bit, but each primary score lies in the other's 95 % interval"
+        return f"same within the interval: {within}; {went_in}"
+    if found.missing:
+        return f"differs: only one of the two runs has {few(found.missing)}; {went_in}"
     return f"differs: the scores are further apart than their intervals; {went_in}"
 
 

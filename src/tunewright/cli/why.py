@@ -7,6 +7,7 @@ sentence on whether to believe it. Its own file because one file a verb.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ from tunewright.cli.console import Console, is_terminal, open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
 from tunewright.cli.words import number, one_line, table
 from tunewright.core.errors import PlanError
-from tunewright.core.run import find_run
+from tunewright.core.run import MANIFEST, find_run
 
 if TYPE_CHECKING:
     from tunewright.explain.explanation import Explanation, Weighed
@@ -47,6 +48,12 @@ def why(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDi
                 where="command line",
                 why="a text of several words stands in quotes",
                 fix='tunewright why tickets "I never got my parcel"',
+            )
+        if len(words) == 1 and (runs_dir / words[0] / MANIFEST).is_file():
+            raise PlanError(
+                f"{words[0]} is a run; the text to explain is missing",
+                where="command line",
+                fix=f'tunewright why {quote(words[0])} "a text of yours"',
             )
         found = reasons(find_run(words[0] if len(words) == 2 else None, runs_dir=runs_dir), words[-1])
         if not json:

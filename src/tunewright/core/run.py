@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -195,6 +196,8 @@ def stage_work(run: Run, stage: str, *, fingerprint: str, is_resumable: bool = F
         yield work
     except BaseException as error:
         status: StageStatus = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        if not is_resumable:
+            shutil.rmtree(work, ignore_errors=True)
         _try_record(run, stage, status=status, fingerprint=fingerprint, seconds=before + time.time() - started)
         if isinstance(error, Exception) and is_disk_full(error):  # in a library's own words, wherever it happened
             raise cannot_write(work, error) from error

@@ -34,6 +34,8 @@ class Answer:
     """The label, or the greedy answer."""
     is_stopped: bool = True
     """generate: the model ended it itself; else its end is not part of the answer."""
+    prompt_tokens: int | None = None
+    """generate: the most that it was asked with, a longer prompt was cut to this; None: max_length holds for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def own_answer(loaded: Loaded, row: Row, *, max_length: int, max_new_tokens: int
     limit = loaded.card.context_tokens - max_new_tokens
     prompt = encode_prompt(prompt_of(row.messages), tokenizer=loaded.tokenizer, max_length=limit)
     [written] = answers(loaded, [prompt], max_new_tokens=max_new_tokens)
-    return Answer(written.text, is_stopped=written.is_stopped)
+    return Answer(written.text, is_stopped=written.is_stopped, prompt_tokens=limit)
 
 
 def confidences(loaded: Loaded, rows: Sequence[Row], *, answer: Answer, max_length: int) -> tuple[Confidence, ...]:
@@ -69,7 +71,10 @@ def confidences(loaded: Loaded, rows: Sequence[Row], *, answer: Answer, max_leng
         p_N = np.maximum(p_NC[:, loaded.labels.index(answer.text)], LEAST_PROBABILITY)
         return tuple(Confidence(float(log_p), 1) for log_p in np.log(p_N))
     answered = [_with_answer(row, answer.text) for row in rows]
-    encoded = _encoded(loaded, answered, max_length=max_length)
+    encoded = _encoded(loaded, answered, max_length=max_length if answer.prompt_tokens is None else None)
+    if answer.prompt_tokens is not None:
+        whole = answer.prompt_tokens + max(sum(one.trained) for one in encoded)
+        encoded = _encoded(loaded, answered, max_length=whole)
     if not answer.is_stopped:
         encoded = tuple(_open_ended(one) for one in encoded)
     return tuple(Confidence(-score.nats, score.n_tokens) for score in answer_scores(loaded, encoded))
@@ -79,7 +84,7 @@ def _class_probabilities(loaded: Loaded, rows: Sequence[Row], *, max_length: int
     return class_probabilities(loaded, _encoded(loaded, rows, max_length=max_length))
 
 
-def _encoded(loaded: Loaded, rows: Sequence[Row], *, max_length: int) -> tuple[Encoded, ...]:
+def _encoded(loaded: Loaded, rows: Sequence[Row], *, max_length: int | None) -> tuple[Encoded, ...]:
     examples = [render(row, task=loaded.task, labels=loaded.labels) for row in rows]
     return encode(examples, tokenizer=loaded.tokenizer, task=loaded.task, max_length=max_length)
 

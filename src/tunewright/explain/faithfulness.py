@@ -108,7 +108,8 @@ def check(confidence: Mapping[Gone, Confidence], *, ours: Order, chance: Sequenc
         value = fmean(mine[i] for i in joint)
         drawn = [fmean(falls[i] for i in joint) for falls in theirs]
         difference = value - fmean(drawn)
-        p_value = (1 + sum(other >= value - TIE_TOLERANCE for other in drawn)) / (1 + len(drawn))
+        if math.isfinite(difference):
+            p_value = (1 + sum(other >= value - TIE_TOLERANCE for other in drawn)) / (1 + len(drawn))
     return Check(
         comprehensiveness=fmean(mine),
         random=fmean(fmean(falls) for falls in theirs),
@@ -123,15 +124,16 @@ def summary(checks: Sequence[Check], *, seed: int) -> Summary:
     known = [check for check in checks if math.isfinite(check.joint_difference)]
     ours_N = np.array([check.comprehensiveness for check in known])
     chance_N = np.array([check.random for check in known])
+    joint_N = np.array([check.joint_difference for check in known])
     ci95, p_value = (math.nan, math.nan), math.nan
     if len(known) > 1:
-        ci95 = _interval(ours_N - chance_N, seed=seed)
-        p_value = _paired_p(np.array([check.joint_difference for check in known]), seed=seed)
+        ci95 = _interval(joint_N, seed=seed)
+        p_value = _paired_p(joint_N, seed=seed)
     found = Summary(
         n=len(known),
         comprehensiveness=float(ours_N.mean()) if known else math.nan,
         random=float(chance_N.mean()) if known else math.nan,
-        difference=float((ours_N - chance_N).mean()) if known else math.nan,
+        difference=float(joint_N.mean()) if known else math.nan,
         ci95=ci95,
         p_value=p_value,
         verdict="better than random" if p_value < ALPHA and ci95[0] > 0 else "not better than random",
@@ -149,7 +151,8 @@ def _sentence(found: Summary) -> str:
         f"without as many random words {_short(found.random)}"
     )
     low, high = (_short(end) for end in found.ci95)
-    numbers = f"{found.n} rows, difference {_short(found.difference)} [{low}, {high}], {p_words(found.p_value)}"
+    difference = f"difference where words go together {_short(found.difference)} [{low}, {high}]"
+    numbers = f"{found.n} rows, {difference}, {p_words(found.p_value)}"
     if found.verdict == "better than random":
         return f"the words found here carry the answers: {falls} ({numbers})"
     return (

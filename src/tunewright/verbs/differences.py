@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,8 @@ class Differences:
     subject: str
     """The system that both runs are about."""
     changes: tuple[Change, ...]
+    missing: tuple[str, ...]
+    """Systems, metrics and answers that only one of the two runs has."""
     unknown: tuple[str, ...]
     """What the first run did not note down, so that it cannot be compared."""
     weights: Weights | None
@@ -117,21 +120,24 @@ def differences(first: Run, again: Run) -> Differences:
     before, after = _metrics(first), _metrics(again)
     weights, losses = _weights(first, again), _losses(first, again)
     metrics = tuple(_measured(before, after))
-    answers = tuple(_answers(first, again))
+    answers, unanswered = _answers(first, again)
+    missing = (*_unmeasured(before, after), *unanswered)
     is_identical = (
         (weights is None or not weights.different)
         and (losses is None or (losses.n_same == losses.n and losses.first_different_step is None))
         and all(m.value == m.value_again or (math.isnan(m.value) and math.isnan(m.value_again)) for m in metrics)
         and all(a.n_same == a.n for a in answers)
         and before["rows"] == after["rows"]
+        and not missing
     )
     primary = [m for m in metrics if (m.system, m.metric) == (before["subject"], before["primary_metric"])]
-    is_within = bool(primary) and all(m.is_within for m in primary)
+    is_within = bool(primary) and all(m.is_within for m in primary) and not missing
     unknown = tuple(word for word in ("data_digests",) if word not in first.manifest())
     return Differences(
         verdict="identical" if is_identical else "same within the interval" if is_within else "differs",
         subject=before["subject"],
         changes=(*data_changes(first, again.manifest().get("data_digests", {})), *_other_changes(first, again)),
+        missing=missing,
         unknown=unknown,
         weights=weights,
         losses=losses,
@@ -239,19 +245,29 @@ def _measured(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[M
             yield Measured(system, name, a, b, b - a, ci_a, is_within=a == b or is_within)
 
 
+def _unmeasured(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Scores that stand in one of the two only."""
+    then, now = ({(s, name) for s, of in m["systems"].items() for name in of} for m in (before, after))
+    yield from (f"{name} of {system}" for system, name in sorted(then ^ now))
+
+
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _answers(first: Run, again: Run) -> Iterator[Answers]:
+def _answers(first: Run, again: Run) -> tuple[tuple[Answers, ...], tuple[str, ...]]:
+    """How many answers of each system are the same, and which systems have answers in one of the two runs only."""
     then, now = (
         {(p.system, p.row_id): p for p in read_predictions(run.stage("evaluate") / "predictions.parquet")}
         for run in (first, again)
     )
+    found = []
     for system in dict.fromkeys(system for system, _ in then):
         both = [(then[key], now[key]) for key in then if key[0] == system and key in now]
         if both:
-            yield Answers(system, len(both), sum(_said(a) == _said(b) for a, b in both))
+            found.append(Answers(system, len(both), sum(_said(a) == _said(b) for a, b in both)))
+    alone = Counter(system for system, _ in then.keys() ^ now.keys())
+    return tuple(found), tuple(f"{n:,} answers of {system}" for system, n in alone.items())
 
 
 def _said(prediction: Prediction) -> tuple[str, float | None]:

@@ -144,14 +144,26 @@ def _is_answers_only(row: Row, e: Encoded, *, looked: Looked) -> bool:
     if looked.task == "text":
         return e.trained == (False,) + (True,) * (len(e) - 1)
     control = special_ids(looked.tokenizer)
-    left = iter([i for i, message in enumerate(row.messages) if message.is_trained])
+    wanted = [i for i, message in enumerate(row.messages) if message.is_trained]
+    left, found = iter(wanted), set()
     for start, end in trained_runs(e.trained):
         ids = e.ids[start:end]
         answer = _decoded(ids[:-1], looked)
         turn = next((i for i in left if row.messages[i].content.strip() == answer), None)
         if turn is None or ids[-1] not in control or not _starts_there(row, turn, e, start, looked=looked):
             return False
-    return True
+        found.add(turn)
+    return not _shown_untrained(row, [i for i in wanted if i not in found], looked=looked)
+
+
+def _shown_untrained(row: Row, turns: Sequence[int], *, looked: Looked) -> bool:
+    """One of these turns stands in the conversation as the model would write it. A template that shows earlier turns
+    otherwise (without the thoughts that it asks for) leaves them out of training."""
+    if not turns:
+        return False
+    whole = _template_ids(row.messages, looked.tokenizer, asks=False)
+    prompts = (_template_ids(row.messages[:i], looked.tokenizer, asks=True) for i in turns)
+    return any(whole[: len(prompt)] == prompt for prompt in prompts)
 
 
 def _starts_there(row: Row, turn: int, e: Encoded, start: int, *, looked: Looked) -> bool:

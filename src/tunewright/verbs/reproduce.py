@@ -14,7 +14,7 @@ from tunewright.core.events import NoteEvent, Tracker, null_tracker
 from tunewright.core.files import digest
 from tunewright.core.plan import AUTO, Plan
 from tunewright.core.planfile import LoadedPlan
-from tunewright.core.run import Run, create_run, update_manifest
+from tunewright.core.run import Run, create_run, locked, update_manifest
 from tunewright.decided import read_decided
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import run_plan
@@ -101,5 +101,8 @@ def _beside(run: Run, *, name: str, made_from: str) -> Run:
             fix=f"mv {folder} {folder}-old",
         )
     again = create_run(folder.parent, name=name)
-    update_manifest(again, **{REPRODUCES: {"run": run.name, "made_from": made_from}})
+    note = {"run": run.name, "made_from": made_from}
+    if again.manifest().get(REPRODUCES) != note:
+        with locked(again):
+            update_manifest(again, **{REPRODUCES: note})
     return again

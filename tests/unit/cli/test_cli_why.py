@@ -132,7 +132,7 @@ def test_explain_takes_a_run_and_trains_nothing_again(folder: Path, capsys: pyte
     assert main(["explain", str(run)]) == 0
     out = capsys.readouterr().out
     assert "nothing to do: explain of plan is finished" in out
-    assert "next    tunewright report plan" in out
+    assert f"next    tunewright report '{run}'" in out
 
 
 def test_explain_says_that_there_is_no_such_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

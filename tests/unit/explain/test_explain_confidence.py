@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests.tiny import tiny_card
-from tunewright.core.values import Message, Row
+from tunewright.core.values import Encoded, Message, Row
+from tunewright.explain import confidence
 from tunewright.explain.confidence import Answer, Confidence, confidences, own_answer
 from tunewright.model.classes import class_probabilities
 from tunewright.model.load import Loaded, load_model
-from tunewright.text.encode import encode
+from tunewright.model.score import answer_scores
+from tunewright.text.encode import encode, encode_prompt
 from tunewright.text.render import render
 
 LABELS = ("card_lost", "fee", "other")
@@ -101,6 +104,24 @@ def test_confidence_is_of_the_end_alone_when_the_answer_is_empty(writer: Loaded)
 def test_own_answer_says_that_the_cap_ended_it_when_the_model_goes_on(writer: Loaded) -> None:
     answer = own_answer(writer, Row("a:1", messages=TURNS), max_length=256, max_new_tokens=3)
     assert not answer.is_stopped, "an untrained model does not know the end"
+
+
+def test_confidence_is_asked_with_the_prompt_that_the_answer_was_written_after(
+    writer: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Row("a:1", messages=(Message("user", "tell me " * 20), Message("assistant", "", is_trained=True)))
+    answer = own_answer(writer, row, max_length=64, max_new_tokens=3)
+    written_after = encode_prompt(row.messages[:1], tokenizer=writer.tokenizer).ids
+    scored: list[Encoded] = []
+
+    def scoring(loaded: Loaded, encoded: Sequence[Encoded]) -> Any:
+        scored.extend(encoded)
+        return answer_scores(loaded, encoded)
+
+    monkeypatch.setattr(confidence, "answer_scores", scoring)
+    confidences(writer, [row], answer=answer, max_length=64)
+    assert len(written_after) > 64
+    assert scored[0].ids[: len(written_after)] == written_after
 
 
 def test_probability_of_a_long_answer_is_that_of_its_tokens_in_the_mean() -> None:

@@ -67,6 +67,12 @@ def test_check_says_nothing_when_no_two_words_can_be_taken_out_together(n_words:
     assert not found.is_better_than_random
 
 
+def test_check_is_not_better_than_random_when_the_model_answers_nan() -> None:
+    found = checked(Asked(lambda gone: math.nan), n_words=9, n_orders=20, seed=0)
+    assert math.isnan(found.p_value)
+    assert not found.is_better_than_random
+
+
 def test_removals_are_nested_and_at_least_one_word() -> None:
     found = removals((4, 2, 0, 1, 3))
     assert [sorted(gone) for gone in found] == [[4], [4], [4], [4], [0, 2, 4]]
@@ -83,7 +89,7 @@ def test_summary_is_clear_when_every_row_gains() -> None:
     checks = [Check(0.5 + i / 100, 0.1, 0.3 + i / 100, 1 / 21, True) for i in range(10)]
     found = summary([*checks, Check(math.nan, math.nan, math.nan, math.nan, False)], seed=0)
     assert (found.n, found.share_better_than_random) == (10, 1.0)
-    assert found.difference == pytest.approx(0.445)
+    assert found.difference == pytest.approx(0.345), "of the sets of two words and more"
     assert found.ci95[0] < found.difference < found.ci95[1]
     assert found.p_value == pytest.approx(2**-10)  # one of the 1,024 ways to choose signs
     assert found.verdict == "better than random"

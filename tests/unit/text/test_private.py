@@ -13,7 +13,8 @@ import pytest
 from tests.shared_data import shared_data
 from tunewright.text.private import luhn, masked, mod97, private_in
 
-WORDS = "please call me about the order it arrived late and my account shows the wrong amount".split()
+TEXT = "please call me about the order it arrived late and my account shows the wrong amount"
+WORDS = tuple(TEXT.split(" "))
 """None of them says password or token."""
 
 

@@ -14,7 +14,7 @@ from tunewright.model.load import load_tokenizer
 from tunewright.text.chat import Tokenizer
 from tunewright.text.encode import encode
 from tunewright.text.render import render
-from tunewright.verbs.mask_probes import END, FRONT, IDS, MASKS, Looked, mask_probes
+from tunewright.verbs.mask_probes import END, FRONT, IDS, MASKS, Looked, mask_probes, trained_runs
 from tunewright.verbs.probe import Status
 
 ROWS = tuple(
@@ -65,6 +65,29 @@ def test_without_rows_nothing_is_ok(tiny_decoder: Path) -> None:
 
 def broken(found: Looked, row: Encoded) -> Looked:
     return replace(found, encoded=(row, *found.encoded[1:]))
+
+
+def test_masks_fail_when_nothing_is_trained(tiny_decoder: Path) -> None:
+    found = looked(load_tokenizer(tiny_decoder))
+    first = found.encoded[0]
+    assert statuses(broken(found, replace(first, trained=(False,) * len(first))))[MASKS] == "failed"
+
+
+def test_masks_fail_when_the_second_answer_is_left_out() -> None:
+    chat = (*ROWS[0].messages, Message("user", "c"), Message("assistant", "d", True))
+    found = looked(byte_tokenizer(DECODER_SPECIAL, template=CHATML), rows=(Row("train:9", messages=chat),))
+    (whole,) = found.encoded
+    first, second = trained_runs(whole.trained)
+    part = tuple(t and i < second[0] for i, t in enumerate(whole.trained))
+    assert first[1] <= second[0]
+    assert statuses(broken(found, replace(whole, trained=part)))[MASKS] == "failed"
+
+
+def test_masks_fail_when_the_trained_words_are_another_turns() -> None:
+    chat = (Message("user", "b"), Message("assistant", "a", True))
+    found = looked(byte_tokenizer(DECODER_SPECIAL, template=CHATML), rows=(Row("train:9", messages=chat),))
+    other = replace(found.rows[0], messages=(Message("user", "b"), Message("assistant", "z", True)))
+    assert statuses(replace(found, rows=(other,)))[MASKS] == "failed"
 
 
 def test_masks_fail_when_the_prompts_last_token_is_trained_too(tiny_decoder: Path) -> None:

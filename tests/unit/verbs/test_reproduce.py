@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.pipeline.data import write_labelled
 from tunewright.cli.main import main
+from tunewright.cli.reproduce import sentence
 from tunewright.core.errors import RunError
 from tunewright.core.events import Event, NoteEvent
+from tunewright.core.files import write_json
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run, update_manifest
 from tunewright.pipeline import run_plan
-from tunewright.verbs.differences import data_changes, differences
+from tunewright.verbs.differences import Differences, differences
 from tunewright.verbs.reproduce import Reproduction, reproduce
 
 
@@ -136,7 +142,72 @@ def test_another_version_is_named_with_the_command_that_brings_it_back(repeated:
 
 
 def test_a_run_that_noted_no_digests_says_so(repeated: Reproduction, first: Run) -> None:
-    assert not list(data_changes(Run(first.folder / "nowhere"), {"train:0": "x"}))
+    manifest = first.manifest()
+    write_json(first.folder / "run.json", {name: of for name, of in manifest.items() if name != "data_digests"})
+    try:
+        found = differences(first, Run(Path(repeated.again)))
+    finally:
+        write_json(first.folder / "run.json", manifest)
+    assert found.unknown == ("data_digests",)
+    assert not [change for change in found.changes if change.kind == "data"]
+
+
+def spoiled(repeated: Reproduction, name: str, change: Callable[[bytes], bytes], first: Run) -> Differences:
+    """What is found when one file of the second run is another."""
+    path = Path(repeated.again) / name
+    before = path.read_bytes()
+    path.write_bytes(change(before))
+    try:
+        return differences(first, Run(Path(repeated.again)))
+    finally:
+        path.write_bytes(before)
+
+
+def without_a_system(content: bytes) -> bytes:
+    metrics = json.loads(content)
+    metrics["systems"].pop("majority")
+    return json.dumps(metrics).encode()
+
+
+def with_other_rows(content: bytes) -> bytes:
+    return json.dumps({**json.loads(content), "rows": 1}).encode()
+
+
+def with_another_loss(content: bytes) -> bytes:
+    lines = [json.loads(line) for line in content.splitlines()]
+    step = next(line for line in lines if line["event"] == "StepEvent")
+    step["loss_nats"] += 1
+    return "\n".join(map(json.dumps, lines)).encode()
+
+
+def of_predictions(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Callable[[bytes], bytes]:
+    def changed(content: bytes) -> bytes:
+        table = pq.read_table(io.BytesIO(content))
+        out = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(change(table.to_pylist()), schema=table.schema), out)
+        return out.getvalue()
+
+    return changed
+
+
+def test_nothing_is_called_identical_when_one_result_is_another(repeated: Reproduction, first: Run) -> None:
+    first_only = of_predictions(lambda rows: rows[:1])
+    another = of_predictions(lambda rows: [{**rows[0], "answer": "nobody said this"}, *rows[1:]])
+    changes = {
+        "evaluate/metrics.json": (without_a_system, with_other_rows),
+        "train/steps.jsonl": (with_another_loss,),
+        "evaluate/predictions.parquet": (first_only, another),
+    }
+    for name, of_file in changes.items():
+        for change in of_file:
+            assert spoiled(repeated, name, change, first).verdict != "identical", (name, change)
+    gone = spoiled(repeated, "evaluate/metrics.json", without_a_system, first)
+    assert gone.verdict == "differs"
+    assert "accuracy of majority" in gone.missing
+    assert "only one of the two runs has" in sentence(gone)
+    weights = next((Path(repeated.again) / "train").rglob("*.safetensors")).relative_to(repeated.again)
+    last = spoiled(repeated, str(weights), lambda content: content[:-1] + bytes([content[-1] ^ 1]), first)
+    assert last.verdict != "identical"
 
 
 def test_another_run_of_that_name_is_left_alone(tmp_path: Path, first: Run, tiny_encoder: Path) -> None:
