@@ -255,7 +255,8 @@ def make_report(run: Run, *, tell: Tracker, ran: list[str], is_asked: bool = Fal
     """The page is a file, not a folder: made when it is asked for, or when anything before it is newer than it."""
     stages = run.manifest()["stages"]
     facts = {name: stages[name]["fingerprint"] for name in stages if name != "report"}
-    facts["resolved.yaml"] = file_digest(run.folder / "resolved.yaml")
+    resolved = run.folder / "resolved.yaml"
+    facts["resolved.yaml"] = file_digest(resolved) if resolved.is_file() else ""
     fingerprint = stage_fingerprint("report", plan=Plan(), before="", facts=facts)
     record = stages.get("report", {})
     is_made = record.get("status") == "done" and record.get("fingerprint") == fingerprint
