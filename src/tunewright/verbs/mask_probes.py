@@ -57,15 +57,16 @@ def masks_probe(looked: Looked) -> Probe:
     """The trained tokens read as the answers and their end tokens, and as nothing else."""
     if looked.task == "classify":
         return not_run(MASKS, "classes are learned from whole rows: no token is masked", why=_WHY[MASKS])
-    wrong = [
-        row.row_id
-        for row, e in zip(looked.rows, looked.encoded, strict=True)
-        if not _is_answers_only(row, e, looked=looked)
-    ]
+    wrong, n_left_out = [], 0
+    for row, e in zip(looked.rows, looked.encoded, strict=True):
+        missing = _turns_missing(row, e, looked=looked)
+        wrong += [row.row_id] if missing is None else []
+        n_left_out += len(missing or ())
     n = len(looked.rows)
     n_trained, n_all = sum(sum(e.trained) for e in looked.encoded), sum(map(len, looked.encoded))
     what = "the answers and their end tokens" if looked.task == "generate" else "everything after the first token"
     found = f"in {n - len(wrong)} of {n} rows {what} are trained on ({n_trained:,} of {n_all:,} tokens)"
+    found += f"; earlier answers left out because the template shows them otherwise: {n_left_out}" if n_left_out else ""
     return counted(MASKS, len(wrong), n, found + (f"; not in {wrong[0]}" if wrong else ""), why=_WHY[MASKS])
 
 
@@ -91,7 +92,7 @@ def front_probe(looked: Looked) -> Probe:
     wrong = []
     for row, e in zip(looked.rows, looked.encoded, strict=True):
         n_there = sum(1 for _ in _leading(e.ids, start))
-        written = _rendered(row, looked) if looked.task == "generate" else row.text
+        written = _rendered(row.messages, looked) if looked.task == "generate" else row.text
         n_right = _n_leading(written, word) + (looked.task == "classify")
         wrong += [row.row_id] if n_there != n_right else []
     n = len(looked.rows)
@@ -135,14 +136,16 @@ def _template_ids(messages: Sequence[Message], tokenizer: Tokenizer, *, asks: bo
     return list(tokenizer.apply_chat_template(_turns(messages), **options)["input_ids"])
 
 
-def _rendered(row: Row, looked: Looked) -> str:
-    tokenizer = looked.tokenizer
-    return str(tokenizer.apply_chat_template(_turns(row.messages), tokenize=False, **_switches(tokenizer)))
+def _rendered(messages: Sequence[Message], looked: Looked, *, asks: bool = False) -> str:
+    options = {"tokenize": False, "add_generation_prompt": asks, **_switches(looked.tokenizer)}
+    return str(looked.tokenizer.apply_chat_template(_turns(messages), **options))
 
 
-def _is_answers_only(row: Row, e: Encoded, *, looked: Looked) -> bool:
+def _turns_missing(row: Row, e: Encoded, *, looked: Looked) -> tuple[int, ...] | None:
+    """Turns that are not trained on because the template shows them otherwise once the conversation goes on (without
+    the thoughts that it asks for); None when something else is trained on than the answers, or one is left out."""
     if looked.task == "text":
-        return e.trained == (False,) + (True,) * (len(e) - 1)
+        return () if e.trained == (False,) + (True,) * (len(e) - 1) else None
     control = special_ids(looked.tokenizer)
     wanted = [i for i, message in enumerate(row.messages) if message.is_trained]
     left, found = iter(wanted), set()
@@ -151,19 +154,16 @@ def _is_answers_only(row: Row, e: Encoded, *, looked: Looked) -> bool:
         answer = _decoded(ids[:-1], looked)
         turn = next((i for i in left if row.messages[i].content.strip() == answer), None)
         if turn is None or ids[-1] not in control or not _starts_there(row, turn, e, start, looked=looked):
-            return False
+            return None
         found.add(turn)
-    return not _shown_untrained(row, [i for i in wanted if i not in found], looked=looked)
+    missing = tuple(i for i in wanted if i not in found)
+    return None if any(_is_shown_as_asked(row, i, looked=looked) for i in missing) else missing
 
 
-def _shown_untrained(row: Row, turns: Sequence[int], *, looked: Looked) -> bool:
-    """One of these turns stands in the conversation as the model would write it. A template that shows earlier turns
-    otherwise (without the thoughts that it asks for) leaves them out of training."""
-    if not turns:
-        return False
-    whole = _template_ids(row.messages, looked.tokenizer, asks=False)
-    prompts = (_template_ids(row.messages[:i], looked.tokenizer, asks=True) for i in turns)
-    return any(whole[: len(prompt)] == prompt for prompt in prompts)
+def _is_shown_as_asked(row: Row, turn: int, *, looked: Looked) -> bool:
+    """The turn stands in the whole conversation as the model would write it, so it could be trained on."""
+    whole, through = (_rendered(messages, looked) for messages in (row.messages, row.messages[: turn + 1]))
+    return whole.startswith(_rendered(row.messages[:turn], looked, asks=True)) and whole.startswith(through)
 
 
 def _starts_there(row: Row, turn: int, e: Encoded, start: int, *, looked: Looked) -> bool:

@@ -27,6 +27,12 @@ ROWS = tuple(
     for i, answer in enumerate(("yes", "no, never", "it | is\nso"))
 )
 
+LOUD_EARLIER = (
+    "{% if loop.last or message['role'] == 'user' %}{{ message['content'] }}"
+    "{% else %}{{ message['content'] | upper }}{% endif %}"
+)
+"""Earlier answers are not shown as the model writes them."""
+
 
 def looked(tokenizer: Tokenizer, *, task: Task = "generate", rows: tuple[Row, ...] = ROWS) -> Looked:
     examples = [render(row, task=task, labels=("a",)) for row in rows]
@@ -48,6 +54,19 @@ def test_all_hold_when_a_chat_is_encoded_by_its_template(template: str) -> None:
     rows = (*ROWS, Row("train:9", messages=chat))
     found = looked(byte_tokenizer(DECODER_SPECIAL, template=template), rows=rows)
     assert set(statuses(found).values()) == {"ok"}
+
+
+def test_masks_say_which_answers_the_template_shows_otherwise() -> None:
+    turns = (("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"))
+    chat = tuple(Message(role, content, role == "assistant") for role, content in turns)
+    rows = (Row("train:9", messages=chat),)
+    loud = CHATML.replace("{{ message['content'] }}", LOUD_EARLIER)
+    assert loud != CHATML
+    for template, says in ((THINKING, True), (loud, True), (CHATML, False)):
+        found = mask_probes(looked(byte_tokenizer(DECODER_SPECIAL, template=template), rows=rows))
+        masks = next(probe for probe in found if probe.name == MASKS)
+        assert masks.status == "ok"
+        assert masks.found.endswith("the template shows them otherwise: 1") == says
 
 
 def test_classify_runs_what_concerns_it_and_calls_the_rest_not_run(tiny_encoder: Path) -> None:
