@@ -50,11 +50,22 @@ def sentence(found: Differences) -> str:
     if found.verdict == "identical":
         return "identical: weights, losses, answers and scores are the same to the last bit"
     if found.verdict == "same within the interval":
-        within = "not bit for bit, but each primary score lies in the other's 95 % interval"
-        return f"same within the interval: {within}; {went_in}"
+        within = f"not bit for bit, but the primary score ({metric_name(found.primary_metric)}) lies in the other's"
+        return f"same within the interval: {within} 95 % interval{_outside(found)}; {went_in}"
     if found.missing:
         return f"differs: only one of the two runs has {few(found.missing)}; {went_in}"
-    return f"differs: the scores are further apart than their intervals; {went_in}"
+    return f"differs: the primary scores are further apart than their intervals{_outside(found)}; {went_in}"
+
+
+def _outside(found: Differences) -> str:
+    """Scores beside the primary one that lie outside the other's interval, named."""
+    primary = (found.subject, found.primary_metric)
+    away = [m for m in found.metrics if not m.is_within and not _is_equal(m) and (m.system, m.metric) != primary]
+    return f"; outside it: {few([_score_name(m, found) for m in away])}" if away else ""
+
+
+def _score_name(m: Measured, found: Differences) -> str:
+    return ("" if m.system == found.subject else f"{system_name(m.system)}: ") + metric_name(m.metric)
 
 
 def reproduced_lines(done: Reproduction) -> Iterator[str]:
@@ -84,8 +95,7 @@ def _scores(found: Differences) -> Iterator[str]:
     for m in shown:
         gap = "0" if m.difference == 0 else number(m.difference)
         within = "yes" if m.is_within else "no" if math.isfinite(m.ci95[0]) else "no interval"
-        owner = "" if m.system == found.subject else f"{system_name(m.system)}: "
-        name = one_line(owner + metric_name(m.metric), width=NAME_WIDTH)
+        name = one_line(_score_name(m, found), width=NAME_WIDTH)
         rows.append((name, number(m.value), number(m.value_again), gap, within))
     yield "\n" + table(rows)
     if n_others := len(found.metrics) - len(shown):

@@ -98,6 +98,8 @@ class Differences:
     verdict: Sameness
     subject: str
     """The system that both runs are about."""
+    primary_metric: str
+    """Of the first run: the one score of the subject that the verdict looks at when the bits differ."""
     changes: tuple[Change, ...]
     missing: tuple[str, ...]
     """Systems, metrics and answers that only one of the two runs has."""
@@ -136,6 +138,7 @@ def differences(first: Run, again: Run) -> Differences:
     return Differences(
         verdict="identical" if is_identical else "same within the interval" if is_within else "differs",
         subject=before["subject"],
+        primary_metric=before["primary_metric"],
         changes=(*data_changes(first, again.manifest().get("data_digests", {})), *_other_changes(first, again)),
         missing=missing,
         unknown=unknown,
@@ -266,7 +269,7 @@ def _answers(first: Run, again: Run) -> tuple[tuple[Answers, ...], tuple[str, ..
         both = [(then[key], now[key]) for key in then if key[0] == system and key in now]
         if both:
             found.append(Answers(system, len(both), sum(_said(a) == _said(b) for a, b in both)))
-    alone = Counter(system for system, _ in then.keys() ^ now.keys())
+    alone = Counter(system for system, _ in sorted(then.keys() ^ now.keys()))
     return tuple(found), tuple(f"{n:,} answers of {system}" for system, n in alone.items())
 
 

@@ -110,6 +110,15 @@ def test_compare_names_the_plan_fields_that_differ_and_what_each_run_cost(runs: 
     assert found.sides[0].test_set_uses == 2
 
 
+def test_compare_measures_what_all_runs_report_and_nothing_else(runs: Path) -> None:
+    resolved = yaml.safe_load((runs / "bad/resolved.yaml").read_text(encoding="utf-8"))
+    assert len(resolved["plan"]["evaluate"]["metrics"]) > 1
+    resolved["plan"]["evaluate"]["metrics"] = ["accuracy"]
+    (runs / "bad/resolved.yaml").write_text(yaml.safe_dump(resolved), encoding="utf-8")
+    found = compare([Run(runs / "good"), Run(runs / "bad")])
+    assert {one.comparison.metric for one in found.comparisons} == {"accuracy"}
+
+
 def test_compare_uses_the_common_rows_and_counts_the_others(runs: Path) -> None:
     change_answers(runs / "bad", {"text": " changed"}, n=6)
     found = compare([Run(runs / "good"), Run(runs / "bad")])

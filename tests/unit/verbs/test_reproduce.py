@@ -190,24 +190,78 @@ def of_predictions(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]
     return changed
 
 
-def test_nothing_is_called_identical_when_one_result_is_another(repeated: Reproduction, first: Run) -> None:
-    first_only = of_predictions(lambda rows: rows[:1])
-    another = of_predictions(lambda rows: [{**rows[0], "answer": "nobody said this"}, *rows[1:]])
-    changes = {
-        "evaluate/metrics.json": (without_a_system, with_other_rows),
-        "train/steps.jsonl": (with_another_loss,),
-        "evaluate/predictions.parquet": (first_only, another),
-    }
-    for name, of_file in changes.items():
-        for change in of_file:
-            assert spoiled(repeated, name, change, first).verdict != "identical", (name, change)
+def with_another_bit(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("train/**/*.safetensors", with_another_bit),
+        ("train/steps.jsonl", with_another_loss),
+        ("evaluate/metrics.json", with_other_rows),
+        ("evaluate/metrics.json", without_a_system),
+        ("evaluate/predictions.parquet", of_predictions(lambda rows: [{**rows[0], "answer": "no"}, *rows[1:]])),
+        ("evaluate/predictions.parquet", of_predictions(lambda rows: rows[:1])),
+    ],
+    ids=["weights", "losses", "rows", "a system less", "answers", "answers less"],
+)
+def test_nothing_is_called_identical_when_one_result_is_another(
+    repeated: Reproduction, first: Run, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    file = next(Path(repeated.again).glob(name)).relative_to(repeated.again)
+    assert spoiled(repeated, str(file), change, first).verdict != "identical"
+
+
+def test_what_only_one_run_has_is_named_whichever_it_is(repeated: Reproduction, first: Run) -> None:
     gone = spoiled(repeated, "evaluate/metrics.json", without_a_system, first)
     assert gone.verdict == "differs"
     assert "accuracy of majority" in gone.missing
     assert "only one of the two runs has" in sentence(gone)
-    weights = next((Path(repeated.again) / "train").rglob("*.safetensors")).relative_to(repeated.again)
-    last = spoiled(repeated, str(weights), lambda content: content[:-1] + bytes([content[-1] ^ 1]), first)
-    assert last.verdict != "identical"
+    one_row = of_predictions(lambda rows: rows[:1])
+    assert spoiled(repeated, "evaluate/predictions.parquet", one_row, first).missing == (
+        "18 answers of majority",
+        "17 answers of tuned",
+    )
+    path = Path(repeated.again) / "evaluate/metrics.json"
+    before = path.read_bytes()
+    path.write_bytes(without_a_system(before))
+    try:
+        assert differences(Run(Path(repeated.again)), first).missing == gone.missing
+    finally:
+        path.write_bytes(before)
+
+
+def of_metrics(**values: tuple[float, list[float]]) -> Callable[[bytes], bytes]:
+    """Scores of tuned as they should be: value and interval."""
+
+    def changed(content: bytes) -> bytes:
+        metrics = json.loads(content)
+        for name, (value, ci95) in values.items():
+            metrics["systems"]["tuned"][name] |= {"value": value, "ci95": ci95}
+        return json.dumps(metrics).encode()
+
+    return changed
+
+
+def test_the_sentence_claims_the_primary_score_alone_and_names_those_outside(
+    repeated: Reproduction, first: Run
+) -> None:
+    record = json.loads((first.folder / "evaluate/metrics.json").read_text(encoding="utf-8"))
+    assert record["primary_metric"] == "accuracy"
+    low, high = record["systems"]["tuned"]["accuracy"]["ci95"]
+    value = record["systems"]["tuned"]["accuracy"]["value"]
+    other = low if value != low else high
+    near = of_metrics(accuracy=(other, [0.0, 1.0]))
+    one = spoiled(repeated, "evaluate/metrics.json", near, first)
+    assert sentence(one) == (
+        "same within the interval: not bit for bit, but the primary score (Accuracy) lies in the other's 95 % "
+        "interval; all that went in is the same"
+    )
+    far = of_metrics(accuracy=(other, [0.0, 1.0]), log_loss=(-9.0, [-9.0, -9.0]))
+    two = spoiled(repeated, "evaluate/metrics.json", far, first)
+    assert two.verdict == "same within the interval"
+    assert sentence(two).endswith("; outside it: Log loss; all that went in is the same")
 
 
 def test_another_run_of_that_name_is_left_alone(tmp_path: Path, first: Run, tiny_encoder: Path) -> None:
@@ -220,6 +274,28 @@ def test_another_run_of_that_name_is_left_alone(tmp_path: Path, first: Run, tiny
         reproduce(run)
     assert caught.value.fix.startswith("mv ")
     assert (other / "run.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("note", [{"made_from": "0" * 32}, {"run": "another"}])
+def test_a_run_that_repeats_another_state_or_run_is_left_alone(
+    repeated: Reproduction, first: Run, note: dict[str, str]
+) -> None:
+    again = Run(Path(repeated.again))
+    right = again.manifest()["reproduces"]
+    update_manifest(again, reproduces={**right, **note})
+    try:
+        with pytest.raises(RunError, match="repeats something else"):
+            reproduce(first)
+    finally:
+        update_manifest(again, reproduces=right)
+
+
+def test_the_note_in_run_json_is_written_once(repeated: Reproduction, first: Run) -> None:
+    """Written again without the lock it undid what another process had noted meanwhile: train: done."""
+    path = Path(repeated.again) / "run.json"
+    before = path.stat().st_ino
+    reproduce(first)
+    assert path.stat().st_ino == before, "a file written whole is another file"
 
 
 def test_an_unfinished_run_cannot_be_reproduced(tmp_path: Path) -> None:
