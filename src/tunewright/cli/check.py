@@ -24,7 +24,7 @@ from tunewright.core.events import NoteEvent
 from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
 from tunewright.core.values import Finding, Split, Task
-from tunewright.prepare.checks.table import NOT_RUN
+from tunewright.prepare.checks.not_built import NOT_RUN
 from tunewright.verbs.probe import Probe
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from tunewright.core.values import SPLITS, Choice, DataFacts, Dropped, Finding, 
 from tunewright.prepare.examine import Change, Examined
 from tunewright.prepare.findings import long_row_findings
 from tunewright.prepare.ledger import ledger
+from tunewright.prepare.review import write_review
 from tunewright.tables.shape import Shape
 from tunewright.text.rows import write_dropped, write_rows
 
@@ -57,6 +58,8 @@ def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, i
         write_rows(work / f"{split}.parquet", draft.splits[split])
     write_dropped(work / "dropped.parquet", draft.dropped)
     _write_changes(work / "changes.parquet", draft.seen.changes)
+    rows = {row.row_id: row for split in SPLITS for row in draft.splits[split]}
+    write_review(work / "review.csv", draft.seen.suspects, rows=rows)
     write_json(work / "evidence.json", {"evidence": list(draft.seen.evidence)})
     account = ledger(
         rows_read=draft.rows_read,

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from tunewright.core.values import Dropped, Finding, Task
-from tunewright.prepare.checks.table import NOT_RUN, all_checks
+from tunewright.prepare.checks.not_built import NOT_RUN
+from tunewright.prepare.checks.table import all_checks
 from tunewright.tables.words import rows
 
 

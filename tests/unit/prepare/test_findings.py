@@ -8,7 +8,8 @@ from tunewright.core.values import Dropped, Finding, Split
 from tunewright.prepare.checks.check import Look
 from tunewright.prepare.checks.held_out_size import size_findings
 from tunewright.prepare.checks.label_spelling import label_spellings, respelled, spelling_findings
-from tunewright.prepare.checks.table import CHECKS, NOT_RUN, checked_actions
+from tunewright.prepare.checks.not_built import NOT_RUN
+from tunewright.prepare.checks.table import CHECKS, checked_actions
 from tunewright.prepare.findings import check_statuses, long_row_findings, unusable_findings
 from tunewright.prepare.keys import keyed
 

@@ -21,6 +21,7 @@ from tunewright.prepare.checks import (
     duplicates,
     group_overlap,
     held_out_size,
+    label_errors,
     label_spelling,
     languages,
     leakage,
@@ -34,6 +35,7 @@ from tunewright.prepare.checks import (
     unseen_labels,
 )
 from tunewright.prepare.checks.check import Check
+from tunewright.prepare.checks.not_built import NOT_RUN
 
 CHECKS: dict[str, Check] = {
     "label_spelling": label_spelling.CHECK,
@@ -50,6 +52,7 @@ CHECKS: dict[str, Check] = {
     "repetition": repetition.CHECK,
     "lengths": lengths.CHECK,
     "languages": languages.CHECK,
+    "label_errors": label_errors.CHECK,
     "rare_labels": rare_labels.CHECK,
     "class_imbalance": class_imbalance.CHECK,
     "unseen_labels": unseen_labels.CHECK,
@@ -71,13 +74,6 @@ CHECKS: dict[str, Check] = {
     ),
 }
 """The checks in their order: of one moment each repair sees the ones before it."""
-
-NOT_RUN: dict[str, str] = {
-    "names": "names and addresses have no form to find them by; a model that finds them is not in this version",
-    "contamination": "whether the model saw the test rows in pre-training is not tested in this version",
-    "label_errors": "labels that are probably wrong are not looked for in this version",
-}
-"""Checks that people expect and that are not built: reported as not run, never as ok."""
 
 
 @lru_cache(maxsize=1)
