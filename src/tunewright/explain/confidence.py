@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.core.values import Encoded, Message, Row
+from tunewright.core.values import Encoded, Row
 from tunewright.model.classes import class_probabilities
 from tunewright.model.generate import answers
 from tunewright.model.load import Loaded
 from tunewright.model.score import answer_scores
+from tunewright.text.chat import end_token_ids
 from tunewright.text.encode import encode, encode_prompt
 from tunewright.text.render import prompt_of, render
 
@@ -32,10 +33,11 @@ class Answer:
 
     text: str
     """The label, or the greedy answer."""
-    is_stopped: bool = True
-    """generate: the model ended it itself; else its end is not part of the answer."""
-    prompt_tokens: int | None = None
-    """generate: the most that it was asked with, a longer prompt was cut to this; None: max_length holds for both."""
+    ids: tuple[int, ...] = ()
+    """generate: as they were written, closed by the end of a turn when the model ended the answer itself; never empty.
+    Empty for a label."""
+    prompt_tokens: int = 0
+    """generate: a longer prompt was cut to this before the answer was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,44 +61,34 @@ def own_answer(loaded: Loaded, row: Row, *, max_length: int, max_new_tokens: int
         [p_C] = _class_probabilities(loaded, [row], max_length=max_length)
         return Answer(loaded.labels[int(p_C.argmax())])
     limit = loaded.card.context_tokens - max_new_tokens
-    prompt = encode_prompt(prompt_of(row.messages), tokenizer=loaded.tokenizer, max_length=limit)
-    [written] = answers(loaded, [prompt], max_new_tokens=max_new_tokens)
-    return Answer(written.text, is_stopped=written.is_stopped, prompt_tokens=limit)
+    [written] = answers(loaded, [_prompt(loaded, row, limit)], max_new_tokens=max_new_tokens)
+    end = end_token_ids(loaded.tokenizer)[:1] if written.is_stopped else ()
+    return Answer(written.text, ids=(*written.ids, *end), prompt_tokens=limit)
 
 
 def confidences(loaded: Loaded, rows: Sequence[Row], *, answer: Answer, max_length: int) -> tuple[Confidence, ...]:
-    """Of this answer, whatever the model would now prefer; one for each row, in order."""
+    """Of this answer, whatever the model would now prefer; one for each row, in order.
+
+    max_length: of a text to be labelled. A written answer's ids are put behind the prompt that a row asks with, as when
+    it was written: rendered anew, its text might become other ids, or push the prompt out of max_length.
+    """
     if loaded.task == "classify":
         p_NC = _class_probabilities(loaded, rows, max_length=max_length)
         p_N = np.maximum(p_NC[:, loaded.labels.index(answer.text)], LEAST_PROBABILITY)
         return tuple(Confidence(float(log_p), 1) for log_p in np.log(p_N))
-    answered = [_with_answer(row, answer.text) for row in rows]
-    encoded = _encoded(loaded, answered, max_length=max_length if answer.prompt_tokens is None else None)
-    if answer.prompt_tokens is not None:
-        whole = answer.prompt_tokens + max(sum(one.trained) for one in encoded)
-        encoded = _encoded(loaded, answered, max_length=whole)
-    if not answer.is_stopped:
-        encoded = tuple(_open_ended(one) for one in encoded)
+    prompts = [_prompt(loaded, row, answer.prompt_tokens) for row in rows]
+    encoded = [
+        Encoded(row.row_id, prompt.ids + answer.ids, (False,) * len(prompt) + (True,) * len(answer.ids))
+        for row, prompt in zip(rows, prompts, strict=True)
+    ]
     return tuple(Confidence(-score.nats, score.n_tokens) for score in answer_scores(loaded, encoded))
 
 
+def _prompt(loaded: Loaded, row: Row, max_length: int) -> Encoded:
+    return encode_prompt(prompt_of(row.messages), tokenizer=loaded.tokenizer, max_length=max_length)
+
+
 def _class_probabilities(loaded: Loaded, rows: Sequence[Row], *, max_length: int) -> NDArray[np.float64]:
-    return class_probabilities(loaded, _encoded(loaded, rows, max_length=max_length))
-
-
-def _encoded(loaded: Loaded, rows: Sequence[Row], *, max_length: int | None) -> tuple[Encoded, ...]:
     examples = [render(row, task=loaded.task, labels=loaded.labels) for row in rows]
-    return encode(examples, tokenizer=loaded.tokenizer, task=loaded.task, max_length=max_length)
-
-
-def _with_answer(row: Row, text: str) -> Row:
-    """The conversation with this answer, the only turn that is scored."""
-    asked = (replace(turn, is_trained=False) for turn in prompt_of(row.messages))
-    return replace(row, messages=(*asked, Message("assistant", text, is_trained=True)))
-
-
-def _open_ended(row: Encoded) -> Encoded:
-    """Without its end token as a target: the cap ended this answer, not the model. An empty answer keeps it."""
-    targets = [i for i, is_trained in enumerate(row.trained) if is_trained]
-    end = targets[-1] if len(targets) > 1 else len(row)
-    return replace(row, trained=tuple(is_trained and i != end for i, is_trained in enumerate(row.trained)))
+    encoded = encode(examples, tokenizer=loaded.tokenizer, task=loaded.task, max_length=max_length)
+    return class_probabilities(loaded, encoded)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tunewright.core.values import Row
 from tunewright.explain.confidence import Answer, Confidence, confidences, own_answer
-from tunewright.explain.faithfulness import Check, check, p_words, random_orders, removals
+from tunewright.explain.faithfulness import Check, check, p_words, random_orders, removals, sizes
 from tunewright.explain.occlusion import NOTHING, Gone, by_importance, importances_nats, single_removals
 from tunewright.explain.words import Pieces, pieces_of, without
 from tunewright.model.load import Loaded
@@ -99,6 +99,8 @@ def sentence(checked: Check, *, n_pieces: int) -> str:
     >>> sentence(Check(0.41, 0.1, 0.3, 0.04, True), n_pieces=9)
     'these words matter more than random words: p .04'
     """
+    if math.isnan(checked.p_value) and max(sizes(n_pieces)) > 1:
+        return "the model's answer has no probability (nan): nothing can be read into these words"
     if math.isnan(checked.p_value):
         return f"too short to check ({n_pieces} word{'s' * (n_pieces != 1)}): do not read anything into it"
     if checked.is_better_than_random:

@@ -49,9 +49,10 @@ class Check:
     random: float
     """Mean of the same over the random orders."""
     joint_difference: float
-    """Ours minus the random mean over the sets of two or more pieces; nan when there is none."""
+    """Ours minus the random mean over the sets of two or more pieces; nan when there is none, or the model answered nan
+    to any of the texts."""
     p_value: float
-    """Share of orders, ours included, that do at least as well on those sets."""
+    """Share of orders, ours included, that do at least as well on those sets; nan as above."""
     is_better_than_random: bool
 
 
@@ -64,10 +65,11 @@ class Summary:
     comprehensiveness: float
     random: float
     difference: float
+    """Mean joint_difference: what stands in the interval and the test, so that they cannot contradict each other."""
     ci95: tuple[float, float]
     """Of the difference; BCa bootstrap over rows."""
     p_value: float
-    """Paired permutation test over rows, on sets of two or more words only."""
+    """Of the difference; paired permutation test over rows."""
     verdict: Verdict
     share_better_than_random: float
     sentence: str
@@ -104,12 +106,11 @@ def check(confidence: Mapping[Gone, Confidence], *, ours: Order, chance: Sequenc
     mine, theirs = _falls(confidence, ours), [_falls(confidence, order) for order in chance]
     joint = [i for i, size in enumerate(sizes(len(ours))) if size > 1]
     difference = p_value = math.nan
-    if joint:
+    if joint and all(math.isfinite(one.probability) for one in confidence.values()):
         value = fmean(mine[i] for i in joint)
         drawn = [fmean(falls[i] for i in joint) for falls in theirs]
         difference = value - fmean(drawn)
-        if math.isfinite(difference):
-            p_value = (1 + sum(other >= value - TIE_TOLERANCE for other in drawn)) / (1 + len(drawn))
+        p_value = (1 + sum(other >= value - TIE_TOLERANCE for other in drawn)) / (1 + len(drawn))
     return Check(
         comprehensiveness=fmean(mine),
         random=fmean(fmean(falls) for falls in theirs),
@@ -161,12 +162,16 @@ def _sentence(found: Summary) -> str:
 
 
 def p_words(p_value: float) -> str:
-    """p .048, p < .001.
+    """p .048, p < .001; as many digits as show on which side of ALPHA it lies.
 
-    >>> p_words(0.0476), p_words(0.0002)
-    ('p .048', 'p < .001')
+    >>> p_words(0.0476), p_words(0.0002), p_words(0.0503), p_words(0.05)
+    ('p .048', 'p < .001', 'p .0503', 'p .05, which is not below .05')
     """
-    return "p < .001" if p_value < 0.001 else f"p {p_value:.2g}".replace(" 0.", " .")
+    if p_value < 0.001:
+        return "p < .001"
+    digits = next((n for n in range(2, 17) if float(f"{p_value:.{n}g}") != ALPHA), 2)
+    words = f"p {p_value:.{digits}g}".replace(" 0.", " .")
+    return f"{words}, which is not below {ALPHA:g}".replace(" 0.", " .") if p_value == ALPHA else words
 
 
 def _short(value: float) -> str:

@@ -101,6 +101,6 @@ def signature(task: Task, *, seed: int) -> str:
     return (
         f"occlusion: fall of the log-probability of {of} when a word is deleted, nats; comprehensiveness (ERASER): "
         f"fall of its probability when the top {shares} % of the words are deleted, averaged; random: {N_ORDERS} "
-        f"random orders a row, seed {seed}; p-values on sets of two or more words (rank of the row, sign permutation "
-        f"of the sample), BCa interval, {N_RESAMPLES} resamples"
+        f"random orders a row, seed {seed}; difference and p-values on sets of two or more words (rank of the row, "
+        f"sign permutation of the sample), BCa interval, {N_RESAMPLES} resamples"
     )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tunewright.explain.confidence import Confidence
-from tunewright.explain.faithfulness import Check, check, random_orders, removals, sizes, summary
+from tunewright.explain.explanation import sentence
+from tunewright.explain.faithfulness import Check, check, p_words, random_orders, removals, sizes, summary
 from tunewright.explain.occlusion import Gone, by_importance, importances_nats, single_removals
 
 
@@ -67,10 +68,14 @@ def test_check_says_nothing_when_no_two_words_can_be_taken_out_together(n_words:
     assert not found.is_better_than_random
 
 
-def test_check_is_not_better_than_random_when_the_model_answers_nan() -> None:
-    found = checked(Asked(lambda gone: math.nan), n_words=9, n_orders=20, seed=0)
+@pytest.mark.parametrize("where", [{3}, set(range(9))], ids=["to one text", "to every text"])
+def test_check_is_not_better_than_random_when_the_model_answers_nan(where: set[int]) -> None:
+    """Also to a text of the single words: what chose the order was nothing then."""
+    found = checked(Asked(lambda gone: math.nan if gone and gone <= where else 0.9), n_words=9, n_orders=20, seed=0)
     assert math.isnan(found.p_value)
+    assert math.isnan(found.joint_difference)
     assert not found.is_better_than_random
+    assert sentence(found, n_pieces=9).startswith("the model's answer has no probability")
 
 
 def test_removals_are_nested_and_at_least_one_word() -> None:
@@ -99,6 +104,30 @@ def test_summary_is_not_better_when_only_the_single_words_gain() -> None:
     """What chose the words must not prove them."""
     checks = [Check(0.5 + i / 100, 0.1, 0.1 * (-1) ** i, 0.5, False) for i in range(20)]
     assert summary(checks, seed=0).verdict == "not better than random"
+
+
+def test_summary_is_not_better_when_its_interval_holds_zero_though_p_is_small() -> None:
+    """A one-sided p of .045 beside an interval of 95 % on both sides: the verdict asks for both."""
+    differences = (0.3, 0.3, 0.5, -0.6, 0.2, 0.4, 0.0, 0.2, 0.2, 0.8)
+    found = summary([Check(d + 0.1, 0.1, d, 0.5, False) for d in differences], seed=0)
+    assert found.p_value < 0.05
+    assert found.ci95[0] < 0 < found.ci95[1]
+    assert found.verdict == "not better than random"
+
+
+def test_summary_shows_no_gain_of_the_single_words_that_chose_the_order() -> None:
+    """A model that only jitters: with the single words its difference would be .02 and more, its interval above 0."""
+    random = np.random.default_rng(0)
+    noisy = [Asked(lambda _: float(0.8 * np.exp(random.normal(0, 0.05)))) for _ in range(200)]
+    found = summary([checked(one, n_words=25, n_orders=20, seed=i) for i, one in enumerate(noisy)], seed=0)
+    assert found.ci95[0] < 0 < found.ci95[1]
+    assert found.verdict == "not better than random"
+    assert found.comprehensiveness - found.random > 0.01, "what ERASER shows has the single words"
+
+
+@pytest.mark.parametrize(("p_value", "words"), [(0.0496, "p .0496"), (0.0499999, "p .0499999"), (0.052, "p .052")])
+def test_p_in_words_lies_on_its_side_of_the_limit(p_value: float, words: str) -> None:
+    assert p_words(p_value) == words
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,20 @@ def test_explain_finds_the_same_again(inputs: ExplainInputs, tmp_path: Path) -> 
     explain(inputs, work=tmp_path / "two")
     one, two = ((tmp_path / name / "explanations.json").read_bytes() for name in ("one", "two"))
     assert one == two
+
+
+def test_explain_reads_no_further_than_the_model_was_trained_to_read(inputs: ExplainInputs, tmp_path: Path) -> None:
+    """16 tokens are a byte each here: what stands behind them cannot weigh anything."""
+    short = replace(inputs, subject=replace(inputs.subject, max_length=16))
+    found = explain(short, work=tmp_path)
+    behind = [
+        piece["importance_nats"]
+        for row in found["rows"]
+        for i, piece in enumerate(row["pieces"])
+        if sum(len(one["text"]) for one in row["pieces"][:i]) >= 16
+    ]
+    assert len(behind) >= 12
+    assert behind == pytest.approx([0.0] * len(behind), abs=1e-5)  # batched with other lengths it rounds otherwise
 
 
 def test_explain_weighs_words_of_the_prompt_when_the_task_is_generate(tiny_decoder: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.pipeline.data import write_documents, write_labelled, write_pairs
 from tunewright.core.errors import DataError, PlanError, RunError
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
+from tunewright.decided import read_decided
 from tunewright.pipeline import run_plan
 from tunewright.verbs.why import why
 
@@ -44,6 +45,14 @@ def test_why_weighs_every_word_of_the_cleaned_text(labelled: Run) -> None:
 def test_why_holds_a_label_against_enough_random_orders_for_a_p_of_one_in_a_hundred(labelled: Run) -> None:
     found = why(labelled, "money back now please again and again thanks").explanation
     assert round(found.p_value * 100, 6).is_integer()
+
+
+def test_why_reads_no_further_than_the_model_was_trained_to_read(labelled: Run) -> None:
+    max_length = read_decided(labelled).plan.prepare.max_length
+    text = " ".join(["money", *["back"] * (max_length // 4), "parcel"])  # a token a byte
+    last = why(labelled, text).explanation.pieces[-1]
+    assert last.text.endswith("parcel")
+    assert last.importance_nats == pytest.approx(0.0, abs=1e-5)  # batched with other lengths it rounds otherwise
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "\0"])
