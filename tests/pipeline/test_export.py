@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +81,9 @@ def test_nothing_is_published_when_a_target_differs(
     assert "limit is 1e-30" in error
     assert "Traceback" not in error
     assert not (encoder_run / "export").exists()
+    assert not [path for path in encoder_run.iterdir() if path.name.endswith(".partial")], (
+        "refused weights stay nowhere"
+    )
     assert json.loads((encoder_run / "run.json").read_text())["stages"]["export"]["status"] == "failed"
 
 
@@ -104,5 +106,5 @@ def test_chat_model_of_another_tool_is_merged_and_its_lines_run(
     lines = capsys.readouterr().out.splitlines()
     start = lines.index("merged, without tunewright:") + 1
     code = "\n".join(line.strip() for line in lines[start : start + 3])
-    assert shlex.quote(str(run / "export/merged")) in code
+    assert json.dumps(str(run / "export/merged")) in code
     assert in_plain_python(code.replace("max_new_tokens=256", "max_new_tokens=4") + "\nprint('ran')").endswith("ran\n")

@@ -6,6 +6,8 @@ line, the report and the folder itself say the same lines, and a test runs them.
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -43,8 +45,13 @@ def loading_lines(kind: Kind, *, target: str, task: Task, n_classes: int) -> tup
 
 
 def placed(lines: Sequence[str], *, folder: str) -> tuple[str, ...]:
-    """The lines for a folder that lies there."""
-    return tuple(line.replace(FOLDER, folder) for line in lines)
+    """The lines for a folder that lies there, whatever its name: quoted for a shell in a shell's line, else for Python.
+
+    >>> print(*placed(['python FOLDER/predict.py "a"', 'pipeline("text-generation", "FOLDER")'], folder="my runs"))
+    python 'my runs/predict.py' "a" pipeline("text-generation", "my runs")
+    """
+    in_shell, in_python = shlex.quote(f"{folder}/predict.py"), json.dumps(folder, ensure_ascii=False)
+    return tuple(line.replace(f"{FOLDER}/predict.py", in_shell).replace(f'"{FOLDER}"', in_python) for line in lines)
 
 
 def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:

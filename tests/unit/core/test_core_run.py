@@ -71,7 +71,8 @@ def test_stage_work_leaves_no_half_folder_when_the_block_ends_badly(
     with pytest.raises(type(error)):
         _stop(run, "prepare", error)
 
-    assert not run.stage("prepare").exists()
+    assert _visible(run) == {"run.json"}
+    assert not list(run.folder.glob(".*.partial")), "what was refused is not left where somebody may take it"
     assert _status(run, "prepare") == status
     assert not is_done(run, "prepare", fingerprint=FIRST)
 

@@ -123,6 +123,20 @@ def change_a_weight(folder: Path) -> None:
     save_file({**state, name: -5 * state[name]}, path, metadata={"format": "pt"})
 
 
+def fill_with_nan(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    state = load_file(path)
+    name = next(name for name in state if name.endswith("o_proj.weight"))
+    save_file({**state, name: torch.full_like(state[name], torch.nan)}, path, metadata={"format": "pt"})
+
+
+def forget_a_special_token(folder: Path) -> None:
+    """The same words with the same ids, one of them no longer special."""
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "bos_token": config["eos_token"]}))
+
+
 def swap_lines(folder: Path) -> None:
     first, second, *rest = (folder / "labels.txt").read_text().splitlines()
     (folder / "labels.txt").write_text("\n".join([second, first, *rest]) + "\n")
@@ -189,6 +203,17 @@ def test_a_changed_vocabulary_is_told(chat: Case, tmp_path: Path) -> None:
 
 def test_a_forgotten_end_token_is_told(chat: Case, tmp_path: Path) -> None:
     assert "what ends an answer" in harmed(chat, tmp_path, forget_the_end).what
+
+
+def test_weights_that_are_no_numbers_are_told(chat: Case, tmp_path: Path) -> None:
+    error = harmed(chat, tmp_path, fill_with_nan)
+    assert error.what == "it does not answer like the proven model"
+    assert "mean divergence nan" in error.why
+
+
+def test_other_special_tokens_are_told(chat: Case, tmp_path: Path) -> None:
+    error = harmed(chat, tmp_path, forget_a_special_token)
+    assert error.what == "its special tokens are others"
 
 
 def test_a_folder_without_weights_is_told(chat: Case, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,3 +45,14 @@ def test_a_local_base_is_named_by_its_folder(tiny_decoder: Path) -> None:
 def test_loading_lines_stand_for_the_folder_that_they_are_placed_in() -> None:
     lines = loading_lines("encoder", target="merged", task="classify", n_classes=3)
     assert placed(lines, folder="here") == ('python here/predict.py "first text" "second text"',)
+
+
+@pytest.mark.parametrize("folder", ["my runs/c", "it's", 'a "b" c', "C:\\runs\\new", "$HOME"])
+def test_lines_can_be_typed_whatever_the_folder_is_called(folder: str) -> None:
+    (shell,) = placed(loading_lines("encoder", target="merged", task="classify", n_classes=3), folder=folder)
+    assert shlex.split(shell) == ["python", f"{folder}/predict.py", "first text", "second text"]
+    for target in ("adapter", "merged"):
+        for kind, task in (("classifier", "classify"), ("language", "generate"), ("language", "text")):
+            lines = placed(loading_lines(kind, target=target, task=task, n_classes=3), folder=folder)
+            words = [node.value for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Constant)]
+            assert folder in words
