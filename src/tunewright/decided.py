@@ -19,6 +19,7 @@ from tunewright.core.files import write_text
 from tunewright.core.plan import OUTSIDE, Plan, is_auto, plan_dict
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
+from tunewright.core.systems import folder_of
 from tunewright.core.values import Choice, DataFacts, ModelCard, Subject
 from tunewright.tables.shape import Shape
 
@@ -147,7 +148,7 @@ def subject_of(run: Run, decided: Decided) -> Subject:
             fix=f"tunewright train {run.folder / 'plan.yaml'}",
         )
     return subject(
-        decided, name="tuned" if is_ours else outside, folder=run.stage("train") if is_ours else outside_folder(outside)
+        decided, name="tuned" if is_ours else outside, folder=run.stage("train") if is_ours else folder_of(outside)
     )
 
 
@@ -165,8 +166,3 @@ def subject(decided: Decided, *, name: str, folder: Path) -> Subject:
         threads=plan.run.threads,
         trust_remote_code=plan.model.trust_remote_code,
     )
-
-
-def outside_folder(system: str) -> Path:
-    """The folder of a system path:FOLDER; whole already, because resolving a plan makes its paths whole."""
-    return Path(system.removeprefix(OUTSIDE))

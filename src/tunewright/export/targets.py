@@ -19,12 +19,11 @@ from tunewright.core.registry import lookup
 from tunewright.core.values import ModelCard
 from tunewright.export.merge import merged
 from tunewright.export.plain import kind_of
+from tunewright.model.files import CONFIG
 from tunewright.model.load import Loaded, pad_id
+from tunewright.model.outside_folder import ADAPTER_CONFIG
 from tunewright.model.trained import body_of, save_folder
 from tunewright.text.chat import end_token_ids
-
-CONFIG = "config.json"
-ADAPTER_CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True, slots=True)
