@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from tests.pipeline.data import write_documents, write_labelled, write_pairs
@@ -102,6 +103,35 @@ def test_padding_and_accumulation_fail_when_the_model_attends_to_padding(tiny_en
     made = bench(plan(tmp_path, "classify", tiny_encoder, "train.method=full"))
     sabotaged = replace(made, fresh=lambda: without_mask(made.fresh()))
     assert {"padding", "accumulation"} <= failed(sabotaged)
+
+
+def louder_alone(loaded: Loaded) -> Loaded:
+    """A model whose gradient is six times too long where a row stands alone."""
+    n_rows = [0]
+    loaded.model.register_forward_pre_hook(
+        lambda _, args, kwargs: n_rows.__setitem__(0, len([*args, *kwargs.values()][0])), with_kwargs=True
+    )
+    for parameter in loaded.model.parameters():
+        parameter.register_hook(lambda gradient: gradient * (6.0 if n_rows[0] == 1 else 1.0))
+    return loaded
+
+
+def test_accumulation_fails_when_clipping_would_make_both_gradients_as_long(tiny_encoder: Path, tmp_path: Path) -> None:
+    made = bench(plan(tmp_path, "classify", tiny_encoder, "train.method=full", "train.max_grad_norm=0.01"))
+    assert "accumulation" in failed(replace(made, fresh=lambda: louder_alone(made.fresh())))
+
+
+def with_more_than_weights(loaded: Loaded) -> Loaded:
+    """An adapter that does something which no merging can carry into the weights below it."""
+    for module in loaded.model.modules():
+        if isinstance(module, BaseTunerLayer):
+            module.register_forward_hook(lambda _, __, out: out + 0.5)
+    return loaded
+
+
+def test_merge_fails_when_the_adapter_does_more_than_its_weights_say(tiny_encoder: Path, tmp_path: Path) -> None:
+    made = bench(plan(tmp_path, "classify", tiny_encoder, "train.method=lora"))
+    assert "merge" in failed(replace(made, fresh=lambda: with_more_than_weights(made.fresh())))
 
 
 def test_resume_fails_when_a_fresh_model_is_not_the_same_each_time(tiny_decoder: Path, tmp_path: Path) -> None:
