@@ -6,7 +6,10 @@ In: a run and a row id. Out: its stops, one below the other. Its own file becaus
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +19,7 @@ from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
 from tunewright.cli.token_view import show_tokens
 from tunewright.cli.words import number, one_line, table
 from tunewright.core.errors import PlanError
-from tunewright.core.run import find_run
+from tunewright.core.run import MANIFEST, find_run
 from tunewright.core.values import Row
 from tunewright.report.words import system_name
 
@@ -34,6 +37,7 @@ SHOWN_LABELS = 12
 
 def trace(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
     """Show one row's whole way: your file, the row, its tokens and which are trained, every answer and score."""
+    from tunewright.verbs.trace import row_ids  # torch takes seconds: --help does not wait
     from tunewright.verbs.trace import trace as row_trace  # torch takes seconds: --help does not wait
 
     with open_console(wants_json=json, is_quiet=quiet) as console:
@@ -43,11 +47,24 @@ def trace(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: Runs
                 where="command line",
                 fix="tunewright trace demo train:17",
             )
+        if len(words) == 1 and _is_run(words[0], runs_dir=runs_dir):
+            run = find_run(words[0], runs_dir=runs_dir)
+            raise PlanError(
+                f"{words[0]} is a run; the row to trace is missing",
+                where="command line",
+                why="a row id is the data key and the line or record number, as in train:17",
+                fix="tunewright trace " + " ".join(map(shlex.quote, (words[0], *row_ids(run)[:1]))),
+            )
         found = row_trace(find_run(words[0] if len(words) == 2 else None, runs_dir=runs_dir), words[-1])
         if not json:
             _show(console, found)
         console.answer(found)
     return 0
+
+
+def _is_run(word: str, *, runs_dir: Path) -> bool:
+    places = (runs_dir / word / MANIFEST, Path(word) / MANIFEST)
+    return any(os.path.isfile(place) for place in places)  # noqa: PTH113  (Path raises where a word is too long for a name)
 
 
 def _show(console: Console, found: RowTrace) -> None:
@@ -65,7 +82,7 @@ def _show(console: Console, found: RowTrace) -> None:
 
 def way_lines(found: RowTrace) -> Iterator[str]:
     """From the file to the split; headings stand at the left edge."""
-    yield f"{found.row_id} of run {found.run}"
+    yield f"{found.row_id} of run {Path(found.run).name}"
     yield f"in your file {found.source.path}"
     yield from (f"  {column}: {one_line(str(value))}" for column, value in found.source.values.items())
     if found.source.why_not:

@@ -6,7 +6,9 @@ sentence on whether to believe it. Its own file because one file a verb.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,10 +51,11 @@ def why(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDi
                 why="a text of several words stands in quotes",
                 fix='tunewright why tickets "I never got my parcel"',
             )
-        if len(words) == 1 and (runs_dir / words[0] / MANIFEST).is_file():
+        if len(words) == 1 and _is_run(words[0], runs_dir=runs_dir):
             raise PlanError(
                 f"{words[0]} is a run; the text to explain is missing",
                 where="command line",
+                why="of one word alone it cannot be told whether it is the text; a blank behind it makes it one",
                 fix=f'tunewright why {quote(words[0])} "a text of yours"',
             )
         found = reasons(find_run(words[0] if len(words) == 2 else None, runs_dir=runs_dir), words[-1])
@@ -60,6 +63,11 @@ def why(words: Words, json: Json = False, quiet: Quiet = False, runs_dir: RunsDi
             show(found, console=console)
         console.answer(found)
     return 0
+
+
+def _is_run(word: str, *, runs_dir: Path) -> bool:
+    places = (runs_dir / word / MANIFEST, Path(word) / MANIFEST) if word.strip() else ()
+    return any(os.path.isfile(place) for place in places)  # noqa: PTH113  (Path raises where a text is too long for a name)
 
 
 def heaviest(pieces: Sequence[Weighed]) -> tuple[Weighed, ...]:
@@ -73,7 +81,7 @@ def show(found: Why, *, console: Console) -> None:
     explanation = found.explanation
     of = "probability" if found.task == "classify" else "mean probability of a token"
     answer = one_line(explanation.answer, width=400) or "(an empty answer)"
-    console.result(f"{answer}  ({of} {number(explanation.probability)}; run {found.run})", style="bold")
+    console.result(f"{answer}  ({of} {number(explanation.probability)}; run {Path(found.run).name})", style="bold")
     if explanation.words_a_piece > 1:
         console.note(f"a long text: up to {explanation.words_a_piece} neighbouring words are left out together")
     style = "" if explanation.is_better_than_random else GREY
@@ -85,6 +93,8 @@ def show(found: Why, *, console: Console) -> None:
     if listed:
         console.result("\nwhat the answer's log-probability loses without a word (below 0: spoke against)")
         console.result(table(rows, indent="  "), style=style)
+        if n_more := len(explanation.pieces) - len(listed):
+            console.result(f"  and {n_more} more with less weight", style=style)
     elif len(explanation.pieces) > 1:
         console.result("\nno single word changes the answer's probability")
     console.result(f"\n{explanation.sentence}", style=style)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,7 @@ class RowTrace:
     """Every stop of one row."""
 
     run: str
+    """Folder."""
     row_id: str
     task: str
     source: Source
@@ -88,7 +91,7 @@ def trace(run: Run, row_id: str) -> RowTrace:
         tokenizer = load_tokenizer(model, trust_remote_code=plan.model.trust_remote_code)
         tokens = row_tokens(row, plan=plan, labels=labels, tokenizer=tokenizer)
     return RowTrace(
-        run=run.name,
+        run=str(run.folder),
         row_id=row_id,
         task=plan.task,
         source=_source(run, row_id, plan=plan),
@@ -101,6 +104,27 @@ def trace(run: Run, row_id: str) -> RowTrace:
         tokens=tokens,
         answers=tuple(_answers(run, row_id, plan=plan)),
     )
+
+
+def row_ids(run: Run) -> tuple[str, ...]:
+    """Of every row that was read, kept or dropped, in the order of the data.
+
+    Raises RunError when the run's data has not been prepared.
+    """
+    kept = [row.row_id for split in SPLITS for row in read_rows(run.stage("prepare"), split)]
+    dropped = pq.read_table(run.stage("prepare") / "dropped.parquet", columns=["row_id"]).column(0).to_pylist()
+    return tuple(sorted({*kept, *dropped}, key=_place))
+
+
+def _ids_of(run: Run, split: Split) -> list[str]:
+    return sorted((row.row_id for row in read_rows(run.stage("prepare"), split)), key=_place)
+
+
+def _place(row_id: str) -> tuple[int, tuple[tuple[int, str], ...]]:
+    """Of an id in the order of the data: train before test, 9 before 10."""
+    role = row_id.partition(":")[0]
+    pieces = re.split(r"(\d+)", row_id)
+    return (*SPLITS, role).index(role), tuple((int(p), "") if p.isdecimal() else (-1, p) for p in pieces)
 
 
 def _plan(run: Run) -> Plan:
@@ -124,19 +148,28 @@ def _kept(run: Run, row_id: str) -> tuple[Split | None, Row | None]:
 
 
 def _dropped(run: Run, row_id: str) -> Dropped:
-    """Raises DataError with row ids that look alike when the row was not even dropped."""
+    """Raises DataError with the ids that there are when the row was not even dropped."""
     records = pq.read_table(run.stage("prepare") / "dropped.parquet").to_pylist()
     found = next((record for record in records if record["row_id"] == row_id), None)
     if found:
         return Dropped(**found)
-    known = [row.row_id for split in SPLITS for row in read_rows(run.stage("prepare"), split)]
-    near = difflib.get_close_matches(row_id, [*known, *(record["row_id"] for record in records)], n=1, cutoff=0.5)
-    raise DataError(
-        f"{run.name} has no row {row_id}",
-        where="command line",
-        why="a row id is the data key and the line or record number, as in train:17",
-        fix=f"tunewright trace {run.name} {near[0] if near else known[0]}",
-    )
+    raise _no_such_row(run, row_id, known=row_ids(run))
+
+
+def _no_such_row(run: Run, row_id: str, *, known: Sequence[str]) -> DataError:
+    role = row_id.partition(":")[0]
+    own = [one for one in known if one.startswith(f"{role}:")]
+    of_split = [one for split in SPLITS if split == role for one in _ids_of(run, split)]
+    near = difflib.get_close_matches(row_id, own or known, n=1, cutoff=0.5)
+    why, example = "a row id is the data key and the line or record number, as in train:17", (near or known[:1])
+    if own:
+        why = f"its rows of data.{role} are {own[0]} to {own[-1]}, by the line or record number where each begins"
+    elif of_split:
+        keys = ", ".join(dict.fromkeys(f"data.{one.partition(':')[0]}" for one in of_split))
+        why = f"its {role} rows were split from {keys} and keep their ids there: {of_split[0]} to {of_split[-1]}"
+        example = of_split[:1]
+    words = " ".join(map(shlex.quote, (run.name, *example)))
+    return DataError(f"{run.name} has no row {row_id}", where="command line", why=why, fix=f"tunewright trace {words}")
 
 
 def _source(run: Run, row_id: str, *, plan: Plan) -> Source:

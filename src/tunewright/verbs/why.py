@@ -29,6 +29,7 @@ class Why:
     """One text, its answer and what carried it."""
 
     run: str
+    """Folder."""
     task: Task
     explanation: Explanation
 
@@ -50,7 +51,7 @@ def why(run: Run, text: str) -> Why:
         seed=decided.plan.run.seed,
     )
     found, _ = explained(row, explaining=explaining)
-    return Why(run.name, subject.task, found)
+    return Why(str(run.folder), subject.task, found)
 
 
 def _row(text: str, decided: Decided) -> Row:

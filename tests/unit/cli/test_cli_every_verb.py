@@ -87,6 +87,8 @@ def test_verb_tells_programs_one_object_with_the_keys_that_its_page_names(
     found: Any = json.loads(out)
     named = ANSWERS[verb] if verb != "models" else found
     assert set(found) == set(named)
+    if "run" in named and verb != "models":
+        assert (Path(found["run"]) / "run.json").is_file(), "the run's folder, whatever the verb"
     assert "Traceback" not in err
 
 

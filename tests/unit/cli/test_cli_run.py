@@ -148,6 +148,46 @@ def test_trace_offers_a_row_that_is_there_when_the_id_is_wrong(
     assert "try: tunewright trace plan train:4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (
+            ["plan", "train:4999"],
+            3,
+            ("plan has no row train:4999", "data.train are train:2 to train:50, by the"),
+        ),
+        (["plan", "train:1"], 3, ("train:2 to train:50",)),
+        (["plan", "17"], 3, ("as in train:17", "try: tunewright trace plan train:")),
+        (["plan"], 2, ("plan is a run; the row to trace is missing", "try: tunewright trace plan train:2")),
+    ],
+)
+def test_trace_says_which_rows_there_are_when_it_finds_none(
+    folder: Path,
+    ran: tuple[dict[str, Any], str],
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    says: tuple[str, ...],
+) -> None:
+    capsys.readouterr()
+    assert main(["trace", *words, "--runs-dir", str(folder / "runs")]) == code
+    error = " ".join(capsys.readouterr().err.split())
+    assert [one for one in says if one not in error] == []
+
+
+def test_trace_says_what_test_rows_are_called_when_they_were_split_from_train(
+    folder: Path, ran: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    capsys.readouterr()
+    assert main(["trace", "plan", "test:5"]) == 3
+    error = " ".join(capsys.readouterr().err.split())
+    assert "its test rows were split from data.train and keep their ids there: train:" in error
+    fix = error.partition("try: ")[2]
+    assert trace(Run(folder / "runs/plan"), fix.split()[-1]).split == "test"
+    assert main(fix.split()[1:]) == 0
+
+
 def test_show_gives_every_field_one_reason_when_the_plan_is_resolved(folder: Path) -> None:
     loaded = load_plan(folder / "plan.yaml", overrides=("train.epochs=2",))
     reasons = {line.field: line.reason for line in lines(loaded, decide(loaded))}

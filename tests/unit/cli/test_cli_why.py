@@ -13,7 +13,7 @@ import pytest
 from tests.pipeline.data import write_labelled
 from tunewright.cli.console import Console
 from tunewright.cli.main import main
-from tunewright.cli.why import AGAINST, FOR, heaviest, show
+from tunewright.cli.why import AGAINST, FOR, LISTED, heaviest, show
 from tunewright.explain.explanation import Explanation, Weighed
 from tunewright.verbs.why import Why
 
@@ -77,6 +77,7 @@ def test_why_lists_the_heaviest_words_when_nobody_watches(monkeypatch: pytest.Mo
     assert lines[0] == "refund  (probability .930; run tickets)"
     assert [line.split() for line in lines if line.startswith("  ")] == [
         *(["word", "nats"], ["money", "2.000"], ["not", "-1.000"], ["back", ".500"]),
+        ["and", "1", "more", "with", "less", "weight"],
     ]
     assert lines[-1] == "these words matter more than random words: p .01"
 
@@ -95,6 +96,17 @@ def test_why_shades_nothing_when_random_words_do_as_well(monkeypatch: pytest.Mon
     assert "\x1b[2mnot better\x1b[0m" in text
 
 
+def test_why_says_nothing_of_other_words_when_it_lists_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_heavy = replace(FOUND, explanation=replace(FOUND.explanation, pieces=FOUND.explanation.pieces[:3]))
+    assert "more with less weight" not in shown(all_heavy, io.StringIO(), monkeypatch)
+
+
+def test_why_counts_the_words_beyond_those_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = tuple(Weighed(f"w{i} ", 0, 1.0 + i) for i in range(LISTED + 5))
+    found = replace(FOUND, explanation=replace(FOUND.explanation, pieces=many))
+    assert "\n  and 5 more with less weight\n" in shown(found, io.StringIO(), monkeypatch)
+
+
 def test_why_lists_no_word_that_would_read_as_nothing() -> None:
     assert [piece.text for piece in heaviest(FOUND.explanation.pieces)] == ["money ", "not ", "back "]
 
@@ -103,7 +115,7 @@ def test_why_takes_one_word_for_the_text_and_the_newest_run(folder: Path, capsys
     runs = ["--runs-dir", str(folder / "runs")]
     one, two = (told([*words, *runs], capsys) for words in (["why", "money back"], ["why", "plan", "money back"]))
     assert one == two
-    assert one["run"] == "plan"
+    assert one["run"] == str(folder / "runs/plan")
     assert [piece["text"] for piece in one["explanation"]["pieces"]] == ["money ", "back"]
 
 
@@ -112,6 +124,7 @@ def test_why_takes_one_word_for_the_text_and_the_newest_run(folder: Path, capsys
     [
         (["a", "b", "c"], 2, 'try: tunewright why tickets "I never got my parcel"'),
         (["plan", " "], 3, "try: tunewright why"),
+        (["plan"], 2, 'try: tunewright why plan "a text of yours"'),
         (["other", "money back"], 9, "try: tunewright runs"),
     ],
 )
@@ -120,6 +133,17 @@ def test_why_ends_a_mistake_with_what_to_type(
 ) -> None:
     assert main(["why", *words, "--runs-dir", str(folder / "runs")]) == code
     assert line in capsys.readouterr().err
+
+
+def test_why_takes_the_path_of_a_run_for_a_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["why", str(folder / "runs/plan"), "--runs-dir", str(folder / "runs")]) == 2
+    assert "is a run; the text to explain is missing" in capsys.readouterr().err
+
+
+def test_why_takes_a_text_that_is_too_long_for_a_files_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "money back " * 30
+    found = told(["why", text, "--runs-dir", str(folder / "runs")], capsys)
+    assert "".join(piece["text"] for piece in found["explanation"]["pieces"]) == text.strip()
 
 
 def test_explain_takes_a_run_and_trains_nothing_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,7 @@ def test_why_weighs_every_word_of_the_cleaned_text(labelled: Run) -> None:
     found = why(labelled, "  money\u00a0 back now \0 please ")
     pieces = found.explanation.pieces
     assert [piece.text for piece in pieces] == ["money ", "back ", "now ", "please"]
-    assert (found.run, found.task) == ("try", "classify")
+    assert (found.run, found.task) == (str(labelled.folder), "classify")
     assert found.explanation.answer in ("delivery", "login", "refund")
     assert 0 < found.explanation.probability <= 1
     assert found == why(labelled, "money back now please")
