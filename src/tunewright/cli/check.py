@@ -24,7 +24,7 @@ from tunewright.core.events import NoteEvent
 from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
 from tunewright.core.values import Finding, Split, Task
-from tunewright.prepare.checks.not_built import NOT_RUN
+from tunewright.prepare.checks.not_built import NO_CONCERN, NOT_RUN
 from tunewright.verbs.probe import Probe
 
 if TYPE_CHECKING:
@@ -127,13 +127,16 @@ def data_lines(found: Check) -> Iterator[tuple[str, str]]:
 
 
 def checks_words(checks: Mapping[str, Mapping[str, str]]) -> str:
-    """How many found something; those that this version does not have, by name: silence is not "ok"."""
+    """How many found something; those that could not look, with the reason: silence is not "ok"."""
     counts = Counter(check["status"] for check in checks.values())
-    missing = sorted(name for name in checks if name in NOT_RUN)
-    others = counts["not run"] - len(missing)
+    idle = {name.replace("_", " "): check["why"] for name, check in checks.items() if check["status"] == "not run"}
+    missing = sorted(name.replace("_", " ") for name in NOT_RUN)
+    unable = [f"{name} ({why})" for name, why in idle.items() if name not in missing and not why.startswith(NO_CONCERN)]
+    others = len(idle) - len(unable) - len(missing)
     return (
-        f"{counts['ok']} found nothing, {counts['found']} found something; not run: {others} that do not concern this "
-        f"data, and those that are not in this version: {', '.join(name.replace('_', ' ') for name in missing)}"
+        f"{counts['ok']} found nothing, {counts['found']} found something; not run: "
+        f"{', '.join([*unable, f'{others} that do not concern this task'])}, "
+        f"and those that are not in this version: {', '.join(missing)}"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tunewright.cli.console import Console
 from tunewright.cli.words import duration, interval, number, table
+from tunewright.core.run import Run
 from tunewright.pipeline import Outcome
 from tunewright.report.words import metric_name, system_name
 
@@ -99,7 +100,7 @@ def ranked(found: Mapping[str, Mapping[str, Any]], *, subject: str = "tuned") ->
 
 def next_command(folder: Path, metrics: Mapping[str, Any]) -> str:
     """The most useful thing to type now."""
-    run = shlex.quote(run_word(folder))
+    run = shlex.quote(Run(folder).word)
     if metrics.get("task") == "classify":
         return f'tunewright why {run} "a text of yours"'
     return (
@@ -107,11 +108,6 @@ def next_command(folder: Path, metrics: Mapping[str, Any]) -> str:
         if metrics.get("task") == "generate"
         else f"tunewright trace {run} {_a_test_row(folder)}"
     )
-
-
-def run_word(folder: Path) -> str:
-    """How a person standing here names a run: by its name below ./runs, else by its path."""
-    return folder.name if folder.parent == Path.cwd() / "runs" else shown_path(folder)
 
 
 def shown_path(path: Path) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from tunewright.cli.console import Console, open_console
 from tunewright.cli.exported import exported_lines
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanOrRun, PlanPath, Quiet, RunsDir
-from tunewright.cli.outcome import run_word, show_verdict, shown_path, systems_table
+from tunewright.cli.outcome import show_verdict, shown_path, systems_table
 from tunewright.cli.progress import event_printer
 from tunewright.cli.run import run_aloud
 from tunewright.cli.verbs import DATA_SUFFIXES
@@ -117,7 +117,7 @@ def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, s
         console.result(f"nothing to do: {stage} of {outcome.run.name} is finished")
     _show(stage, found, run=outcome.run, console=console)
     console.result(f"\nfolder  {shown_path(outcome.run.stage(folder))}")
-    words = again if stage in AFTER else [run_word(outcome.run.folder)]
+    words = again if stage in AFTER else [outcome.run.word]
     console.result(f"next    {shlex.join(['tunewright', AFTER.get(stage, 'report'), *words])}")
     console.answer(
         {

@@ -42,6 +42,14 @@ class Run:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def word(self) -> str:
+        """What a person who stands here types for it: its name below ./runs, else its path."""
+        here = Path.cwd()
+        if self.folder.parent == here / "runs":
+            return self.name
+        return str(self.folder.relative_to(here) if self.folder.is_relative_to(here) else self.folder)
+
     def stage(self, name: str) -> Path:
         """Folder of a stage, there or not."""
         return self.folder / name

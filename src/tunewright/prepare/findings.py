@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from tunewright.core.values import Dropped, Finding, Task
-from tunewright.prepare.checks.not_built import NOT_RUN
+from tunewright.prepare.checks.not_built import NO_CONCERN, NOT_RUN
 from tunewright.prepare.checks.table import all_checks
 from tunewright.tables.words import rows
 
@@ -64,7 +64,7 @@ def check_statuses(
         if n_found[name]:
             statuses[name] = {"status": "found", "why": _findings(n_found[name])}
         elif task not in check.tasks:
-            statuses[name] = {"status": "not run", "why": f"it does not concern the task {task}"}
+            statuses[name] = {"status": "not run", "why": f"{NO_CONCERN} {task}"}
         elif name in (not_run or {}):
             statuses[name] = {"status": "not run", "why": (not_run or {})[name]}
         elif check.moments == ("tokens",):

@@ -22,7 +22,7 @@ LEAST = 0.8
 """Jaccard similarity from which two texts are nearly the same. Source: REFERENCES B, datatrove and text-dedup use .75
 to .8; planted copies are to be found from .85."""
 BANDS, BAND_ROWS = 18, 7
-"""A pair of similarity s is proposed with probability 1 - (1 - s^7)^18: .985 at .8, .999 at .85, .005 at .3."""
+"""A pair of similarity s is proposed with probability 1 - (1 - s^7)^18: .985 at .8, .999 at .85, .004 at .3."""
 WIDEST = 24
 """Texts of one band bucket that are all compared with each other; in a wider bucket each is compared with the next."""
 _CHUNK = 1 << 20
@@ -59,12 +59,11 @@ def similar_pairs(texts: Sequence[str], *, least: float = LEAST, sides: Sequence
     Pairs below about .7 are found only by luck, since the bands are cut for .8.
     """
     first, of_unique = _unique(texts)
+    pairs = _pairs_of([texts[i] for i in first], least=least)
     if sides is None:
-        pairs = _pairs_of([texts[i] for i in first], least=least)
         found = [Pair(first[a], first[b], s) for a, b, s in pairs]
         found += [Pair(first[u], i, 1.0) for i, u in enumerate(of_unique) if first[u] != i]
     else:
-        pairs = _pairs_of([texts[i] for i in first], least=least)
         found = list(_across(pairs, first=first, of_unique=of_unique, sides=sides))
     return sorted(found, key=lambda pair: (-pair.jaccard, pair.left, pair.right))
 

@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 LEAST_WORDS = 8
 """Of a shared stretch. Ours: lm-eval takes 13 and datatrove 12 for web text; a ticket or a question has hardly more
-than 16 words, and of random English fewer than one in a thousand share 8 in a row."""
+than 16 words. Of gsm8k's 1,319 test questions one has half its words, 8 or more, in a row in a train question."""
 LEAST_SHARE = 0.5
 """Of the right text's words. Source: REFERENCES B."""
 _TRIED = 64

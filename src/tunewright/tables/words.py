@@ -17,6 +17,15 @@ def rows(n: int, split: str = "") -> str:
     return f"{n:,} {split + ' ' if split else ''}{'row' if n == 1 else 'rows'}"
 
 
+def told(n: int, one: str, many: str) -> str:
+    """Rows and what they do.
+
+    >>> told(1, "holds a key", "hold a key"), told(2, "holds a key", "hold a key")
+    ('1 row holds a key', '2 rows hold a key')
+    """
+    return f"{rows(n)} {one if n == 1 else many}"
+
+
 def few(names: Sequence[str], most: int = 3) -> str:
     """
     >>> few(["a", "b", "c", "d", "e"])

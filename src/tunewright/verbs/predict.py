@@ -121,7 +121,8 @@ def predict(
             result = Finished(stream.n_read, sum(1 for cells in read_parts(folder) if cells["error"]))
             warning = _formula_note(folder, out)
             finish(out, work, origin, result, source=source)
-        tell(warning) if warning else None
+        if warning:
+            tell(warning)
     return Predicted(
         run=str(run.folder),
         input=str(source),

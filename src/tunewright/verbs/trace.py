@@ -168,7 +168,7 @@ def _no_such_row(run: Run, row_id: str, *, known: Sequence[str]) -> DataError:
         keys = ", ".join(dict.fromkeys(f"data.{one.partition(':')[0]}" for one in of_split))
         why = f"its {role} rows were split from {keys} and keep their ids there: {of_split[0]} to {of_split[-1]}"
         example = of_split[:1]
-    words = " ".join(map(shlex.quote, (run.name, *example)))
+    words = " ".join(map(shlex.quote, (run.word, *example)))
     return DataError(f"{run.name} has no row {row_id}", where="command line", why=why, fix=f"tunewright trace {words}")
 
 

@@ -145,7 +145,7 @@ def test_trace_offers_a_row_that_is_there_when_the_id_is_wrong(
 ) -> None:
     capsys.readouterr()
     assert main(["trace", "train:4999", "--runs-dir", str(folder / "runs")]) == 3
-    assert "try: tunewright trace plan train:4" in capsys.readouterr().err
+    assert f"try: tunewright trace '{folder / 'runs/plan'}' train:4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_trace_offers_a_row_that_is_there_when_the_id_is_wrong(
             ("plan has no row train:4999", "data.train are train:2 to train:50, by the"),
         ),
         (["plan", "train:1"], 3, ("train:2 to train:50",)),
-        (["plan", "17"], 3, ("as in train:17", "try: tunewright trace plan train:")),
+        (["plan", "17"], 3, ("as in train:17", "/plan' train:")),
         (["plan"], 2, ("plan is a run; the row to trace is missing", "try: tunewright trace plan train:2")),
     ],
 )

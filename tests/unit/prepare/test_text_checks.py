@@ -89,7 +89,7 @@ def test_languages_names_a_stray_row_and_not_a_short_one() -> None:
     rows = labelled([(f"{SENTENCE} {i}", "x") for i in range(30)] + [(FRENCH, "x"), ("merci beaucoup", "x")])
     (finding,) = found("languages", rows).findings
     assert finding.row_ids == ("train:32",)
-    assert "another language than en (fr 1)" in finding.message
+    assert "another language than en (fr 1;" in finding.message
 
 
 def test_languages_calls_no_row_a_stray_where_there_are_several() -> None:

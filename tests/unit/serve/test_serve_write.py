@@ -162,7 +162,9 @@ def test_parquet_knows_its_types_before_there_is_an_answer(tmp_path: Path) -> No
     def cells() -> Iterator[Cells]:
         raise AssertionError("no row is answered yet")
 
-    writer_for(tmp_path / "out.parquet")(Output(stream([{"text": "a", "more": {}}]), cells, NAMES))
+    write = writer_for(tmp_path / "out.parquet")(Output(stream([{"text": "a", "more": {}}]), cells, NAMES))
+    with pytest.raises(AssertionError, match="no row is answered yet"):
+        write(tmp_path / "out.parquet")
 
 
 @pytest.mark.parametrize("name", ["", ".", "/"])

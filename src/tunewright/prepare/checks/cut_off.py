@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tunewright.core.values import Finding, Row
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
-from tunewright.tables.words import few, percent, rows
+from tunewright.tables.words import few, percent, told
 
 NAME = "cut_off"
 LEAST_WORDS = 20
@@ -29,10 +29,11 @@ def look(shown: Look) -> Found:
         )
     ids = tuple(dict.fromkeys(row_id for row_id, _ in odd))
     message = (
-        f"{rows(len(ids))} of {len(answers):,} long answers end without a full stop and may be cut off, as {few(ids)}"
+        f"{told(len(ids), 'ends', 'end')} an answer without a full stop, which may be cut off "
+        f"(of {len(answers):,} long ones), as {few(ids)}"
     )
     return Found(
-        (Finding(NAME, "info", message, ids, f"look at one: tunewright trace RUN {ids[0]}"),),
+        (Finding(NAME, "info", message, ids, f"look at one: tunewright trace {ids[0]}"),),
         suspects=tuple(Suspect(row_id, NAME, f"ends in {text[-30:]!r}") for row_id, text in odd),
     )
 

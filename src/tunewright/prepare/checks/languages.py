@@ -13,11 +13,12 @@ import py3langid
 from tunewright.core.values import Finding
 from tunewright.prepare.checks.check import Check, Found, Look
 from tunewright.prepare.keys import text_of
-from tunewright.tables.words import few, percent, rows
+from tunewright.tables.words import few, percent, told
 
 NAME = "languages"
 LEAST_BYTES = 60
-"""A shorter text is no evidence: of banking77's questions under 60 bytes .4 % look like Nigerian Pidgin."""
+"""A shorter text is no evidence: of banking77's 7,076 train questions under 60 bytes 30 look foreign, of the longer
+ones none."""
 LEAST_ROWS = 20
 """Fewer long rows have no usual language."""
 READ_CHARACTERS = 400
@@ -45,8 +46,9 @@ def look(shown: Look) -> Found:
         message = f"the rows are in several languages: {main} {percent(n_main, n)} of {n:,} long ones, {others}"
         return Found((Finding(NAME, "info", message, (), "choose a model that knows them: model=FOLDER_OR_ID"),))
     ids = tuple(row_id for row_id, language in found if language != main)
-    message = f"{rows(len(ids))} of {n:,} long ones look like another language than {main} ({others}), as {few(ids)}"
-    return Found((Finding(NAME, "info", message, ids, "look at them: tunewright trace RUN " + ids[0]),))
+    looks = told(len(ids), "looks", "look")
+    message = f"{looks} like another language than {main} ({others}; of {n:,} long ones), as {few(ids)}"
+    return Found((Finding(NAME, "info", message, ids, f"look at one: tunewright trace {ids[0]}"),))
 
 
 NO_LANGUAGE = "zxx"

@@ -11,7 +11,7 @@ import statistics
 from tunewright.core.values import Finding
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
 from tunewright.prepare.keys import text_of
-from tunewright.tables.words import few, rows
+from tunewright.tables.words import few, told
 
 NAME = "lengths"
 TIMES_MEDIAN = 20
@@ -30,11 +30,11 @@ def look(shown: Look) -> Found:
     ids = tuple(row_id for row_id, _ in far)
     longest = max(n for _, n in far)
     message = (
-        f"{rows(len(ids))} are more than {TIMES_MEDIAN} times as long as the middle one of {middle:,.0f} characters, "
-        f"the longest {longest:,}, as {few(ids)}"
+        f"{told(len(ids), 'is', 'are')} more than {TIMES_MEDIAN} times as long as the middle one of {middle:,.0f} "
+        f"characters, the longest {longest:,}, as {few(ids)}"
     )
     return Found(
-        (Finding(NAME, "info", message, ids, f"look at one: tunewright trace RUN {ids[0]}"),),
+        (Finding(NAME, "info", message, ids, f"look at one: tunewright trace {ids[0]}"),),
         suspects=tuple(Suspect(row_id, NAME, f"{n:,} characters") for row_id, n in far),
     )
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from tunewright.core.values import Finding, Row
 from tunewright.prepare.checks.check import Check, Found, Look
 from tunewright.prepare.checks.private_rows import texts_of
-from tunewright.tables.words import few, rows
+from tunewright.tables.words import few, told
 from tunewright.text.clean import clean_text
 
 NAME = "markup"
@@ -32,7 +32,7 @@ def look(shown: Look) -> Found:
         return Found()
     ids, action = tuple(row.row_id for row in holding), shown.actions[NAME]
     done = "taken out" if action == "fix" else "left as they are"
-    message = f"{rows(len(ids))} hold HTML tags or entities, as {few(ids)}; {done}"
+    message = f"{told(len(ids), 'holds', 'hold')} HTML tags or entities, as {few(ids)}; {done}"
     change = f"prepare.actions.{NAME}={'report' if action == 'fix' else 'fix'}"
     return Found(
         (Finding(NAME, "info", message, ids, change, action),),

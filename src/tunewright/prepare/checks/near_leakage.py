@@ -6,6 +6,7 @@ only a reason to look: in data about one subject, near copies are normal. They a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -95,7 +96,4 @@ def near_evidence(pairs: Sequence[NearPair], *, kind: str) -> tuple[Evidence, ..
 
 
 def _formulas(texts: Sequence[str]) -> frozenset[str]:
-    seen: dict[str, int] = {}
-    for text in texts:
-        seen[text] = seen.get(text, 0) + 1
-    return frozenset(text for text, n in seen.items() if n > FORMULA_ROWS)
+    return frozenset(text for text, n in Counter(texts).items() if n > FORMULA_ROWS)

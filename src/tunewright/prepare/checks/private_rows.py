@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tunewright.core.values import Dropped, Finding, Row
 from tunewright.prepare.checks.check import Found, Look
-from tunewright.tables.words import few, rows
+from tunewright.tables.words import few, rows, told
 from tunewright.text.private import Kind, masked, private_in
 
 WORDS: dict[Kind, str] = {
@@ -40,7 +40,7 @@ def private_rows(shown: Look, *, name: str, kinds: Sequence[Kind], what: str) ->
         "drop": f"{rows(len(gone), 'train')} left out",
     }[action]
     change = f"replace them: prepare.actions.{name}=fix" if action != "fix" else f"keep: prepare.actions.{name}=report"
-    message = f"{rows(len(ids))} hold {what} ({listed}), as {few(ids)}; {done}"
+    message = f"{told(len(ids), 'holds', 'hold')} {what} ({listed}), as {few(ids)}; {done}"
     return Found(
         (Finding(name, "warning", message, ids, change, action),),
         dropped=tuple(Dropped(row.row_id, name) for row in gone),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tunewright.core.values import Finding, Row
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
 from tunewright.prepare.checks.private_rows import texts_of
-from tunewright.tables.words import few, rows
+from tunewright.tables.words import few, told
 
 NAME = "repetition"
 LOOP_TIMES, LOOP_WORDS = 4, 8
@@ -24,15 +24,14 @@ shorter texts three mentions of one thing are that much (4 % of gsm8k's solution
 
 
 def look(shown: Look) -> Found:
-    told = [(k.row.row_id, why) for part in shown.rows.values() for k in part if (why := repeats(k.row))]
-    if not told:
+    found = [(k.row.row_id, why) for part in shown.rows.values() for k in part if (why := repeats(k.row))]
+    if not found:
         return Found()
-    ids = tuple(row_id for row_id, _ in told)
-    repeat = "repeats itself" if len(ids) == 1 else "repeat themselves"
-    message = f"{rows(len(ids))} {repeat}, as {ids[0]}: {told[0][1]}"
+    ids = tuple(row_id for row_id, _ in found)
+    message = f"{told(len(ids), 'repeats itself', 'repeat themselves')}, as {ids[0]}: {found[0][1]}"
     return Found(
         (Finding(NAME, "info", message, ids, f"look at them: {few(ids)}"),),
-        suspects=tuple(Suspect(row_id, NAME, why) for row_id, why in told),
+        suspects=tuple(Suspect(row_id, NAME, why) for row_id, why in found),
     )
 
 
