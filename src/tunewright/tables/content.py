@@ -1,24 +1,24 @@
 """What kind of file this is, and its bytes.
 
-In: a path. Out: Source, read from the start as often as needed and unpacked when gzipped; DataError for what is
+In: a path. Out: Source, read from the start as often as needed and unpacked when packed; DataError for what is
 missing, a folder, empty or no data file. Its own file because "this is a PDF" needs a table of what files start with.
 """
 
 from __future__ import annotations
 
 import difflib
-import gzip
+import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from shlex import quote
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from tunewright.core.errors import DataError
+from tunewright.tables.packed import N_MAGIC, Packing, most_bytes, opened, packing_of, unpacked_name
 
 DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".ods", ".txt")
 Kind = Literal["text", "parquet", "xlsx", "xls", "ods"]
@@ -27,7 +27,6 @@ Another = Callable[[Path | None], str]
 """What the user types to name another file than this; None: when no file can be offered. A plan names its files in
 another way than a command."""
 
-_GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """Office files up to 2003, and newer ones with a password. Source: MS-CFB 2.2."""
@@ -47,7 +46,6 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3\x00", "an SQLite database", 'sqlite3 -header -csv FILE "select * from TABLE" > data.csv'),
     (b"BZh", "a bzip2 archive", "bunzip2 FILE, and name the unpacked file"),
     (b"\xfd7zXZ\x00", "an xz archive", "unxz FILE, and name the unpacked file"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "unzstd FILE, and name the unpacked file"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x FILE, and name the unpacked file"),
     (b"Rar!", "a RAR archive", "unrar x FILE, and name the unpacked file"),
     (b"ARROW1", "an Arrow file", "save it as Parquet: pandas.read_feather(FILE).to_parquet('data.parquet')"),
@@ -66,14 +64,14 @@ class Source:
 
     path: Path
     kind: Kind
-    is_gzipped: bool
+    packing: Packing
     head: bytes
     """Its first bytes, unpacked; all of them when there are at most 64 KiB."""
 
     @contextmanager
-    def opened(self) -> Iterator[gzip.GzipFile | BufferedReader]:
+    def opened(self) -> Iterator[BinaryIO]:
         """The unpacked bytes; raises DataError when they cannot be read to the end."""
-        with _reading(self.path), _open(self.path, is_gzipped=self.is_gzipped) as file:
+        with opened(self.path, self.packing) as file:
             yield file
 
     def chunks(self) -> Iterator[bytes]:
@@ -106,33 +104,20 @@ def source_of(path: Path, *, another: Another = in_plan) -> Source:
         raise _is_folder(path, another)
     try:
         with path.open("rb") as file:
-            is_gzipped = file.read(len(_GZIP)) == _GZIP
+            packing = packing_of(file.read(N_MAGIC))
     except FileNotFoundError as error:
         raise _is_missing(path, another) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         fix = f"ls -l {quote(str(path))}"
         raise DataError("the file cannot be opened", where=str(path), why=str(error), fix=fix) from error
-    with _reading(path), _open(path, is_gzipped=is_gzipped) as unpacked:
+    with opened(path, packing) as unpacked:
         head = unpacked.read(_HEAD_BYTES)
-    source = Source(path, "text", is_gzipped, head)
+    source = Source(path, "text", packing, head)
     if not head.strip(_BLANK) and not any(chunk.strip(_BLANK) for chunk in source.chunks()):
         n_bytes = path.stat().st_size
         why = f"it has {n_bytes:,} bytes and no text"
         raise DataError("the file is empty", where=str(path), why=why, fix="name a file with rows")
-    return Source(path, _kind(source), is_gzipped, head)
-
-
-def _open(path: Path, *, is_gzipped: bool) -> gzip.GzipFile | BufferedReader:
-    return gzip.open(path) if is_gzipped else path.open("rb")
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        fix = f"gzip -t {quote(str(path))}; then copy it again"
-        raise DataError("the gzip archive is damaged", where=str(path), why=str(error), fix=fix) from error
+    return Source(path, _kind(source), packing, head)
 
 
 def _kind(source: Source) -> Kind:
@@ -146,16 +131,27 @@ def _kind(source: Source) -> Kind:
     for start, what, fix in _MAGIC:
         if source.head.startswith(start):
             raise _is_other(source.path, what, fix.replace("FILE", quote(source.path.name)))
+    if source.head[257:262] == b"ustar":  # POSIX pax, 4.: the only mark of a tar archive
+        fix = f"tar -xf {quote(source.path.name)}, and name the file or the folder inside"
+        raise _is_other(source.path, "a tar archive", fix)
     return "text"
 
 
 def _zip_kind(source: Source) -> Kind:
     try:
-        with source.opened() as file, zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
+        file = io.BytesIO(source.whole()) if source.packing else source.path
+        with zipfile.ZipFile(file) as archive:
+            names, n_bytes = archive.namelist(), sum(info.file_size for info in archive.infolist())
             kind = _mimetype(archive) if "mimetype" in names else b""
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, zlib.error):
-        names, kind = [], b""
+        names, kind, n_bytes = [], b"", 0
+    if n_bytes > most_bytes(source.path):
+        raise DataError(
+            "the workbook or archive unpacks to far more than a file of rows would",
+            where=str(source.path),
+            why=f"its {source.path.stat().st_size:,} bytes become {n_bytes:,}",
+            fix="save the sheet with the rows as CSV and name that file: it may be of any size",
+        )
     if any(name.startswith("xl/") for name in names):
         return "xlsx"
     if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
@@ -184,7 +180,7 @@ def _is_other(path: Path, what: str, fix: str) -> DataError:
 
 
 def _is_folder(path: Path, another: Another) -> DataError:
-    inside = [name for name in _names_in(path) if Path(name).suffix.lower() in DATA_SUFFIXES][:5]
+    inside = [name for name in _names_in(path) if Path(unpacked_name(name)).suffix.lower() in DATA_SUFFIXES][:5]
     return DataError(
         "this is a folder, not a file",
         where=str(path),

@@ -125,7 +125,7 @@ def _parquet(source: Source) -> Iterator[pq.ParquetFile]:
     try:
         # Left alone Arrow holds whole column chunks, and its threads more: 50 MiB more for 800,000 short rows than for
         # 50,000. So it is 1 MiB more.
-        file = pa.BufferReader(source.whole()) if source.is_gzipped else str(source.path)
+        file = pa.BufferReader(source.whole()) if source.packing else str(source.path)
         with pq.ParquetFile(file, pre_buffer=False, buffer_size=_PARQUET_BUFFER_BYTES) as opened:
             yield opened
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:

@@ -15,6 +15,7 @@ from tunewright.core.values import Dropped, Finding
 from tunewright.tables.decode import Encoding
 from tunewright.tables.dialect import Dialect
 from tunewright.tables.header import Header
+from tunewright.tables.packed import unpacking
 from tunewright.tables.spreadsheet import Sheet
 from tunewright.tables.table import Record
 from tunewright.tables.words import few, rows
@@ -106,8 +107,8 @@ def _number(drop: Dropped) -> str:
 
 def _shown_line(path: Path, number: str) -> str:
     """The command that shows a line of the file."""
-    unpacked = f"gzip -dc {quote(path.name)} | sed -n {number}p"
-    return unpacked if path.suffix == ".gz" else f"sed -n {number}p {quote(path.name)}"
+    unpacked = unpacking(path.name)
+    return f"{unpacked} | sed -n {number}p" if unpacked else f"sed -n {number}p {quote(path.name)}"
 
 
 def dialect_findings(path: Path, written: Dialect, head: Header, *, columns: Sequence[str]) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from tunewright.tables.content import DATA_SUFFIXES, SHEETS, Another, Source, in
 from tunewright.tables.decode import Encoding, encoding_of, head_text, text_lines
 from tunewright.tables.dialect import NAMES, Dialect, dialect, rows_of
 from tunewright.tables.grid import Grid, RowId, grid
+from tunewright.tables.packed import unpacked_name
 from tunewright.tables.records import Numbered, Read, json_records, looks_like_json, parquet_records, text_records
 from tunewright.tables.remarks import dialect_findings, double_findings, encoding_findings, sheet_findings
 from tunewright.tables.spreadsheet import Sheet, sheet_of
@@ -45,9 +46,9 @@ class Stream:
     one that cannot be read (ragged, repeated_header, unreadable). n_read counts both. A bad row never raises; DataError
     while iterating means that the file itself broke off (a damaged Parquet page, a file that somebody removed).
 
-    Memory is that of one row, and of a thousand at the start, for csv, tsv, jsonl, txt and parquet, gzipped or not
-    (parquet.gz excepted). A JSON document or a workbook (xlsx, xls, ods) is held whole. Opening goes through a file of
-    text several times: whatever is said about it here is true of all of it, not of a sample.
+    Memory is that of one row, and of a thousand at the start, for csv, tsv, jsonl, txt and parquet, packed or not
+    (packed parquet excepted). A JSON document or a workbook (xlsx, xls, ods) is held whole. Opening goes through a text
+    several times: whatever is said about it here is true of all of it, not of a sample.
 
     To skip rows that are done already: itertools.islice(stream, n_done, None); ids do not depend on where one starts.
     """
@@ -116,15 +117,15 @@ def _format(source: Source, encoding: Encoding) -> str:
 
     Raises DataError for a plan.
     """
-    suffix = [s.lower() for s in source.path.suffixes if s.lower() != ".gz"][-1:]
-    if suffix and suffix[0] in _PLANS:
+    suffix = Path(unpacked_name(source.path.name)).suffix.lower()
+    if suffix in _PLANS:
         raise DataError(
             "this is a YAML file, which is a plan and not rows",
             where=str(source.path),
             why="its name says so",
             fix=f"name a file of rows: {', '.join(DATA_SUFFIXES)}; or, if its lines are the rows: data.format=txt",
         )
-    named = _FORMATS.get(suffix[0], "") if suffix else ""
+    named = _FORMATS.get(suffix, "")
     if named in ("json", "jsonl") or (not named and looks_like_json(head_text(source, encoding))):
         return "json"
     if named and named != "txt":
