@@ -35,6 +35,8 @@ def from_anywhere(loaded: LoadedPlan, *, name: str) -> Plan:
     model = loaded.folder / Path(str(plan.model.name)).expanduser()
     if not is_auto(plan.model.name) and model.is_dir():
         plan = plan.with_(model=plan.model.with_(name=str(model.resolve())))
+    if plan.prepare.review:
+        plan = plan.with_(prepare=plan.prepare.with_(review=str((loaded.folder / plan.prepare.review).resolve())))
     return plan.with_(data=plan.data.with_(**paths), run=plan.run.with_(name=name))
 
 

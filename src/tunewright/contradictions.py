@@ -35,7 +35,6 @@ def refuse_unsupported(plan: Plan) -> None:
     """
     asked = {
         "select.race": plan.select.race is True,
-        "prepare.review": plan.prepare.review is not None,
         "train.packing": plan.train.packing is True,
         "evaluate.seeds": plan.evaluate.seeds > 1,
         "evaluate.require": plan.evaluate.require is not None,

@@ -25,12 +25,17 @@ CODE_OF: dict[str, tuple[str, ...]] = {
     "report": ("report",),
 }
 """Packages whose source makes a stage's result: changed code is a changed input."""
-PLACES = {"data": ("train", "validation", "test"), "model": ("name",), "select": ("candidates",)}
+PLACES = {
+    "data": ("train", "validation", "test"),
+    "prepare": ("review",),
+    "model": ("name",),
+    "select": ("candidates",),
+}
 """Fields that say where something lies; what lies there is told by `before` and `facts`."""
 
 
 def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
-    """Content of every data file that the plan names, by role and position.
+    """Content of every file of rows or decisions that the plan names, by role and position.
 
     Raises DataError for a file that is not there or may not be read.
     """
@@ -40,23 +45,28 @@ def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
         if is_auto(paths) or paths is None:
             continue
         for i, name in enumerate((paths,) if isinstance(paths, str) else paths):
-            path = folder / name
-            if not path.is_file():
-                raise _no_file(path, role=role)
-            try:
-                found[f"{role}:{i}"] = file_digest(path)
-            except OSError as error:
-                what = f"the file cannot be read: {error.strerror}"
-                raise DataError(what, where=str(path), fix=f"chmod u+r {quote(str(path))}") from error
+            found[f"{role}:{i}"] = _content(folder / name, field=f"data.{role}")
+    if plan.prepare.review:
+        found["review"] = _content(folder / plan.prepare.review, field="prepare.review")
     return found
 
 
-def _no_file(path: Path, *, role: str) -> DataError:
+def _content(path: Path, *, field: str) -> str:
+    if not path.is_file():
+        raise _no_file(path, field=field)
+    try:
+        return file_digest(path)
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror}"
+        raise DataError(what, where=str(path), fix=f"chmod u+r {quote(str(path))}") from error
+
+
+def _no_file(path: Path, *, field: str) -> DataError:
     names = [other.name for other in path.parent.iterdir() if other.is_file()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, names, n=1)
     return DataError(
         f"there is no file {path}",
-        where=f"data.{role}",
+        where=field,
         why="paths start from the plan's own folder" + (f"; did you mean {near[0]}?" if near else ""),
         fix=f"ls {quote(str(path.parent))}",
     )

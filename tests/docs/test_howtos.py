@@ -24,7 +24,7 @@ from tests.tiny import save_tiny_decoder, save_tiny_encoder
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "docs/howto").glob("[a-z]*.md"))
 SUPPORT = ROOT / "examples/support"
-TAKES_A_PLAN = ("run", "check", "selftest")
+TAKES_A_PLAN = ("run", "check", "selftest", "prepare")
 """Verbs whose model the tests replace."""
 
 
@@ -80,7 +80,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.timeout(900)
 def test_howto_does_what_it_says(page: str, models: dict[str, Path], tmp_path: Path) -> None:
     write_files(tmp_path, decoder=models["decoder"])
-    model = models["encoder" if page == "my-csv" else "decoder"]
+    model = models["encoder" if page in ("my-csv", "rows-to-look-at") else "decoder"]
 
     for language, text in blocks(page):
         if language == "yaml":

@@ -140,3 +140,16 @@ def test_data_digests_say_which_file_is_not_there(tmp_path: Path, name: str) -> 
 def _with_train(folder: Path) -> Path:
     (folder / "a.csv").write_text("text,label\n")
     return folder
+
+
+def test_decisions_of_a_person_are_data_that_can_change(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n", encoding="utf-8")
+    plan = Plan.model_validate({**BASE, "prepare": {"review": "review.csv"}})
+    with pytest.raises(DataError, match="no file") as caught:
+        data_digests(plan, folder=tmp_path)
+    assert caught.value.where == "prepare.review"
+
+    (tmp_path / "review.csv").write_text("row_id,decision\n", encoding="utf-8")
+    before = data_digests(plan, folder=tmp_path)
+    (tmp_path / "review.csv").write_text("row_id,decision\ntrain:2,drop\n", encoding="utf-8")
+    assert {name for name, one in data_digests(plan, folder=tmp_path).items() if before[name] != one} == {"review"}

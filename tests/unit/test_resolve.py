@@ -275,7 +275,6 @@ class TestRefusals:
         ("field", "value"),
         [
             ("select.race", True),
-            ("prepare.review", "review.csv"),
             ("train.packing", True),
             ("evaluate.seeds", 2),
             ("evaluate.require", {"accuracy": "> 0.9"}),

@@ -24,6 +24,8 @@ from tunewright.cli.words import duration, number, size
 from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run, find_run
 from tunewright.pipeline import Outcome
+from tunewright.prepare.review import n_undecided
+from tunewright.tables.words import told
 from tunewright.verbs.on_run import on_run
 
 RESULTS = {
@@ -133,7 +135,7 @@ def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, s
 
 def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -> None:
     if stage == "prepare":
-        for line in prepared_lines(found, findings=_findings(run)):
+        for line in (*prepared_lines(found, findings=_findings(run)), *review_lines(run)):
             console.result(line)
     elif stage == "select":
         for candidate in found["candidates"]:
@@ -166,6 +168,16 @@ def prepared_lines(ledger: Mapping[str, Any], *, findings: list[Mapping[str, Any
         lines.append(f"{finding['severity']}: {finding['message']}")
         lines += [f"  try: {finding['suggestion']}"] if finding["suggestion"] else []
     return lines
+
+
+def review_lines(run: Run) -> list[str]:
+    """How many rows wait for a person, and how to decide about them."""
+    path = run.stage("prepare") / "review.csv"
+    n_open = n_undecided(path)
+    if not n_open:
+        return []
+    how = f"cp {shlex.quote(shown_path(path))} . and fill in its column decision; then prepare.review=review.csv"
+    return [f"{told(n_open, 'waits', 'wait')} for a person's decision (none is needed)", f"  try: {how}"]
 
 
 def trained_lines(summary: Mapping[str, Any]) -> list[str]:

@@ -43,7 +43,7 @@ EXAMPLES: dict[str, str] = {
     "prepare.validation_fraction": "0.1",
     "prepare.test_fraction": "0.2",
     "prepare.max_length": "256",
-    "prepare.review": "null",
+    "prepare.review": "review.csv",
     "train.layers": "last:4",
     "train.lora_r": "16",
     "train.lora_alpha": "32",

@@ -152,7 +152,8 @@ class PreparePlan(Section):
     """Tokens a row may have; longer rows are cut and counted.
     Left out: the smallest multiple of 64 that keeps 99.5 % of the rows whole, within what the model reads."""
     review: str | None = None
-    """A review.csv with a person's decisions (not in this version)."""
+    """The review.csv of an earlier run with a person's decisions, relative to the plan: in its column decision stands
+    keep, drop, fix (take the suggestion) or another label. Left out: nobody decided."""
 
 
 class TrainPlan(Section):

@@ -20,6 +20,7 @@ from tunewright.prepare.examine import Change, Examined
 from tunewright.prepare.findings import long_row_findings
 from tunewright.prepare.ledger import ledger
 from tunewright.prepare.review import write_review
+from tunewright.prepare.reviewed import Decision
 from tunewright.tables.shape import Shape
 from tunewright.text.rows import write_dropped, write_rows
 
@@ -47,6 +48,8 @@ class Draft:
     """Which column is what; predicting reads files in the same way."""
     seen: Examined
     """What the checks said, beside their findings; without rows."""
+    decisions: tuple[Decision, ...] = ()
+    """A person's, done."""
 
 
 def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, int]] | None) -> None:
@@ -59,7 +62,8 @@ def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, i
     write_dropped(work / "dropped.parquet", draft.dropped)
     _write_changes(work / "changes.parquet", draft.seen.changes)
     rows = {row.row_id: row for split in SPLITS for row in draft.splits[split]}
-    write_review(work / "review.csv", draft.seen.suspects, rows=rows)
+    decided = [one.line for one in draft.decisions]
+    write_review(work / "review.csv", draft.seen.suspects, rows=rows, decided=decided)
     write_json(work / "evidence.json", {"evidence": list(draft.seen.evidence)})
     account = ledger(
         rows_read=draft.rows_read,
@@ -67,6 +71,7 @@ def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, i
         dropped=draft.dropped,
         repaired=draft.repaired,
         tokens=tokens,
+        reviewed={one.row_id: one.line[-1].strip() for one in draft.decisions},
     )
     write_json(work / "ledger.json", account)
     write_json(work / "findings.json", findings_record(draft, tokens=tokens))

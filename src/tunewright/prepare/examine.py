@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tunewright.core.values import Action, Dropped, Finding, Row, Split, Task
-from tunewright.prepare.checks.check import Evidence, Look, Moment, Suspect
+from tunewright.prepare.checks.check import Evidence, Found, Look, Moment, Suspect
 from tunewright.prepare.checks.table import all_checks
 from tunewright.prepare.keys import Keyed, keyed
 
@@ -64,17 +64,18 @@ class Examined:
 
 
 def examined(moment: Moment, sides: Sides, *, task: Task, actions: Mapping[str, Action], seed: int,
-             own: frozenset[Split] = frozenset(), fixed: frozenset[str] = frozenset()) -> Examined:  # fmt: skip
+             own: frozenset[Split] = frozenset(), fixed: frozenset[str] = frozenset(),
+             settled: frozenset[str] = frozenset()) -> Examined:  # fmt: skip
     """Every check of the moment that concerns the task.
 
     What they mend is seen by the next check, what they drop goes when all have looked (the first one's reason stands).
-    own, fixed: as in Look and keyed.
+    own, fixed: as in Look and keyed. settled: rows that a person decided about stay as they are.
     """
     made = Examined(sides)
     for name, check in all_checks().items():
         if moment not in check.moments or task not in check.tasks or check.look is None:
             continue
-        found = check.look(Look(task, moment, made.sides, actions, seed, own))
+        found = _unsettled(check.look(Look(task, moment, made.sides, actions, seed, own)), settled)
         mended, changes = _mended(made.sides, found.repaired, check=name, fixed=fixed)
         made = made.and_then(
             Examined(
@@ -93,6 +94,24 @@ def examined(moment: Moment, sides: Sides, *, task: Task, actions: Mapping[str, 
         gone.setdefault(drop.row_id, drop)
     left = {split: tuple(k for k in part if k.row.row_id not in gone) for split, part in made.sides.items()}
     return replace(made, sides=left, dropped=_in_order(gone, sides))
+
+
+def _unsettled(found: Found, settled: frozenset[str]) -> Found:
+    """Without what concerns only rows that a person has decided about. A leak stays one: no word makes a row unseen."""
+    if not settled:
+        return found
+    return replace(
+        found,
+        findings=tuple(
+            f for f in found.findings if f.check in _UNDECIDABLE or not f.row_ids or set(f.row_ids) - settled
+        ),
+        dropped=tuple(d for d in found.dropped if d.reason in _UNDECIDABLE or d.row_id not in settled),
+        repaired={row_id: row for row_id, row in found.repaired.items() if row_id not in settled},
+        suspects=tuple(s for s in found.suspects if s.row_id not in settled),
+    )
+
+
+_UNDECIDABLE = frozenset({"leakage", "group_overlap"})
 
 
 def changes_of(before: Row, after: Row, *, check: str) -> Iterable[Change]:

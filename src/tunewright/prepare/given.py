@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tunewright.core.errors import DataError, PlanError
@@ -16,6 +16,7 @@ from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
 from tunewright.prepare.detect import shape
+from tunewright.prepare.reviewed import Decision, read_decisions
 from tunewright.tables.content import SHEETS
 from tunewright.tables.convert import Converted, converted
 from tunewright.tables.read import read_table
@@ -37,6 +38,8 @@ class Given:
     shape: Shape
     format: str
     """Of the first train file."""
+    decisions: tuple[Decision, ...] = ()
+    """What a person wrote into review.csv."""
 
 
 def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
@@ -60,7 +63,8 @@ def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
         for table in some:
             _refuse_missing_columns(table, found, first=first)
             parts[split].append(converted(table, shape=found, system=plan.data.system))
-    return _collected(tables, parts, found)
+    made = _collected(tables, parts, found)
+    return replace(made, decisions=read_decisions(folder / plan.prepare.review)) if plan.prepare.review else made
 
 
 def named_files(plan: Plan, split: Split) -> tuple[str, ...]:

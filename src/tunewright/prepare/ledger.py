@@ -20,8 +20,12 @@ def ledger(
     dropped: Sequence[Dropped],
     repaired: Mapping[str, int],
     tokens: Mapping[str, Any] | None,
+    reviewed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """{rows_read, rows_kept, dropped, repaired, tokens}; tokens are empty when none was counted (a refused run)."""
+    """{rows_read, rows_kept, dropped, repaired, tokens, reviewed}.
+
+    tokens are empty when none was counted (a refused run). reviewed: row id to what a person decided, in their word.
+    """
     kept = {split: len(splits[split]) for split in SPLITS}
     assert rows_read == sum(kept.values()) + len(dropped), (rows_read, kept, len(dropped))
     return {
@@ -30,4 +34,5 @@ def ledger(
         "dropped": dict(sorted(Counter(d.reason for d in dropped).items())),
         "repaired": dict(sorted(repaired.items())),
         "tokens": dict(tokens or {}),
+        "reviewed": dict(reviewed or {}),
     }

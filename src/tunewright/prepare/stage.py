@@ -1,6 +1,7 @@
 """Is the data well-formed, clean, leak-free, and what exactly will be trained on?
 
-In: a plan and its folder. Out: Draft. The order is a promise: cells are mended first, leakage is found before any row
+In: a plan and its folder. Out: Draft. The order is a promise: cells are mended first, then a person's decisions are
+done, leakage is found before any row
 is dropped, repeated rows leave train before it is split, the limit counts what is left for training.
 """
 
@@ -24,6 +25,7 @@ from tunewright.prepare.facts import data_facts
 from tunewright.prepare.findings import check_statuses, unusable_findings
 from tunewright.prepare.given import Given, given, named_files
 from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
+from tunewright.prepare.reviewed import reviewed, settled
 from tunewright.prepare.split import limited, split_of
 from tunewright.tables.words import rows
 
@@ -49,9 +51,9 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
     """The draft of what was read; pure."""
     task, seed = read.shape.task, plan.run.seed
     fixed = fixed_prompts(read.rows["train"])
-    look = partial(examined, task=task, actions=actions, seed=seed, fixed=fixed)
+    look = partial(examined, task=task, actions=actions, seed=seed, fixed=fixed, settled=settled(read.decisions))
     files = {split: keyed(part, fixed=fixed) for split, part in read.rows.items()}
-    seen = look("repair", files)
+    seen = reviewed(look("repair", files), read.decisions, fixed=fixed)
     seen = seen.and_then(look("given", seen.sides))
     seen = seen.and_then(look("left", seen.sides))
     _refuse_nothing_left(plan, seen.sides, n_read=read.n_read)
@@ -80,6 +82,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
         refusal="; ".join(seen.refusals) or None,
         shape=read.shape,
         seen=replace(seen, sides={}),
+        decisions=read.decisions,
     )
 
 

@@ -1,0 +1,207 @@
+"""A person's decisions about suspicious rows: read from review.csv, and done.
+
+In: the file as it came back from a spreadsheet, the rows. Out: Decision, one a row; the rows as decided. Its own file
+because a decision is a person's word: it goes before what a check proposes, and is never guessed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
+from typing import Literal
+
+from tunewright.core.errors import DataError, PlanError
+from tunewright.core.run import MANIFEST
+from tunewright.core.values import Dropped, Finding, Row
+from tunewright.prepare.examine import Change, Examined, changes_of
+from tunewright.prepare.keys import comparable, keyed
+from tunewright.prepare.review import COLUMNS, shown_text
+from tunewright.tables.stream import open_stream
+from tunewright.tables.table import Record, cell_text
+from tunewright.tables.words import few, told
+
+NAME = "review"
+"""The check that drops and changes are told under."""
+FIELD = "prepare.review"
+Word = Literal["keep", "drop", "fix", "label"]
+_WORDS: dict[str, Word] = {
+    "keep": "keep", "ok": "keep", "drop": "drop", "delete": "drop", "remove": "drop", "fix": "fix", "accept": "fix",
+}  # fmt: skip
+_HOW = "a decision is keep, drop, fix (take the suggestion), or the label it should have"
+_LEAST_SHARED = 0.5
+"""Share of a line's words that its row must still say: spreadsheets mangle signs, other rows share few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person wrote beside one row."""
+
+    row_id: str
+    word: Word
+    label: str
+    """What the cell decision says when it is a label, or the suggestion of the line."""
+    line: tuple[str, ...]
+    """The cells as they stand in the file, in the order of review.COLUMNS."""
+    where: str
+    """File and line, for errors."""
+
+
+def read_decisions(path: Path) -> tuple[Decision, ...]:
+    """Every line with a decision, in the order of the file, whatever a spreadsheet made of it (csv, xlsx, ods).
+
+    Raises PlanError for a file in a run folder, DataError for one that cannot be read, has no column row_id or
+    decision, or decides twice about one row.
+    """
+    _refuse_in_run(path)
+    stream = open_stream(path, role=NAME, another=_another)
+    names = {column.strip().lower(): column for column in stream.columns}
+    if missing := [name for name in ("row_id", "decision") if name not in names]:
+        raise DataError(
+            f"there is no column {' and no column '.join(missing)}",
+            where=str(path),
+            why=f"it has {few(stream.columns, most=8)}",
+            fix=f"start from the review.csv of a run; its columns are {', '.join(COLUMNS)}",
+        )
+    found: dict[str, Decision] = {}
+    for record in stream:
+        if not isinstance(record, Record):
+            raise DataError(
+                f"a line cannot be read: {record.reason.replace('_', ' ')}",
+                where=f"{path}:{record.row_id.rpartition(':')[2]}",
+                why=record.detail,
+                fix="save it once more from a spreadsheet as CSV (UTF-8) or xlsx",
+            )
+        line = tuple(_as_written(cell_text(record.values.get(names.get(name, "")))) for name in COLUMNS)
+        where = f"{path}:{record.row_id.rpartition(':')[2]}"
+        row_id, said = line[COLUMNS.index("row_id")].strip(), line[COLUMNS.index("decision")].strip()
+        if not said:
+            continue
+        if row_id in found:
+            raise DataError(
+                f"two lines decide about {row_id}",
+                where=where,
+                why=f"the other one is {found[row_id].where}",
+                fix="leave one of them",
+            )
+        word = _WORDS.get(said.lower(), "label")
+        label = line[COLUMNS.index("suggestion")] if word == "fix" else said if word == "label" else ""
+        found[row_id] = Decision(row_id, word, _without_key(label), line, where)
+    return tuple(found.values())
+
+
+def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[str] = frozenset()) -> Examined:
+    """What was seen, with every decision done: rows dropped, labels changed, one finding that counts them.
+
+    Later checks may not drop or mend a decided row any more: `settled` names the ones that stay.
+    Raises DataError for a row that is not there or says something else now, and for a label that no row has.
+    """
+    if not decisions:
+        return seen
+    rows = {k.row.row_id: k.row for part in seen.sides.values() for k in part}
+    labels = {row.label for row in rows.values() if row.label is not None}
+    _refuse_other_rows(decisions, rows)
+    after = {one.row_id: _decided(one, rows[one.row_id], labels=labels) for one in decisions}
+    changes: list[Change] = []
+    for row_id, row in after.items():
+        changes += changes_of(rows[row_id], row, check=NAME) if row else ()
+    sides = {
+        split: tuple(
+            k if k.row.row_id not in after else keyed((row,), fixed=fixed)[0]
+            for k in part
+            if (row := after.get(k.row.row_id, k.row)) is not None
+        )
+        for split, part in seen.sides.items()
+    }
+    gone = tuple(Dropped(row_id, NAME, "a person decided so") for row_id, row in after.items() if row is None)
+    found = (_finding(decisions, n_changed=len(changes)),)
+    return seen.and_then(Examined(sides, found, gone, tuple(changes)))
+
+
+def settled(decisions: Sequence[Decision]) -> frozenset[str]:
+    """Rows that a person looked at and that stay."""
+    return frozenset(one.row_id for one in decisions if one.word != "drop")
+
+
+def _decided(one: Decision, row: Row, *, labels: Collection[str]) -> Row | None:
+    """The row as it should be; None when it goes."""
+    if one.word == "drop":
+        return None
+    if one.word == "keep":
+        return row
+    if not one.label:
+        raise DataError(
+            f"{one.row_id} should be fixed, and its line suggests nothing",
+            where=one.where,
+            why=_HOW,
+            fix="keep or drop",
+        )
+    if one.label not in labels:
+        near = difflib.get_close_matches(one.label, labels, n=1, cutoff=0.5)
+        raise DataError(
+            f"{one.label!r} is no decision" + (", and no label of the data" if labels else ""),
+            where=one.where,
+            why=f"did you mean {near[0]!r}? {_HOW}" if near else _HOW,
+            fix=f"write {near[0]!r}, keep or drop" if near else "write keep or drop",
+        )
+    return replace(row, label=one.label)
+
+
+def _refuse_other_rows(decisions: Sequence[Decision], rows: Mapping[str, Row]) -> None:
+    """The decisions must be about these rows: a line number means another row once the file was changed."""
+    for one in decisions:
+        row = rows.get(one.row_id)
+        if row is not None and _is_about(one, row):
+            continue
+        says = "is not among the rows" if row is None else f"says something else: {shown_text(row)[:60]!r}"
+        raise DataError(
+            f"{one.row_id} {says}",
+            where=one.where,
+            why="the data has changed since this file was written, or its letters were lost when it was saved",
+            fix=f"leave {FIELD} out, run `tunewright prepare` and take the new review.csv",
+        )
+
+
+def _is_about(one: Decision, row: Row) -> bool:
+    """A line without its text is taken at its word."""
+    said, says = comparable(one.line[COLUMNS.index("text")]).split(), set(comparable(shown_text(row)).split())
+    return not said or sum(word in says for word in said) >= _LEAST_SHARED * len(said)
+
+
+def _finding(decisions: Sequence[Decision], *, n_changed: int) -> Finding:
+    ids = tuple(one.row_id for one in decisions)
+    n_dropped = sum(one.word == "drop" for one in decisions)
+    n_kept = len(ids) - n_dropped - n_changed
+    done = f"{n_dropped:,} left out, {n_changed:,} given another label, {n_kept:,} kept as they are"
+    message = f"{told(len(ids), 'was', 'were')} decided by a person: {done}"
+    return Finding(NAME, "info", message, ids, "each stands in prepare/ledger.json under reviewed", "fix")
+
+
+def _refuse_in_run(path: Path) -> None:
+    if (path.resolve().parent.parent / MANIFEST).is_file():
+        raise PlanError(
+            "this file is a run's own, and is made anew with it: decisions in it would be lost",
+            where=FIELD,
+            why=str(path),
+            fix=f"cp {quote(str(path))} . and {FIELD}=review.csv (paths start from the plan's own folder)",
+        )
+
+
+def _another(path: Path | None) -> str:
+    return f"{FIELD}={quote(str(path))}" if path else "paths start from the plan's own folder"
+
+
+def _as_written(cell: str) -> str:
+    """Without the apostrophe that keeps a spreadsheet from computing."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@", "\t") else cell
+
+
+def _without_key(said: str) -> str:
+    """
+    >>> _without_key("label: refund"), _without_key("refund")
+    ('refund', 'refund')
+    """
+    key, mark, name = said.partition(":")
+    return (name if mark and key.strip().lower() == "label" else said).strip()

@@ -1,0 +1,154 @@
+"""A person's decisions come back from a spreadsheet and are done, or refused in words."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests.unit.prepare.some_rows import labelled
+from tests.unit.prepare.test_stage import many, read_of
+from tunewright.core.errors import DataError, PlanError
+from tunewright.core.plan import Plan
+from tunewright.core.values import Row
+from tunewright.prepare.checks.table import checked_actions
+from tunewright.prepare.draft import Draft, write_draft
+from tunewright.prepare.review import COLUMNS, n_undecided
+from tunewright.prepare.reviewed import Decision, read_decisions
+from tunewright.prepare.stage import drafted
+
+LINES = [
+    ("train:2", "the first text", "a", "b", "odd", "drop"),
+    ("train:3", "the second text", "a", "b", "odd", "Fix"),
+    ("train:4", "'=the third text", "a", "", "odd", "label: b"),
+    ("train:5", "the fourth text", "b", "a", "odd", " OK "),
+    ("train:6", "the fifth text", "b", "a", "odd", ""),
+    ("train:7", "the sixth text", "a", "", "odd", "b"),
+]
+
+
+def written(path: Path, lines: list[tuple[str, ...]], *, delimiter: str = ",", encoding: str = "utf-8") -> Path:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([COLUMNS, *lines])
+    return path
+
+
+def rows_of(lines: list[tuple[str, ...]]) -> tuple[Row, ...]:
+    return labelled([(line[1].removeprefix("'"), line[2]) for line in lines])
+
+
+def draft_with(decisions: tuple[Decision, ...], rows: tuple[Row, ...], **actions: str) -> Draft:
+    plan = Plan.model_validate({"data": {"train": "train.csv"}, "prepare": {"actions": actions}})
+    read = read_of({"train": rows})
+    return drafted(plan, replace(read, decisions=decisions), actions=checked_actions(plan.prepare.actions))
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding"), [(",", "utf-8"), (";", "utf-8-sig"), ("\t", "utf-16"), (";", "cp1252")]
+)
+def test_decisions_are_read_whatever_a_spreadsheet_saves(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    path = written(tmp_path / "back.csv", LINES, delimiter=delimiter, encoding=encoding)
+
+    assert [(one.row_id, one.word, one.label) for one in read_decisions(path)] == [
+        ("train:2", "drop", ""),
+        ("train:3", "fix", "b"),
+        ("train:4", "label", "b"),
+        ("train:5", "keep", ""),
+        ("train:7", "label", "b"),
+    ]
+
+
+def test_decisions_are_read_from_a_workbook(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for line in (COLUMNS, *LINES):
+        book.active.append(line)
+    book.save(tmp_path / "back.xlsx")
+
+    assert [one.word for one in read_decisions(tmp_path / "back.xlsx")] == ["drop", "fix", "label", "keep", "label"]
+
+
+def test_every_decision_is_done_and_accounted_for(tmp_path: Path) -> None:
+    decisions = read_decisions(written(tmp_path / "review.csv", LINES))
+    made = draft_with(decisions, (*rows_of(LINES), *many(40, word="other")[6:]))
+    labels = {row.row_id: row.label for rows in made.splits.values() for row in rows}
+
+    assert [(d.row_id, d.reason) for d in made.dropped] == [("train:2", "review")]
+    assert {
+        row_id: labels[row_id] for row_id in ("train:3", "train:4", "train:5", "train:6", "train:7")
+    } == dict.fromkeys(("train:3", "train:4", "train:5", "train:6", "train:7"), "b")
+    assert [(c.row_id, c.before, c.after) for c in made.seen.changes if c.check == "review"] == [
+        ("train:3", "a", "b"),
+        ("train:4", "a", "b"),
+        ("train:7", "a", "b"),
+    ]
+    (told,) = [finding for finding in made.findings if finding.check == "review"]
+    assert told.message == "5 rows were decided by a person: 1 left out, 3 given another label, 1 kept as they are"
+
+    write_draft(made, tmp_path / "prepare", tokens=None)
+    account = json.loads((tmp_path / "prepare/ledger.json").read_text(encoding="utf-8"))
+    assert account["reviewed"] == {
+        "train:2": "drop", "train:3": "Fix", "train:4": "label: b", "train:5": "OK", "train:7": "b",
+    }  # fmt: skip
+    assert (account["dropped"], account["repaired"]) == ({"review": 1}, {"review": 3})
+
+
+def test_the_next_review_begins_with_the_decisions(tmp_path: Path) -> None:
+    rows = (*rows_of(LINES), *labelled([("x", "B"), *[(f"other {i}", "b") for i in range(30)]])[6:])
+    odd = Row("train:90", text="yet another one", label="B")
+    made = draft_with(read_decisions(written(tmp_path / "review.csv", LINES)), (*rows, odd))
+    write_draft(made, tmp_path / "prepare", tokens=None)
+
+    with (tmp_path / "prepare/review.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    assert lines[1:6] == [list(line) for line in LINES if line[5]]
+    assert [line[0] for line in lines[6:]] == ["train:90"]
+    assert n_undecided(tmp_path / "prepare/review.csv") == 1
+
+
+def test_a_kept_row_is_safe_from_every_check_but_leakage(tmp_path: Path) -> None:
+    pair = labelled([("the same words", "a"), ("the same words", "b"), ("and others", "b"), ("leaking words", "a")])
+    train = (*pair, *labelled([(f"text {i}", "ab"[i % 2]) for i in range(50)])[4:])
+    test = labelled([("leaking words", "a"), *[(f"held {i}", "ab"[i % 2]) for i in range(120)]], role="test")
+    lines: list[tuple[str, ...]] = [(row_id, "", "", "", "", "keep") for row_id in ("train:2", "train:3", "train:5")]
+    read = read_of({"train": train, "test": test})
+    plan = Plan.model_validate({"data": {"train": "a", "test": "b"}, "prepare": {"actions": {"leakage": "drop"}}})
+    actions = checked_actions(plan.prepare.actions)
+    decisions = read_decisions(written(tmp_path / "review.csv", lines))
+    undecided, decided = (drafted(plan, replace(read, decisions=some), actions=actions) for some in ((), decisions))
+
+    assert [(d.row_id, d.reason) for d in undecided.dropped] == [("train:3", "duplicate"), ("train:5", "leakage")]
+    assert [(d.row_id, d.reason) for d in decided.dropped] == [("train:5", "leakage")]
+    assert "conflicting_labels" in {finding.check for finding in undecided.findings}
+    assert "conflicting_labels" not in {finding.check for finding in decided.findings}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (("train:3", "the second text", "a", "", "odd", "fix"), "suggests nothing"),
+        (("train:3", "the second text", "a", "", "odd", "bb"), "'bb' is no decision"),
+        (("train:99", "the second text", "a", "", "odd", "drop"), "train:99 is not among the rows"),
+        (("train:3", "quite another thing here", "a", "", "odd", "drop"), "says something else"),
+        (("train:2", "the first text", "a", "", "odd", "keep"), "two lines decide about train:2"),
+    ],
+)
+def test_a_decision_that_cannot_be_meant_is_refused(tmp_path: Path, changed: tuple[str, ...], says: str) -> None:
+    path = written(tmp_path / "review.csv", [LINES[0], changed])
+    with pytest.raises(DataError, match=says) as caught:
+        draft_with(read_decisions(path), (*rows_of(LINES), *many(40)[6:]))
+    assert caught.value.where == f"{path}:3"
+    assert caught.value.fix
+
+
+def test_a_file_without_the_column_or_of_a_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("row_id,text\ntrain:2,hello there\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no column decision"):
+        read_decisions(tmp_path / "a.csv")
+    (tmp_path / "run/prepare").mkdir(parents=True)
+    (tmp_path / "run/run.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(PlanError, match="a run's own"):
+        read_decisions(written(tmp_path / "run/prepare/review.csv", LINES))
