@@ -16,18 +16,22 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import PreviewEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
-from tunewright.core.values import Comparison, DataFacts, Prediction, Row, Subject
+from tunewright.core.values import Comparison, DataFacts, Metric, Prediction, Row, Subject
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.definition import definition_of
+from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.metrics import confusion, metrics, per_class
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.rivals import tfidf_predictions
 from tunewright.evaluate.score import is_answered
 from tunewright.evaluate.systems import Contest, Results, run_systems
-from tunewright.evaluate.verdict import verdict
+from tunewright.evaluate.verdict import status_of, verdict
 from tunewright.evaluate.write import write_predictions
 from tunewright.text.render import prompt_of
 from tunewright.text.rows import read_rows
+
+Answers = Mapping[str, tuple[Prediction, ...]]
+"""By system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,8 @@ def _contest(inputs: EvaluateInputs, tell: Tracker) -> Contest:
 
 def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) -> dict[str, Any]:
     plan, labels, subject = inputs.plan, inputs.facts.labels, inputs.subject.name
-    wanted = tuple(dict.fromkeys((*plan.evaluate.metrics, plan.evaluate.primary_metric)))
-    measured = {
-        system: metrics(answers, task=plan.task, labels=labels, seed=plan.run.seed, wanted=wanted)
-        for system, answers in results.predictions.items()
-    }
-    comparisons = _comparisons(plan, results.predictions, subject=subject, labels=labels)
+    measured, comparisons = _measured(inputs, results.predictions), _compared(inputs, results.predictions)
+    without = _without_leaked(inputs, contest, results)
     sentence = verdict(
         comparisons,
         primary_metric=plan.evaluate.primary_metric,
@@ -111,6 +111,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         test_set_uses=inputs.test_set_uses,
         subject=subject,
         provenance=provenance(plan, subject=inputs.subject),
+        without_leaked=without,
     )
     answers = results.predictions[subject]
     is_classify, is_generate = plan.task == "classify", plan.task == "generate"
@@ -125,6 +126,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "systems": {system: {name: asdict(m) for name, m in of.items()} for system, of in measured.items()},
         "comparisons": [asdict(comparison) for comparison in comparisons],
         "verdict": asdict(sentence),
+        "without_leaked": [asdict(some) for some in without],
         "not_run": results.not_run,
         "confusion": confusion(answers, labels)._asdict() if is_classify else None,
         "per_class": per_class(answers, labels) if is_classify else None,
@@ -134,19 +136,50 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
     }
 
 
-def _comparisons(
-    plan: Plan, predictions: Mapping[str, tuple[Prediction, ...]], *, subject: str, labels: tuple[str, ...]
-) -> tuple[Comparison, ...]:
+def _measured(inputs: EvaluateInputs, predictions: Answers) -> dict[str, dict[str, Metric]]:
+    """Every metric that is wanted, of every system."""
+    plan = inputs.plan
+    wanted = tuple(dict.fromkeys((*plan.evaluate.metrics, plan.evaluate.primary_metric)))
+    return {
+        system: metrics(answers, task=plan.task, labels=inputs.facts.labels, seed=plan.run.seed, wanted=wanted)
+        for system, answers in predictions.items()
+    }
+
+
+def _compared(inputs: EvaluateInputs, predictions: Answers) -> tuple[Comparison, ...]:
     """The subject against every other system, on the primary metric."""
+    plan, subject = inputs.plan, inputs.subject.name
     return tuple(
         compare(
             predictions[subject],
             answers,
             metric=plan.evaluate.primary_metric,
             task=plan.task,
-            labels=labels,
+            labels=inputs.facts.labels,
             seed=plan.run.seed,
         )
         for system, answers in predictions.items()
         if system != subject
     )
+
+
+def _without_leaked(inputs: EvaluateInputs, contest: Contest, results: Results) -> tuple[WithoutLeaked, ...]:
+    """Everything once more on the test rows that nothing learned from resembles; empty when none leaked."""
+    learned = {row.row_id for row in (*contest.train, *contest.validation)}
+    found = leaked(read_evidence(inputs.prepared), learned=learned, tested={row.row_id for row in contest.test})
+    made = []
+    for out in found:
+        left = {system: kept(answers, out=out) for system, answers in results.predictions.items()}
+        comparisons = _compared(inputs, left)
+        made.append(
+            WithoutLeaked(
+                kinds=out.kinds,
+                is_equal=out.is_equal,
+                left_out=len(out.row_ids),
+                rows=len(contest.test) - len(out.row_ids),
+                systems=_measured(inputs, left),
+                comparisons=comparisons,
+                status=status_of(comparisons),
+            )
+        )
+    return tuple(made)

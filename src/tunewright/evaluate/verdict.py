@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tunewright.core.plan import OUTSIDE
 from tunewright.core.systems import TUNED, outside_name
 from tunewright.core.values import Comparison, Metric, Verdict
+from tunewright.evaluate.leaked import WithoutLeaked
 
 PLAIN_NAMES = {
     TUNED: "the tuned model",
@@ -71,10 +72,12 @@ def verdict(
     test_set_uses: int,
     subject: str = TUNED,
     provenance: Sequence[str] = (),
+    without_leaked: Sequence[WithoutLeaked] = (),
 ) -> VerdictText:
     """What the comparisons of the subject on the primary metric say together.
 
     not_run: system -> why. rows: size of the test set. provenance: what must be said of models of another tool.
+    without_leaked: the same without test rows that were learned from.
     A comparison without a common row counts for nothing and is named. "better" needs every test to succeed, which
     needs no correction for their number (intersection-union test, Berger 1982).
     """
@@ -93,11 +96,14 @@ def verdict(
         rest.append(f"the test set is small ({_rows(score.n)}), so only large differences can show")
     achieved = f"{_capital(subject)} {_achievement(score, metric=primary_metric, rows=rows)}"
     sentence = f"{achieved}: {'; '.join([claim, *rest])}."
-    return VerdictText(_status(made), sentence, (*(_detail(c, unit=score.unit) for c in ours), *limits))
+    status = status_of(made)
+    memory = [_memory(some, score, metric=primary_metric, subject=subject, status=status) for some in without_leaked]
+    return VerdictText(status, sentence, (*(_detail(c, unit=score.unit) for c in ours), *memory, *limits))
 
 
-def _status(made: Sequence[Comparison]) -> Verdict:
-    verdicts = {comparison.verdict for comparison in made}
+def status_of(comparisons: Sequence[Comparison]) -> Verdict:
+    """What comparisons with one subject say together; those that could not be made count for nothing."""
+    verdicts = {comparison.verdict for comparison in comparisons if math.isfinite(comparison.difference)}
     if verdicts == {"better"}:
         return "better"
     return "worse" if "worse" in verdicts else "not distinguishable"
@@ -119,6 +125,22 @@ def _achievement(score: Metric, *, metric: str, rows: int) -> str:
         return f"knows the reference's end in {value} of {of_rows}"
     direction = "" if score.is_higher_better else " (lower is better)"
     return f"reaches {_QUANTITIES.get(metric, metric)} of {value}{direction} on {of_rows}"
+
+
+def _memory(some: WithoutLeaked, with_them: Metric, *, metric: str, subject: str, status: Verdict) -> str:
+    """The score without the rows that may be remembered, beside the score with them."""
+    is_one = some.left_out == 1
+    told = "1 test row stands" if is_one else f"{some.left_out:,} test rows stand"
+    told += " in train or validation too" + ("" if some.is_equal else ", nearly or in part")
+    score = some.systems.get(subject, {}).get(metric)
+    if score is None or score.n == 0:
+        return f"{told}: without {'it' if is_one else 'them'} nothing is left to measure."
+    verdict = "the verdict stays" if some.status == status else f"the verdict would be {some.status!r}"
+    return (
+        f"{told}: without {'it' if is_one else 'them'} {_plain(subject)} "
+        f"{_achievement(score, metric=metric, rows=some.rows)} (with {'it' if is_one else 'them'} "
+        f"{_number(with_them.value, metric)}), and {verdict}."
+    )
 
 
 def _claim(made: Sequence[Comparison], *, metric: str, metrics: MetricsBySystem) -> str:

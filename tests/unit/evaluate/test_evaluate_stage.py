@@ -55,7 +55,7 @@ KEYS = {
         "not_run",
         "confusion",
     ),
-    *("per_class", "cost", "generation", "test_set_uses"),
+    *("per_class", "cost", "generation", "test_set_uses", "without_leaked"),
 }
 
 
@@ -71,6 +71,8 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def classified(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[EvaluateInputs, Path]:
     inputs = _inputs(tmp_path_factory.mktemp("classify"), tiny_card(tiny_encoder, "encoder"), task="classify")
+    leak = {"check": "leakage", "kind": "exact", "row_ids": ["test:2", "test:3"], "value": 1.0, "words": ""}
+    (inputs.prepared / "evidence.json").write_text(json.dumps({"evidence": [leak]}), encoding="utf-8")
     work = tmp_path_factory.mktemp("evaluate-classify")
     evaluate(inputs, work=work)
     return inputs, work
@@ -97,6 +99,25 @@ def test_metrics_json_has_the_public_shape_when_classifying(classified: tuple[Ev
     assert found["per_class"]["unseen"]["precision"] is None  # never answered
     assert sum(map(sum, found["confusion"]["matrix"])) == 12
     assert found["confusion"]["labels"] == [*LABELS, "unseen"]
+
+
+def test_every_system_is_scored_without_the_rows_that_leaked(classified: tuple[EvaluateInputs, Path]) -> None:
+    found = _metrics(classified)
+    (without,) = found["without_leaked"]
+    assert (without["kinds"], without["left_out"], without["rows"]) == (["exact"], 2, 10)
+    records = pq.read_table(classified[1] / "predictions.parquet").to_pylist()
+    for system, of in without["systems"].items():
+        right = [r["is_correct"] for r in records if r["system"] == system and r["row_id"] not in ("test:2", "test:3")]
+        assert (of["accuracy"]["n"], of["accuracy"]["value"]) == (10, pytest.approx(sum(right) / 10))
+    assert without["systems"].keys() == found["systems"].keys()
+    assert [c["b"] for c in without["comparisons"]] == [c["b"] for c in found["comparisons"]]
+    assert any(line.startswith("2 test rows stand in train") for line in found["verdict"]["details"])
+
+
+def test_nothing_is_said_of_leaked_rows_when_none_leaked(generated: tuple[EvaluateInputs, Path]) -> None:
+    found = _metrics(generated)
+    assert found["without_leaked"] == []
+    assert not any("too" in line for line in found["verdict"]["details"])
 
 
 def test_comparisons_hold_the_tuned_model_against_every_rival_that_ran(classified: tuple[EvaluateInputs, Path]) -> None:

@@ -33,6 +33,8 @@ class Leak:
     normalised: tuple[tuple[str, ...], tuple[str, ...]]
     """The same up to case and punctuation; the exact ones are among them."""
     n_right: int
+    together: tuple[Evidence, ...] = ()
+    """Rows of one question, left before right: exact when each right row asks word for word what a left one does."""
 
 
 def look(shown: Look) -> Found:
@@ -44,7 +46,8 @@ def look(shown: Look) -> Found:
     pairs = [(a, b) for a, b in pairs_of(shown.rows) if shown.moment == "given" or {a, b} <= shown.own]
     found = leaks(shown.rows, pairs)
     gone = leaking(found) if action == "drop" else {}
-    findings, evidence = list(leak_findings(found, action=action)), list[Evidence]()
+    findings = list(leak_findings(found, action=action))
+    evidence = [together for leak in found for together in leak.together]
     for a, b in pairs:
         left, right = shown.rows[a], shown.rows[b]
         exact = {row_id for leak in found if (leak.left, leak.right) == (a, b) for row_id in leak.normalised[1]}
@@ -119,6 +122,27 @@ def _leak(a: Split, b: Split, left: Sequence[Keyed], right: Sequence[Keyed]) -> 
         exact=_shared([(k.row.row_id, k.asked_exact) for k in left], [(k.row.row_id, k.asked_exact) for k in right]),
         normalised=_shared([(k.row.row_id, k.asked) for k in left], [(k.row.row_id, k.asked) for k in right]),
         n_right=len(right),
+        together=_together(left, right),
+    )
+
+
+def _together(left: Sequence[Keyed], right: Sequence[Keyed]) -> tuple[Evidence, ...]:
+    """One for each question of both sides, in the right one's order: never longer than the rows, whatever repeats."""
+    both = {k.asked for k in left} & {k.asked for k in right}
+    exact = {k.asked_exact for k in left if k.asked in both}
+    asking: dict[str, tuple[list[Keyed], list[Keyed]]] = {k.asked: ([], []) for k in right if k.asked in both}
+    for side, part in enumerate((left, right)):
+        for k in part:
+            if k.asked in both:
+                asking[k.asked][side].append(k)
+    return tuple(
+        Evidence(
+            LEAKAGE,
+            "exact" if all(k.asked_exact in exact for k in of_right) else "normalised",
+            tuple(k.row.row_id for k in (*of_left, *of_right)),
+            1.0,
+        )
+        for of_left, of_right in asking.values()
     )
 
 
