@@ -25,7 +25,7 @@ from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.rivals import tfidf_predictions
 from tunewright.evaluate.score import is_answered
 from tunewright.evaluate.systems import Contest, Results, run_systems
-from tunewright.evaluate.verdict import status_of, verdict
+from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
 from tunewright.evaluate.write import write_predictions
 from tunewright.text.render import prompt_of
 from tunewright.text.rows import read_rows
@@ -111,7 +111,13 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         test_set_uses=inputs.test_set_uses,
         subject=subject,
         provenance=provenance(plan, subject=inputs.subject),
-        without_leaked=without,
+    )
+    sentence = and_without_leaked(
+        sentence,
+        without,
+        metric=plan.evaluate.primary_metric,
+        subject=subject,
+        with_them=measured[subject][plan.evaluate.primary_metric],
     )
     answers = results.predictions[subject]
     is_classify, is_generate = plan.task == "classify", plan.task == "generate"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunewright.core.plan import OUTSIDE
 from tunewright.core.systems import TUNED, outside_name
@@ -72,12 +72,10 @@ def verdict(
     test_set_uses: int,
     subject: str = TUNED,
     provenance: Sequence[str] = (),
-    without_leaked: Sequence[WithoutLeaked] = (),
 ) -> VerdictText:
     """What the comparisons of the subject on the primary metric say together.
 
     not_run: system -> why. rows: size of the test set. provenance: what must be said of models of another tool.
-    without_leaked: the same without test rows that were learned from.
     A comparison without a common row counts for nothing and is named. "better" needs every test to succeed, which
     needs no correction for their number (intersection-union test, Berger 1982).
     """
@@ -96,9 +94,15 @@ def verdict(
         rest.append(f"the test set is small ({_rows(score.n)}), so only large differences can show")
     achieved = f"{_capital(subject)} {_achievement(score, metric=primary_metric, rows=rows)}"
     sentence = f"{achieved}: {'; '.join([claim, *rest])}."
-    status = status_of(made)
-    memory = [_memory(some, score, metric=primary_metric, subject=subject, status=status) for some in without_leaked]
-    return VerdictText(status, sentence, (*(_detail(c, unit=score.unit) for c in ours), *memory, *limits))
+    return VerdictText(status_of(made), sentence, (*(_detail(c, unit=score.unit) for c in ours), *limits))
+
+
+def and_without_leaked(
+    told: VerdictText, without: Sequence[WithoutLeaked], *, metric: str, with_them: Metric, subject: str = TUNED
+) -> VerdictText:
+    """The verdict, and how the subject does without the test rows that were learned from, each time they are more."""
+    memory = (_memory(some, with_them, metric=metric, subject=subject, status=told.status) for some in without)
+    return replace(told, details=(*told.details, *memory))
 
 
 def status_of(comparisons: Sequence[Comparison]) -> Verdict:

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.prepare.some_rows import labelled
 from tunewright.core.values import Comparison, Metric, Verdict
 from tunewright.evaluate.leaked import Leaked, WithoutLeaked, leaked, read_evidence
-from tunewright.evaluate.verdict import verdict
+from tunewright.evaluate.verdict import and_without_leaked, verdict
 from tunewright.prepare.checks.check import Look
 from tunewright.prepare.checks.leakage import look
 from tunewright.prepare.checks.table import checked_actions
@@ -81,8 +81,8 @@ def said(value: float, *, left_out: int, rows: int, is_equal: bool = True, statu
         not_run={},
         rows=3080,
         test_set_uses=1,
-        without_leaked=(without,),
     )
+    made = and_without_leaked(made, (without,), metric="accuracy", with_them=Metric(0.94, 3080, "share", "s"))
     (line,) = (line for line in made.details if "too" in line)
     return line
 
