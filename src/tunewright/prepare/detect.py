@@ -15,8 +15,9 @@ from tunewright.core.errors import DataError
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import Choice, Task
 from tunewright.prepare.columns import Column, columns_of
+from tunewright.prepare.groups import group_of
 from tunewright.prepare.guess import Asked, Guess, guessed
-from tunewright.tables.names import GROUP, INPUT, plain
+from tunewright.tables.names import INPUT, plain
 from tunewright.tables.shape import Kind, Shape
 from tunewright.tables.table import Table
 from tunewright.tables.turns import turns_of
@@ -47,9 +48,9 @@ def shape(table: Table, *, plan: Plan) -> Shape:
     taken = [name for role, name in found.items() if name and role != "group"]
     if AUTO_WORD in found.values():
         raise _unsayable(table)
-    group, why_group = _group(columns, taken=taken)
+    together = group_of(columns, table=table, taken=taken, label=found["label"])
     if "group" not in asked.named:
-        found["group"] = group
+        found["group"] = together.column
     input_column = _input_column(columns, prompt=found["prompt"], taken=[*taken, found["group"]])
     made = Shape(
         task=guess.task,
@@ -58,26 +59,13 @@ def shape(table: Table, *, plan: Plan) -> Shape:
         mapping=_mapping(found, input_column),
         **{f"{role}_column": found[role] for role in ROLES},  # type: ignore[arg-type]
     )
-    return replace(made, choices=_choices(plan, made, guess=guess, why_group=why_group, table=table))
+    return replace(made, choices=_choices(plan, made, guess=guess, why_group=together.why, table=table))
 
 
 def _asked(plan: Plan) -> Asked:
     given = {role: getattr(plan.data, f"{role}_column") for role in ROLES}
     named = {role: name for role, name in given.items() if not is_auto(name)}
     return Asked(None if is_auto(plan.task) else plan.task, named)
-
-
-def _group(columns: Sequence[Column], *, taken: Sequence[str]) -> tuple[str | None, str]:
-    """A column called like a person or conversation whose values repeat."""
-    named = [c for c in columns if plain(c.name) in GROUP and c.name not in taken and not c.is_turns and c.n_filled]
-    if not named:
-        return None, "no column is called like patient_id, customer_id or conversation_id"
-    good = [c for c in named if 1 < c.n_distinct < c.n_filled]
-    if not good:
-        values = "all values are different" if named[0].n_distinct > 1 else "it has only one value"
-        return None, f"{named[0].name} was rejected: {values}, so it holds no rows together"
-    chosen = min(good, key=lambda c: GROUP.index(plain(c.name)))
-    return chosen.name, f"{chosen.n_filled:,} rows share {chosen.n_distinct:,} values; rows of one stay in one split"
 
 
 def _input_column(columns: Sequence[Column], *, prompt: str | None, taken: Sequence[str | None]) -> str | None:
