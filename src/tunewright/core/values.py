@@ -1,6 +1,6 @@
 """The values that flow through the stages, all frozen.
 
-In: nothing. Out: Row, Dropped, Example, Encoded, Prediction, Score, Metric, Finding, ModelCard, Machine and the
+In: nothing. Out: Row, Dropped, Change, Example, Encoded, Prediction, Score, Metric, Finding, ModelCard, Machine and the
 facts around them. Its own file because stages are strangers to each other and meet only here and in folders.
 """
 
@@ -57,6 +57,18 @@ class Dropped:
     """A short word: empty, duplicate, unreadable, no_label, no_answer ..."""
     detail: str = ""
     """What a person needs to find it: the text's beginning, or the row it repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A cell that is not what the user's file says."""
+
+    row_id: str
+    check: str
+    field: str
+    """text, label, message 3 (the place in a conversation, from 1), or messages: the whole of it."""
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)

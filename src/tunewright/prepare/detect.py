@@ -57,6 +57,7 @@ def shape(table: Table, *, plan: Plan) -> Shape:
         kind=_kind(guess.task, found, input_column, table=table),
         input_column=input_column,
         mapping=_mapping(found, input_column),
+        mends_mojibake=plan.prepare.actions.get("mojibake", "fix") == "fix",
         **{f"{role}_column": found[role] for role in ROLES},  # type: ignore[arg-type]
     )
     return replace(made, choices=_choices(plan, made, guess=guess, why_group=together.why, table=table))

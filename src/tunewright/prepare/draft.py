@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tunewright.core.files import write_atomically, write_json
-from tunewright.core.values import SPLITS, Choice, DataFacts, Dropped, Finding, Row, Split, Task
-from tunewright.prepare.examine import Change, Examined
+from tunewright.core.values import SPLITS, Change, Choice, DataFacts, Dropped, Finding, Row, Split, Task
+from tunewright.prepare.examine import Examined
 from tunewright.prepare.findings import long_row_findings
 from tunewright.prepare.ledger import ledger
 from tunewright.prepare.review import write_review

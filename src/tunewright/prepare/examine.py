@@ -10,24 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from tunewright.core.values import Action, Dropped, Finding, Row, Split, Task
+from tunewright.core.values import Action, Change, Dropped, Finding, Row, Split, Task
 from tunewright.prepare.checks.check import Evidence, Found, Look, Moment, Suspect
 from tunewright.prepare.checks.table import all_checks
 from tunewright.prepare.keys import Keyed, keyed
 
 Sides = Mapping[Split, tuple[Keyed, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A cell that is not what the user's file says."""
-
-    row_id: str
-    check: str
-    field: str
-    """text, label, or message 3: the place in a conversation, from 1."""
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +108,16 @@ def changes_of(before: Row, after: Row, *, check: str) -> Iterable[Change]:
         yield Change(before.row_id, check, "text", before.text, after.text)
     if before.label != after.label:
         yield Change(before.row_id, check, "label", before.label or "", after.label or "")
+    if len(before.messages) != len(after.messages):  # turns were put together: shown as a whole
+        yield Change(before.row_id, check, "messages", _as_text(before), _as_text(after))
+        return
     for i, (old, new) in enumerate(zip(before.messages, after.messages, strict=True), start=1):
         if old.content != new.content:
             yield Change(before.row_id, check, f"message {i}", old.content, new.content)
+
+
+def _as_text(row: Row) -> str:
+    return "\n\n".join(f"{message.role}: {message.content}" for message in row.messages)
 
 
 def _mended(

@@ -14,7 +14,7 @@ from pathlib import Path
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.plan import Plan, is_auto
-from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
+from tunewright.core.values import SPLITS, Change, Dropped, Finding, Row, Split
 from tunewright.prepare.detect import shape
 from tunewright.prepare.reviewed import Decision, read_decisions
 from tunewright.tables.content import SHEETS
@@ -40,6 +40,8 @@ class Given:
     """Of the first train file."""
     decisions: tuple[Decision, ...] = ()
     """What a person wrote into review.csv."""
+    changes: tuple[Change, ...] = ()
+    """Cells that reading mended."""
 
 
 def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
@@ -147,6 +149,7 @@ def _collected(
         n_read=sum(table.n_read for table in all_tables),
         shape=found,
         format=all_tables[0].format,
+        changes=tuple(change for part in all_parts for change in part.changes),
     )
     ids = [row.row_id for some in made.rows.values() for row in some] + [d.row_id for d in made.dropped]
     assert len(ids) == made.n_read, (len(ids), made.n_read)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tunewright.core.values import SPLITS, Dropped, Row, Split
+from tunewright.prepare.turns import turn_account
 
 
 def ledger(
@@ -22,9 +24,10 @@ def ledger(
     tokens: Mapping[str, Any] | None,
     reviewed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """{rows_read, rows_kept, dropped, repaired, tokens, reviewed}.
+    """{rows_read, rows_kept, dropped, repaired, tokens, reviewed, turns}.
 
     tokens are empty when none was counted (a refused run). reviewed: row id to what a person decided, in their word.
+    turns: empty where rows are no conversations.
     """
     kept = {split: len(splits[split]) for split in SPLITS}
     assert rows_read == sum(kept.values()) + len(dropped), (rows_read, kept, len(dropped))
@@ -35,4 +38,5 @@ def ledger(
         "repaired": dict(sorted(repaired.items())),
         "tokens": dict(tokens or {}),
         "reviewed": dict(reviewed or {}),
+        "turns": {s: asdict(turn_account(part)) for s, part in splits.items() if any(row.messages for row in part)},
     }

@@ -15,8 +15,8 @@ from typing import Literal
 
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.run import MANIFEST
-from tunewright.core.values import Dropped, Finding, Row
-from tunewright.prepare.examine import Change, Examined, changes_of
+from tunewright.core.values import Change, Dropped, Finding, Row
+from tunewright.prepare.examine import Examined, changes_of
 from tunewright.prepare.keys import comparable, keyed
 from tunewright.prepare.review import COLUMNS, shown_text
 from tunewright.tables.stream import open_stream

@@ -81,8 +81,8 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
         rows_read=read.n_read,
         refusal="; ".join(seen.refusals) or None,
         shape=read.shape,
-        seen=replace(seen, sides={}),
         decisions=read.decisions,
+        seen=replace(seen, sides={}, changes=(*read.changes, *seen.changes)),
     )
 
 

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tunewright.core.values import Dropped, Finding, Message, Row
+from tunewright.core.values import Change, Dropped, Finding, Message, Row
+from tunewright.tables.notes import Note, cell_notes, changes, counts, label_notes, note_findings
 from tunewright.tables.shape import Shape
 from tunewright.tables.table import Record, Table, cell_text
 from tunewright.tables.turns import conversation, turns_of
+from tunewright.tables.words import few
 from tunewright.text.clean import clean_label, clean_text
 
 _SHOWN = 80
@@ -29,8 +31,10 @@ class Converted:
     dropped: tuple[Dropped, ...]
     """Without those that the table itself names."""
     repaired: dict[str, int]
-    """Rows whose content was mended, by reason: spacing, characters, turns_after_last_answer ..."""
+    """Rows whose content was mended, by reason: spacing, characters, mojibake, turns_after_last_answer ..."""
     findings: tuple[Finding, ...]
+    changes: tuple[Change, ...] = ()
+    """Cells that say something else than in the file."""
 
 
 def converted(table: Table, *, shape: Shape, system: str | None) -> Converted:
@@ -38,7 +42,7 @@ def converted(table: Table, *, shape: Shape, system: str | None) -> Converted:
 
     system: system message put before conversations that have none.
     """
-    makers: dict[str, Callable[[Record, Shape, str | None, Counter[str]], Row | Dropped]] = {
+    makers: dict[str, Callable[[Record, Shape, str | None, list[Note]], Row | Dropped]] = {
         "labelled": _labelled,
         "unlabelled": _labelled,
         "text": _document,
@@ -48,20 +52,28 @@ def converted(table: Table, *, shape: Shape, system: str | None) -> Converted:
         "sharegpt": _turns,
     }
     make = makers[shape.kind]
-    repaired: Counter[str] = Counter()
+    notes: list[Note] = []
     rows, dropped = [], []
     for record in table.records:
-        made = make(record, shape, system, repaired)
+        said: list[Note] = []
+        made = make(record, shape, system, said)
         if isinstance(made, Row):
             rows.append(made)
+            notes += said  # of rows that go on: a dropped row has its own reason
         else:
             dropped.append(made)
-    return Converted(tuple(rows), tuple(dropped), dict(repaired), _findings(table, dropped))
+    return Converted(
+        rows=tuple(rows),
+        dropped=tuple(dropped),
+        repaired=counts(notes),
+        findings=(*_findings(table, dropped), *note_findings(notes, path=table.path)),
+        changes=changes(notes),
+    )
 
 
-def _labelled(record: Record, shape: Shape, system: str | None, repaired: Counter[str]) -> Row | Dropped:
-    text = _clean(record, shape.text_column, repaired)
-    label = clean_label(cell_text(record.values.get(shape.label_column))) if shape.label_column else None
+def _labelled(record: Record, shape: Shape, system: str | None, notes: list[Note]) -> Row | Dropped:
+    text = _clean(record, shape.text_column, shape, notes, field="text")
+    label = _label(record, shape, notes) if shape.label_column else None
     if not text:
         return Dropped(record.row_id, "empty", f"label {label}" if label else "")
     if label == "":
@@ -69,36 +81,38 @@ def _labelled(record: Record, shape: Shape, system: str | None, repaired: Counte
     return Row(record.row_id, text=text, label=label, group=_group(record, shape))
 
 
-def _document(record: Record, shape: Shape, system: str | None, repaired: Counter[str]) -> Row | Dropped:
-    text = _clean(record, shape.text_column, repaired)
+def _document(record: Record, shape: Shape, system: str | None, notes: list[Note]) -> Row | Dropped:
+    text = _clean(record, shape.text_column, shape, notes, field="text")
     return Row(record.row_id, text=text, group=_group(record, shape)) if text else Dropped(record.row_id, "empty")
 
 
-def _pair(record: Record, shape: Shape, system: str | None, repaired: Counter[str]) -> Row | Dropped:
-    asked = [_clean(record, name, repaired) for name in (shape.prompt_column, shape.input_column) if name]
+def _pair(record: Record, shape: Shape, system: str | None, notes: list[Note]) -> Row | Dropped:
+    messages = [Message("system", clean_text(system))] if system and system.strip() else []
+    place = len(messages) + 1
+    asked_in = [name for name in (shape.prompt_column, shape.input_column) if name]
+    asked = [_clean(record, name, shape, notes, field=f"message {place}") for name in asked_in]
     prompt = "\n\n".join(part for part in asked if part)
-    answer = _clean(record, shape.completion_column, repaired, is_answer=True)
+    answer = _answer(record, shape, notes, field=f"message {place + 1}")
     if not prompt:
         return Dropped(record.row_id, "empty" if not answer else "no_prompt", answer[:_SHOWN])
     if not answer and shape.completion_column:
         return Dropped(record.row_id, "no_answer", prompt[:_SHOWN])
-    messages = [Message("system", clean_text(system))] if system and system.strip() else []
     messages.append(Message("user", prompt))
     if answer:
         messages.append(Message("assistant", answer, is_trained=True))
     return Row(record.row_id, messages=tuple(messages), group=_group(record, shape))
 
 
-def _turns(record: Record, shape: Shape, system: str | None, repaired: Counter[str]) -> Row | Dropped:
+def _turns(record: Record, shape: Shape, system: str | None, notes: list[Note]) -> Row | Dropped:
     cell = record.values.get(shape.messages_column or "")
     turns = turns_of(cell)
     if turns is None:
         is_empty = cell is None or cell == [] or (isinstance(cell, str) and not cell.strip())
         return Dropped(record.row_id, "empty" if is_empty else "unreadable", cell_text(cell)[:_SHOWN])
-    made = conversation(turns, system=system)
+    made = conversation(turns, row_id=record.row_id, system=system, mends_mojibake=shape.mends_mojibake)
     if made.why_not:
         return Dropped(record.row_id, made.why_not, made.detail[:_SHOWN])
-    repaired.update(made.repaired)
+    notes += made.notes
     return Row(record.row_id, messages=made.messages, group=_group(record, shape))
 
 
@@ -106,25 +120,28 @@ def _group(record: Record, shape: Shape) -> str | None:
     return clean_label(cell_text(record.values.get(shape.group_column))) or None if shape.group_column else None
 
 
-def _clean(record: Record, name: str | None, repaired: Counter[str], *, is_answer: bool = False) -> str:
-    value: Any = record.values.get(name) if name else None
-    if is_answer and isinstance(value, list) and len(value) > 1 and all(isinstance(item, str) for item in value):
-        repaired["first_of_several_answers"] += 1  # a list of answers is a list of alternatives (SciTLDR, SQuAD)
-        value = value[0]
-    text = cell_text(value)
-    clean = clean_text(text)
-    if clean != text:
-        repaired[repair_of(text, clean)] += 1
+def _label(record: Record, shape: Shape, notes: list[Note]) -> str:
+    label, said = label_notes(record.row_id, cell_text(record.values.get(shape.label_column or "")))
+    notes += said
+    return label
+
+
+def _answer(record: Record, shape: Shape, notes: list[Note], *, field: str) -> str:
+    value: Any = record.values.get(shape.completion_column or "")
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(item, str) for item in value):
+        notes.append(Note(record.row_id, "first_of_several_answers"))  # a list of answers is a list of alternatives
+        value = value[0]  # as in SciTLDR and SQuAD
+    return _cell(record, value, shape, notes, field=field)
+
+
+def _clean(record: Record, name: str | None, shape: Shape, notes: list[Note], *, field: str) -> str:
+    return _cell(record, record.values.get(name) if name else None, shape, notes, field=field)
+
+
+def _cell(record: Record, value: Any, shape: Shape, notes: list[Note], *, field: str) -> str:
+    clean, said = cell_notes(record.row_id, cell_text(value), field=field, mends_mojibake=shape.mends_mojibake)
+    notes += said
     return clean
-
-
-def repair_of(text: str, clean: str) -> str:
-    """What cleaning changed: `spacing` only, or `characters`.
-
-    >>> repair_of("a  b", "a b"), repair_of("cafÃ©", "café")
-    ('spacing', 'characters')
-    """
-    return "spacing" if "".join(text.split()) == "".join(clean.split()) else "characters"
 
 
 def _findings(table: Table, dropped: list[Dropped]) -> tuple[Finding, ...]:
@@ -136,13 +153,15 @@ def _findings(table: Table, dropped: list[Dropped]) -> tuple[Finding, ...]:
         "no_answer": "have no answer to learn from",
         "no_trained_turn": "have only answers of weight 0",
         "unreadable": "hold no conversation that can be read",
+        "unknown_role": "have a turn of a role that nobody knows",
     }
     found = []
     for reason, n in Counter(drop.reason for drop in dropped).items():
         ids = tuple(drop.row_id for drop in dropped if drop.reason == reason)
-        message = (
-            f"{n:,} of {table.n_read:,} rows of {table.path.name} {said[reason]} and are left out; first: {ids[0]}"
-        )
-        suggestion = f"fill them in or delete them: {', '.join(ids[:5])}"
+        what, suggestion = said[reason], f"fill them in or delete them: {', '.join(ids[:5])}"
+        if reason == "unknown_role":
+            what += f" ({few(list(dict.fromkeys(drop.detail for drop in dropped if drop.reason == reason)))})"
+            suggestion = f"write system, user, assistant or tool for it: {', '.join(ids[:5])}"
+        message = f"{n:,} of {table.n_read:,} rows of {table.path.name} {what} and are left out; first: {ids[0]}"
         found.append(Finding(reason, "warning", message, row_ids=ids, suggestion=suggestion, action="drop"))
     return tuple(found)

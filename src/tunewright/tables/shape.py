@@ -29,6 +29,8 @@ class Shape:
     completion_column: str | None = None
     messages_column: str | None = None
     group_column: str | None = None
+    mends_mojibake: bool = True
+    """Text that was read with the wrong encoding is put right (prepare.actions.mojibake)."""
     choices: tuple[Choice, ...] = ()
     """One for each field that the user left open."""
     mapping: str = ""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tunewright.core.values import Message
+from tunewright.tables.notes import Note, cell_notes
 from tunewright.tables.table import cell_text
 from tunewright.text.clean import clean_text
 
@@ -27,43 +28,61 @@ ROLES: dict[str, str] = {
 """Every spelling that we know of a role."""
 
 
+_TRAINED_KEYS = ("weight", "train", "training")
+"""Whether an answer is learned. Sources: OpenAI fine-tuning guide (weight 0 or 1), axolotl's chat_template datasets
+(message_field_training: train or training, true or false)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     messages: tuple[Message, ...] = ()
     why_not: str = ""
-    """Why this is no row: empty, unreadable, no_prompt, no_answer, no_trained_turn; empty when it is one."""
+    """Why this is no row: empty, unreadable, unknown_role, no_prompt, no_answer, no_trained_turn; empty when it is."""
     detail: str = ""
-    repaired: tuple[str, ...] = field(default=())
-    """What was mended, each reason once."""
+    notes: tuple[Note, ...] = ()
+    """What was mended or left out."""
 
 
-def conversation(turns: Sequence[Mapping[str, Any]], *, system: str | None = None) -> Conversation:
+def conversation(
+    turns: Sequence[Mapping[str, Any]], *, row_id: str = "", system: str | None = None, mends_mojibake: bool = True
+) -> Conversation:
     """Messages up to the last assistant turn, every assistant turn trained but those of weight 0.
+
+    row_id: of the row that the notes are about.
 
     >>> conversation([{"from": "human", "value": "hi"}, {"from": "gpt", "value": "Hello."}]).messages[1]
     Message(role='assistant', content='Hello.', is_trained=True)
     """
     messages: list[Message] = []
-    repaired = []
+    cells: list[str] = []
+    notes: list[Note] = []
     for turn in turns:
-        role = ROLES.get(str(turn.get("role") or turn.get("from") or "").strip().lower())
-        content = _content(turn)
-        if role is None or content is None:
+        role, content = _role(turn), _content(turn)
+        if role is None:
+            return Conversation(why_not="unknown_role", detail=repr(turn.get("role") or turn.get("from")))
+        if content is None:
             return Conversation(why_not="unreadable", detail=_shown(turn))
-        if not content and role != "user":
-            repaired.append("tool_calls_left_out" if turn.get("tool_calls") else "empty_turns")
+        clean = clean_text(content, mends_mojibake=mends_mojibake)
+        if turn.get("tool_calls") or turn.get("function_call"):
+            notes.append(Note(row_id, "tool_calls_left_out"))
+        elif not clean and role != "user":
+            notes.append(Note(row_id, "empty_turns"))
+        if not clean and role != "user":
             continue
-        messages.append(Message(role, content, is_trained=role == "assistant" and _weight(turn) != 0))
+        messages.append(Message(role, clean, is_trained=role == "assistant" and _is_trained(turn)))
+        cells.append(content)
     last = max((i for i, message in enumerate(messages) if message.role == "assistant"), default=-1)
     if last < len(messages) - 1 and last >= 0:
-        repaired.append("turns_after_last_answer")
+        notes.append(Note(row_id, "turns_after_last_answer"))
     why_not = _why_not(messages, last=last)
     if why_not:
         return Conversation(why_not=why_not, detail=messages[0].content if messages else "")
     kept = messages[: last + 1]
     if system and system.strip() and all(message.role != "system" for message in kept):
-        kept = [Message("system", clean_text(system)), *kept]
-    return Conversation(tuple(kept), repaired=tuple(dict.fromkeys(repaired)))
+        kept, cells = [Message("system", clean_text(system)), *kept], [system, *cells]
+    for i, cell in enumerate(cells[: len(kept)], start=1):
+        notes += cell_notes(row_id, cell, field=f"message {i}", mends_mojibake=mends_mojibake)[1]
+    return Conversation(tuple(kept), notes=tuple(dict.fromkeys(notes)))
 
 
 def turns_of(cell: Any) -> list[dict[str, Any]] | None:
@@ -81,6 +100,10 @@ def turns_of(cell: Any) -> list[dict[str, Any]] | None:
     return cell if is_list and all({"role", "from"} & turn.keys() for turn in cell) else None
 
 
+def _role(turn: Mapping[str, Any]) -> str | None:
+    return ROLES.get(str(turn.get("role") or turn.get("from") or "").strip().lower())
+
+
 def _why_not(messages: Sequence[Message], *, last: int) -> str:
     if not any(message.content for message in messages):
         return "empty"
@@ -93,26 +116,28 @@ def _why_not(messages: Sequence[Message], *, last: int) -> str:
 
 
 def _content(turn: Mapping[str, Any]) -> str | None:
-    """The turn's text; None for what is not text (pictures, sound)."""
+    """The turn's text as it stands there; None for what is not text (pictures, sound)."""
     value = next((turn[key] for key in ("content", "value", "text") if turn.get(key) is not None), "")
     if isinstance(value, list):
         if not all(isinstance(part, str) or (isinstance(part, dict) and _is_text(part)) for part in value):
             return None
         value = "\n".join(part if isinstance(part, str) else str(part.get("text") or "") for part in value)
-    return None if isinstance(value, dict) else clean_text(cell_text(value))
+    return None if isinstance(value, dict) else cell_text(value)
 
 
 def _is_text(part: Mapping[str, Any]) -> bool:
     return part.get("type", "text") in ("text", "input_text", "output_text") and isinstance(part.get("text"), str)
 
 
-def _weight(turn: Mapping[str, Any]) -> float:
-    """OpenAI's weight, 0 or 1; anything that is no number counts as 1."""
-    weight = turn.get("weight", 1)
+def _is_trained(turn: Mapping[str, Any]) -> bool:
+    """As the first of the known keys says, 0 or false being no; anything that is no number counts as yes."""
+    said = next((turn[key] for key in _TRAINED_KEYS if turn.get(key) is not None), 1)
+    if isinstance(said, str) and said.strip().lower() in ("false", "no"):
+        return False
     try:
-        return 1.0 if weight is None else float(weight)
+        return float(said) != 0
     except (TypeError, ValueError):
-        return 1.0
+        return True
 
 
 def _shown(turn: Mapping[str, Any]) -> str:

@@ -10,7 +10,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-import ftfy
+from ftfy.fixes import fix_surrogates
+
+from tunewright.text.mojibake import unmangled
 
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 """What no reader sees: control characters that are no blanks, the byte order mark, lone surrogates."""
@@ -19,30 +21,19 @@ _BLANKS = re.compile(r"(?<=[^\n\t ])[^\S\n]+|[^\S\n \t]+")
 _LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
 _GAPS = re.compile(r"\n{3,}")
 
-_MOJIBAKE_ONLY = ftfy.TextFixerConfig(
-    unescape_html=False,
-    remove_terminal_escapes=False,
-    fix_latin_ligatures=False,
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_line_breaks=False,
-    fix_surrogates=True,
-    remove_control_chars=False,
-    normalization=None,
-)
-"""ftfy undoes text decoded with the wrong encoding and changes nothing that a person may have meant."""
 
-
-def clean_text(text: str) -> str:
+def clean_text(text: str, *, mends_mojibake: bool = True) -> str:
     """The text without damage: mojibake undone, NFC, no control characters, blanks and empty lines collapsed, trimmed.
 
     Single newlines stay (the steps of an answer), more than two become two.
+    mends_mojibake: False where the plan keeps it (prepare.actions.mojibake=report).
 
     >>> clean_text("cafÃ©  au\\tlait \\r\\n\\r\\n\\r\\n\\r\\n“two”\\0 ")
     'café au lait\\n\\n“two”'
     """
     if not text.isascii():
-        text = ftfy.fix_text(text, _MOJIBAKE_ONLY)
+        text = fix_surrogates(text)
+        text = unmangled(text) if mends_mojibake else text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _BLANKS.sub(" ", unicodedata.normalize("NFC", _CONTROLS.sub("", text)))
     return _GAPS.sub("\n\n", _LINE_ENDS.sub("", text)).strip()

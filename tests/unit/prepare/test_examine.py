@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.unit.prepare.some_rows import asked, labelled
-from tunewright.core.values import Action, Dropped, Finding
+from tunewright.core.values import Action, Change, Dropped, Finding
 from tunewright.prepare import examine
 from tunewright.prepare.checks import near_duplicates, table
 from tunewright.prepare.checks.check import Check, Found, Look
 from tunewright.prepare.checks.leakage import look as look_for_leaks
 from tunewright.prepare.checks.table import all_checks, checked_actions
-from tunewright.prepare.examine import Change, examined
+from tunewright.prepare.examine import examined
 from tunewright.prepare.keys import keyed
 
 LONG = "my card has not arrived after two weeks and nobody at your office answers the phone"

@@ -220,6 +220,7 @@ def test_write_draft_writes_what_the_design_promises(tmp_path: Path) -> None:
         "repaired": {},
         "tokens": tokens,
         "reviewed": {},
+        "turns": {},
     }
     assert read_rows(tmp_path, "train") == made.splits["train"]
     assert pq.read_table(tmp_path / "dropped.parquet").to_pylist() == [

@@ -44,7 +44,7 @@ def test_converted_cleans_text_and_label() -> None:
         ("train:1", "café", "Late"),
         ("train:2", "b", "1"),
     ]
-    assert result.repaired == {"characters": 1}
+    assert result.repaired == {"mojibake": 1, "label_blanks": 1}
 
 
 def test_converted_drops_and_counts_what_has_no_text_or_label() -> None:
@@ -125,7 +125,7 @@ def test_conversation_reads_both_shapes_of_sharegpt() -> None:
 def test_conversation_ends_at_the_last_answer() -> None:
     result = conversation([turn("user", "a"), turn("assistant", "b"), turn("user", "thanks")])
     assert [m.content for m in result.messages] == ["a", "b"]
-    assert result.repaired == ("turns_after_last_answer",)
+    assert [note.reason for note in result.notes] == ["turns_after_last_answer"]
 
 
 def test_conversation_gets_the_system_message_only_when_it_has_none() -> None:
@@ -141,7 +141,7 @@ def test_conversation_gets_the_system_message_only_when_it_has_none() -> None:
         ([turn("user", "a"), turn("assistant", "b", weight=0)], "no_trained_turn"),
         ([turn("assistant", "b")], "no_prompt"),
         ([turn("user", ""), turn("assistant", " ")], "empty"),
-        ([turn("alien", "a"), turn("assistant", "b")], "unreadable"),
+        ([turn("alien", "a"), turn("assistant", "b")], "unknown_role"),
         ([turn("user", [{"type": "image_url", "image_url": {}}]), turn("assistant", "b")], "unreadable"),
     ],
 )
@@ -153,7 +153,7 @@ def test_conversation_leaves_tool_calls_without_text_out_and_says_so() -> None:
     turns = [turn("user", "a"), turn("assistant", None, tool_calls=[{}]), turn("tool", "7"), turn("assistant", "b")]
     result = conversation(turns)
     assert [m.role for m in result.messages] == ["user", "tool", "assistant"]
-    assert result.repaired == ("tool_calls_left_out",)
+    assert [note.reason for note in result.notes] == ["tool_calls_left_out"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tunewright.prepare.checks import (
     boilerplate,
     class_imbalance,
     conflicting_labels,
+    conversation_shape,
     cut_off,
     duplicates,
     group_overlap,
@@ -39,6 +40,7 @@ from tunewright.prepare.checks.not_built import NOT_RUN
 
 CHECKS: dict[str, Check] = {
     "label_spelling": label_spelling.CHECK,
+    "conversation_shape": conversation_shape.CHECK,
     "markup": markup.CHECK,
     "secrets": secrets.CHECK,
     "personal_data": personal_data.CHECK,
@@ -66,6 +68,10 @@ CHECKS: dict[str, Check] = {
     "ragged": Check("row with more cells than columns", ("reading",), actions=("drop",)),
     "unreadable": Check("row that cannot be read", ("reading",), actions=("drop",)),
     "empty": Check("row without text", ("reading",), actions=("drop",)),
+    "mojibake": Check("text read with the wrong encoding", ("reading",), actions=("fix", "report")),
+    "characters": Check("control character or letter written in parts", ("reading",), actions=("fix",)),
+    "several_answers": Check("row with several answers", ("reading",), actions=("fix",), tasks=("generate",)),
+    "unknown_role": Check("turn of an unknown role", ("reading",), actions=("drop",), tasks=("generate",)),
     "no_label": Check("row without a label", ("reading",), actions=("drop",), tasks=("classify",)),
     "no_prompt": Check("answer without a prompt", ("reading",), actions=("drop",), tasks=("generate",)),
     "no_answer": Check("prompt without an answer", ("reading",), actions=("drop",), tasks=("generate",)),
