@@ -34,6 +34,8 @@ from tunewright.verbs.runs import run_line
 LABELS = tuple(sorted(WORDS))
 OTHER_ORDER = ("login", "refund", "delivery")
 """The other tool's own class order, which is not ours."""
+ROUNDS_NOTHING = {"dtype": "float32"}
+"""bfloat16 moves a tiny model's logits by a tenth, enough to turn a near tie."""
 
 
 def train_with_peft(base: Path, folder: Path, *, n: int = 40, steps: int = 60) -> Path:
@@ -235,7 +237,12 @@ def test_our_own_folder_answers_the_same_to_the_bit_when_it_comes_from_outside(
 
 def classify_plan(folder: str, **evaluate: Any) -> dict[str, Any]:
     systems = [f"path:{folder}", "base", "majority"]
-    return {"data": "rows.csv", "evaluate": {"systems": systems, **evaluate}, "explain": {"methods": []}}
+    return {
+        "data": "rows.csv",
+        "model": ROUNDS_NOTHING,
+        "evaluate": {"systems": systems, **evaluate},
+        "explain": {"methods": []},
+    }
 
 
 def test_classifier_adapter_of_another_tool_answers_by_name_when_its_classes_stand_in_another_order(
@@ -301,6 +308,7 @@ def test_model_of_another_tool_passes_the_export_gate(kind: str, tmp_path: Path,
     data = write_pairs(tmp_path / "p.jsonl") if writes else write_labelled(tmp_path / "rows.csv", n_endings=5)
     plan = {
         "data": data.name,
+        "model": ROUNDS_NOTHING,
         "evaluate": {"systems": ["path:theirs"], "max_new_tokens": 8},
         "explain": {"methods": []},
         "export": {"targets": ["merged"]},

@@ -6,6 +6,7 @@ row, group or repeated text stands on both sides.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zlib
 from collections import Counter
@@ -36,7 +37,8 @@ def split_of(rows: Sequence[Keyed], *, test: Share | None, validation: Share | N
 
     Labels keep their shares (stratified). Rows that share a group or ask the same stay together. A label never leaves
     train whole, so a label with one row stays there; without labels one row at least stays. What cannot be held out
-    under these rules is not: test or validation may come out smaller, even empty.
+    under these rules is not: test or validation may come out smaller, even empty. The order in which rows are taken
+    hangs on what they say, not on where they stand: a row more or less in the file leaves the others where they were.
     """
     units = _units(rows)
     labels = [[rows[i].row.label or "" for i in unit] for unit in units]
@@ -46,7 +48,9 @@ def split_of(rows: Sequence[Keyed], *, test: Share | None, validation: Share | N
     for name, share in (("test", test), ("validation", validation)):
         if share is None:
             continue
-        taken = _held_out(free, labels=labels, n_wanted=share.of(n_rows), rng=generator(seed, f"split {name}"))
+        order = [free[i] for i in by_chance([rows[units[unit][0]].asked for unit in free], seed=seed, name=name)]
+        rng = generator(seed, f"split {name}")
+        taken = _held_out(order, labels=labels, n_wanted=share.of(n_rows), rng=rng)
         for unit in taken:
             for i in units[unit]:
                 out[i] = "test" if name == "test" else "validation"
@@ -54,16 +58,12 @@ def split_of(rows: Sequence[Keyed], *, test: Share | None, validation: Share | N
     return tuple(out)
 
 
-def limited(labels: Sequence[str | None], n_wanted: int, *, seed: int) -> tuple[int, ...]:
-    """Positions of at most n_wanted rows, by seed, in order: one row of every label first, the others by chance.
-
-    >>> [i for i in limited(["a"] * 98 + ["b", "c"], 3, seed=0) if i >= 98]
-    [98, 99]
-    """
-    order = generator(seed, "limit").permutation(len(labels)).tolist()
+def limited(rows: Sequence[Keyed], n_wanted: int, *, seed: int) -> tuple[int, ...]:
+    """Positions of at most n_wanted rows, by seed, in order: one row of every label first, the others by chance."""
+    order = by_chance([k.whole for k in rows], seed=seed, name="limit")
     first: dict[str | None, int] = {}
     for i in order:
-        first.setdefault(labels[i], i)
+        first.setdefault(rows[i].row.label, i)
     firsts = set(first.values())
     return tuple(sorted([*first.values(), *(i for i in order if i not in firsts)][:n_wanted]))
 
@@ -73,6 +73,27 @@ def drawn(n_rows: int, n_wanted: int, *, seed: int, name: str) -> tuple[int, ...
     if n_rows <= n_wanted:
         return tuple(range(n_rows))
     return tuple(sorted(generator(seed, name).choice(n_rows, size=n_wanted, replace=False).tolist()))
+
+
+def by_chance(keys: Sequence[str], *, seed: int, name: str) -> list[int]:
+    """Positions in an order that looks drawn and hangs on seed, name and keys alone: without one of them the others
+    keep their order. Equal keys stay in theirs.
+
+    >>> words = ["one", "two", "three", "four"]
+    >>> order = [words[i] for i in by_chance(words, seed=0, name="x")]
+    >>> [word for word in order if word != "two"] == [
+    ...     ["one", "three", "four"][i] for i in by_chance(["one", "three", "four"], seed=0, name="x")
+    ... ]
+    True
+    """
+    start = hashlib.blake2b(f"{seed} {name} ".encode(), digest_size=8)
+
+    def place(i: int) -> bytes:
+        mark = start.copy()
+        mark.update(keys[i].encode("utf-8", "surrogatepass"))
+        return mark.digest()
+
+    return sorted(range(len(keys)), key=place)
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
@@ -103,14 +124,14 @@ def _units(rows: Sequence[Keyed]) -> list[list[int]]:
 
 
 def _held_out(
-    free: Sequence[int], *, labels: Sequence[Sequence[str]], n_wanted: int, rng: np.random.Generator
+    order: Sequence[int], *, labels: Sequence[Sequence[str]], n_wanted: int, rng: np.random.Generator
 ) -> frozenset[int]:
-    """Units whose labels come as close as they can to their shares of n_wanted rows, in one pass over a shuffled order.
+    """Units whose labels come as close as they can to their shares of n_wanted rows, in one pass over them.
 
     A unit is taken when it lowers the sum over labels of |rows taken - rows wanted|; with units of one row each label
     gets exactly what is wanted. When nothing comes closer (large groups) the smallest unit that may go is taken.
     """
-    have = Counter(label for unit in free for label in labels[unit])
+    have = Counter(label for unit in order for label in labels[unit])
     wanted = _wanted(have, n_wanted, rng=rng)
     taken: set[int] = set()
     got: Counter[str] = Counter()
@@ -118,7 +139,7 @@ def _held_out(
     def may_go(counts: Counter[str]) -> bool:
         return all(have[label] - got[label] > n for label, n in counts.items())
 
-    for unit in (free[i] for i in rng.permutation(len(free))):
+    for unit in order:
         counts = Counter(labels[unit])
         nearer = sum(
             abs(got[label] - wanted[label]) - abs(got[label] + n - wanted[label]) for label, n in counts.items()
@@ -127,7 +148,7 @@ def _held_out(
             taken.add(unit)
             got += counts
     if not taken:
-        can = [unit for unit in free if may_go(Counter(labels[unit]))]
+        can = [unit for unit in order if may_go(Counter(labels[unit]))]
         taken = set(sorted(can, key=lambda unit: len(labels[unit]))[:1])
     return frozenset(taken)
 

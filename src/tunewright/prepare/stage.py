@@ -105,7 +105,7 @@ def _split(
 def _limited(train: Sequence[Keyed], *, limit: int | None, seed: int) -> tuple[tuple[Keyed, ...], tuple[Dropped, ...]]:
     if limit is None:
         return tuple(train), ()
-    stay = set(limited([k.row.label for k in train], limit, seed=seed))
+    stay = set(limited(train, limit, seed=seed))
     over = [k.row for i, k in enumerate(train) if i not in stay]
     kept = tuple(k for i, k in enumerate(train) if i in stay)
     return kept, tuple(Dropped(row.row_id, "over_limit", f"data.limit is {limit}") for row in over)

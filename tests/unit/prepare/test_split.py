@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.values import Row
 from tunewright.prepare.keys import keyed
-from tunewright.prepare.split import Share, drawn, split_of
+from tunewright.prepare.split import Share, drawn, limited, split_of
 
 HALF = {"test": Share(0.15), "validation": Share(0.15)}
 
@@ -139,3 +139,24 @@ def test_drawn_takes_the_wanted_number_in_order() -> None:
     assert len(set(picked)) == 10
     assert list(picked) == sorted(picked)
     assert drawn(5, 10, seed=0, name="x") == (0, 1, 2, 3, 4)
+
+
+def test_a_row_more_or_less_leaves_the_others_where_they_were() -> None:
+    rows = labelled([(f"text {i}", "abcde"[i % 5]) for i in range(600)])
+    fewer = (Row("train:1", text="new", label="a"), *rows[:100], *rows[103:])
+    places, after = (
+        {row.text: place for row, place in zip(some, split_of(keyed(some), **HALF, seed=4), strict=True)}
+        for some in (rows, fewer)
+    )
+    moved = [text for text in after if text in places and after[text] != places[text]]
+    assert len(moved) <= 6, "at most a row a label and part"
+    assert Counter(after.values())["test"] == 90
+
+    picked, again = ({some[i].text for i in limited(keyed(some), 200, seed=4)} for some in (rows, fewer))
+    assert len(picked - again) <= 4
+
+
+def test_limited_takes_a_row_of_every_label_first() -> None:
+    rows = keyed(labelled([(f"text {i}", "a") for i in range(98)] + [("rare", "b"), ("rarer", "c")]))
+    assert [i for i in limited(rows, 3, seed=0) if i >= 98] == [98, 99]
+    assert len(limited(rows, 3, seed=0)) == 3
