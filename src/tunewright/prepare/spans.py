@@ -52,13 +52,18 @@ def shared_spans(left: Sequence[str], right: Sequence[str]) -> list[Span]:
     known = _Grams(left_grams.values[order], left_grams.texts[order], left_grams.places[order])
     found = []
     for position, text in enumerate(right):
-        words = _WORD.findall(text)
+        words = words_in(text)
         if len(words) < LEAST_WORDS or not len(known.values):
             continue
         span = _longest(position, words, ids, known)
         if span and span.share >= LEAST_SHARE:
             found.append(span)
     return found
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a normalised text; of a script without blanks its characters."""
+    return _WORD.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class _Grams:
 
 
 def _words(texts: Sequence[str], ids: dict[str, int]) -> list[list[int]]:
-    return [[ids.setdefault(word, len(ids) + 1) for word in _WORD.findall(text)] for text in texts]
+    return [[ids.setdefault(word, len(ids) + 1) for word in words_in(text)] for text in texts]
 
 
 def _longest(position: int, words: Sequence[str], ids: dict[str, int], known: _Grams) -> Span | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tunewright.core.values import SPLITS, Action, Dropped, Finding, Split
 from tunewright.prepare.checks.check import Check, Evidence, Found, Look
-from tunewright.prepare.checks.near_leakage import near_evidence, near_findings, near_leaks, span_leaks
+from tunewright.prepare.checks.near_leakage import close_leaks, near_evidence, near_findings
 from tunewright.prepare.keys import Keyed
 from tunewright.tables.words import few, percent, rows
 
@@ -50,11 +50,10 @@ def look(shown: Look) -> Found:
     evidence = [together for leak in found for together in leak.together]
     for a, b in pairs:
         left, right = shown.rows[a], shown.rows[b]
-        exact = {row_id for leak in found if (leak.left, leak.right) == (a, b) for row_id in leak.normalised[1]}
-        near = near_leaks(left, right)
-        spans = span_leaks(left, right, known=frozenset(exact | {pair.right for pair in near}))
-        findings += near_findings((a, b), near, spans, n_right=len(right))
-        evidence += [*near_evidence(near, kind="near"), *near_evidence(spans, kind="span")]
+        exact = (row_id for leak in found if (leak.left, leak.right) == (a, b) for row_id in leak.normalised[1])
+        close = close_leaks(left, right, exact=frozenset(exact))
+        findings += near_findings((a, b), close, n_right=len(right))
+        evidence += near_evidence(close)
     return Found(
         tuple(findings),
         dropped=tuple(drop for part in gone.values() for drop in part.values()),
