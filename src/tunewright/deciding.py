@@ -20,7 +20,7 @@ from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
-from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Machine, ModelCard, Split
+from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Machine, ModelCard, Row, Split
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
 from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, lora_parameters, memory_plan
@@ -28,12 +28,14 @@ from tunewright.model.outside import answering
 from tunewright.model.outside_folder import ADAPTER_CONFIG, OutsideFolder, base_name, made_from, outside_folder
 from tunewright.model.starter import PREFIX, add_starter, starter_path
 from tunewright.prepare.draft import Draft, write_draft
+from tunewright.prepare.told import masked_row
 from tunewright.resolve import Context, LengthFacts, Resolved, resolve, with_choices
 from tunewright.select.rank import Candidate, candidates, not_chosen
 from tunewright.select.stage import write_candidates
 from tunewright.text.chat import Tokenizer, end_token_ids
 from tunewright.text.encode import encode, token_account
 from tunewright.text.render import render
+from tunewright.text.token_view import TokenSample, row_tokens, token_sample
 
 BINS = 24
 """Bars of the length histogram."""
@@ -175,6 +177,21 @@ def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:
     write_draft(data, work, tokens=tokens)
     write_json(work / "facts.json", replace(decided.facts, sample=()))
     write_json(work / "lengths.json", length_histogram(decided.encoded, max_length=plan.prepare.max_length))
+    write_json(work / "token_sample.json", _sample(decided, data))
+
+
+def _sample(decided: Decisions, data: Draft) -> TokenSample:
+    """Of the train row of median length."""
+    row, is_masked = masked_row(median_row(decided, data))
+    labels = data.facts.labels
+    tokens = row_tokens(row, plan=decided.resolved.plan, labels=labels, tokenizer=decided.tokenizer)
+    return token_sample(row.row_id, tokens, label=row.label or "", is_masked=is_masked)
+
+
+def median_row(decided: Decisions, data: Draft) -> Row:
+    """The train row of median length in tokens."""
+    by_length = sorted(range(len(data.splits["train"])), key=lambda i: len(decided.encoded["train"][i]))
+    return data.splits["train"][by_length[(len(by_length) - 1) // 2]]
 
 
 def write_selected(decided: Decisions, *, work: Path) -> None:

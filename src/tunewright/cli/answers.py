@@ -46,6 +46,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "n_labels": "classes",
         "findings": "check, severity, message, row_ids, suggestion, action",
         "checks": "check -> status (ok, found, not run) and why",
+        "cards": "check, the first rows behind its findings (texts in pieces, masked), mended cells",
         "model": "the model, the resolved plan, tokens, memory, time; null when it stopped before",
         "error": "why a run cannot start; null: it can",
     },

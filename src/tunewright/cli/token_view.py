@@ -12,7 +12,7 @@ from itertools import groupby
 
 from tunewright.cli.console import Console, is_terminal
 from tunewright.cli.words import columns
-from tunewright.verbs.token_view import Mark, Piece, Tokens
+from tunewright.text.token_view import Mark, Piece, Tokens
 
 SIGNS: dict[Mark, str] = {"trained": "*", "context": " ", "cut": "x"}
 STYLES: dict[Mark, str] = {"trained": "bold green", "context": "dim", "cut": "red strike"}

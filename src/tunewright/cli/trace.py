@@ -24,7 +24,7 @@ from tunewright.core.values import Row
 from tunewright.report.words import system_name
 
 if TYPE_CHECKING:
-    from tunewright.verbs.token_view import Tokens
+    from tunewright.text.token_view import Tokens
     from tunewright.verbs.trace import Answer, RowTrace
 
 Words = Annotated[

@@ -7,7 +7,7 @@ and the pipeline publishes it even when the run is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from tunewright.core.files import write_atomically, write_json
 from tunewright.core.values import SPLITS, Change, Choice, DataFacts, Dropped, Finding, Row, Split, Task
+from tunewright.prepare.cards import Cards
 from tunewright.prepare.examine import Examined
 from tunewright.prepare.findings import long_row_findings
 from tunewright.prepare.ledger import ledger
@@ -50,10 +51,13 @@ class Draft:
     """What the checks said, beside their findings; without rows."""
     decisions: tuple[Decision, ...] = ()
     """A person's, done."""
+    cards: Cards = field(default_factory=Cards)
+    """What there is to look at behind each finding."""
 
 
 def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, int]] | None) -> None:
-    """The prepare folder: rows of each split, dropped rows, mended cells, ledger.json, findings.json, evidence.json.
+    """The prepare folder: rows of each split, dropped rows, mended cells, ledger.json, findings.json, evidence.json,
+    cards.json.
 
     tokens: the token account by split; None when none was counted (a refused run).
     """
@@ -65,6 +69,7 @@ def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, i
     decided = [one.line for one in draft.decisions]
     write_review(work / "review.csv", draft.seen.suspects, rows=rows, decided=decided)
     write_json(work / "evidence.json", {"evidence": list(draft.seen.evidence)})
+    write_json(work / "cards.json", draft.cards)
     account = ledger(
         rows_read=draft.rows_read,
         splits=draft.splits,

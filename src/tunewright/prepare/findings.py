@@ -13,6 +13,7 @@ from tunewright.core.values import Dropped, Finding, Task
 from tunewright.prepare.checks.not_built import NO_CONCERN, NOT_RUN
 from tunewright.prepare.checks.table import all_checks
 from tunewright.tables.words import rows
+from tunewright.text.marked import whole_detail
 
 
 def unusable_findings(dropped: Iterable[Dropped]) -> tuple[Finding, ...]:
@@ -24,13 +25,17 @@ def unusable_findings(dropped: Iterable[Dropped]) -> tuple[Finding, ...]:
         Finding(
             "unusable_rows",
             "warning",
-            f"{rows(len(gone))} left out: {reason.replace('_', ' ')}{f' ({gone[0].detail})' if gone[0].detail else ''}",
+            f"{rows(len(gone))} left out: {reason.replace('_', ' ')}{_example(gone[0])}",
             tuple(d.row_id for d in gone),
             f"mend them in the file if they matter; the first is {gone[0].row_id}",
             "drop",
         )
         for reason, gone in by_reason.items()
     )
+
+
+def _example(gone: Dropped) -> str:
+    return f" ({whole_detail(gone.detail)})" if gone.detail else ""
 
 
 def long_row_findings(tokens: Mapping[str, Mapping[str, int]]) -> tuple[Finding, ...]:

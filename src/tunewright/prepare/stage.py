@@ -27,6 +27,7 @@ from tunewright.prepare.given import Given, given, named_files
 from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
 from tunewright.prepare.reviewed import reviewed, settled
 from tunewright.prepare.split import limited, split_of
+from tunewright.prepare.told import as_told
 from tunewright.tables.words import rows
 
 
@@ -54,6 +55,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
     look = partial(examined, task=task, actions=actions, seed=seed, fixed=fixed, settled=settled(read.decisions))
     files = {split: keyed(part, fixed=fixed) for split, part in read.rows.items()}
     seen = reviewed(look("repair", files), read.decisions, fixed=fixed)
+    mended = seen.sides
     seen = seen.and_then(look("given", seen.sides))
     seen = seen.and_then(look("left", seen.sides))
     _refuse_nothing_left(plan, seen.sides, n_read=read.n_read)
@@ -69,7 +71,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
     found = (*read.findings, *seen.findings, *unusable)
     kept = {split: len(splits[split]) for split in SPLITS}
     assert read.n_read == sum(kept.values()) + len(dropped), (read.n_read, kept, len(dropped))
-    return Draft(
+    made = Draft(
         task=task,
         splits=splits,
         dropped=dropped,
@@ -84,6 +86,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
         decisions=read.decisions,
         seen=replace(seen, sides={}, changes=(*read.changes, *seen.changes)),
     )
+    return as_told(made, sides=mended)
 
 
 def _split(

@@ -11,26 +11,36 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from tunewright.report import charts, numbers
+from tunewright.report import charts, numbers, words
+from tunewright.report.doctor import SHOWN_CHARACTERS, Doctor, doctor_of
 from tunewright.report.read import Record, RunFiles, as_list, as_record
+from tunewright.report.sample import Sample, sample_of
+from tunewright.text.private import masked
 
 SPLITS = ("train", "validation", "test")
-SHOWN_IDS = 8
-"""Row ids printed with a finding; the rest are counted and stand in findings.json."""
+SHOWN_LABELS = 300
+"""Of the list of labels; a page of ten thousand is read by nobody."""
 
 _SEVERITIES = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a person should know."""
+    """Something a person should know, as the model card says it."""
 
     check: str
     severity: str
     message: str
-    rows: str
-    suggestion: str
-    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class LanguagePart:
+    """A part of the language bar."""
+
+    name: str
+    share: str
+    kind: str
+    """Class of style.css: language-1 ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +59,16 @@ class Data:
     tokens: tuple[tuple[str, str, str, str, str], ...]
     """(split, total, trained on, cut, rows cut)."""
     findings: tuple[Finding, ...]
-    checks: tuple[tuple[str, str, str], ...]
-    """(check, status, why)."""
+    doctor: Doctor | None
+    """None: no check was run."""
+    languages: tuple[LanguagePart, ...]
+    language_bar: Markup
     lengths: Markup
     lengths_caption: str
+    sample: Sample | None
     labels: tuple[tuple[str, str], ...]
     """(label, train rows), the most frequent first."""
+    n_labels: str
 
 
 def data_of(run: RunFiles) -> Data | None:
@@ -66,6 +80,7 @@ def data_of(run: RunFiles) -> Data | None:
     picture, caption = _lengths(run.lengths)
     shares = [(s, kept[s]) for s in (*SPLITS, *sorted(set(kept) - set(SPLITS))) if s in kept]
     labels = sorted(_counts(run.facts.get("rows_per_label")).items(), key=lambda item: (-item[1], item[0]))
+    languages, language_bar = _languages(as_list(run.cards.get("languages")))
     return Data(
         read=numbers.count_text(read),
         kept=tuple((s, numbers.count_text(n), numbers.percent_text(n / read if read else math.nan)) for s, n in shares),
@@ -79,10 +94,18 @@ def data_of(run: RunFiles) -> Data | None:
         balance=_balance(read, kept=sum(kept.values()), dropped=sum(dropped.values())),
         tokens=_tokens(as_record(run.ledger.get("tokens"))),
         findings=_findings(run.findings),
-        checks=_checks(run.findings),
+        doctor=doctor_of(
+            map(as_record, as_list(run.findings.get("findings"))),
+            as_record(run.findings.get("checks")),
+            map(as_record, as_list(run.cards.get("cards"))),
+        ),
+        languages=languages,
+        language_bar=language_bar,
         lengths=picture,
         lengths_caption=caption,
-        labels=tuple((label, numbers.count_text(n)) for label, n in labels),
+        sample=sample_of(run.token_sample),
+        labels=tuple((masked(label), numbers.count_text(n)) for label, n in labels[:SHOWN_LABELS]),
+        n_labels=numbers.count_text(len(labels)),
     )
 
 
@@ -124,22 +147,29 @@ def _findings(found: Record) -> tuple[Finding, ...]:
 
 
 def _finding(item: Record) -> Finding:
-    ids = [str(row_id) for row_id in as_list(item.get("row_ids"))]
-    more = f" and {len(ids) - SHOWN_IDS:,} more" if len(ids) > SHOWN_IDS else ""
     return Finding(
         check=str(item.get("check") or ""),
         severity=str(item.get("severity") or "info"),
-        message=str(item.get("message") or ""),
-        rows=", ".join(ids[:SHOWN_IDS]) + more,
-        suggestion=str(item.get("suggestion") or ""),
-        action=str(item.get("action") or "report"),
+        message=masked(str(item.get("message") or ""))[:SHOWN_CHARACTERS],
     )
 
 
-def _checks(found: Record) -> tuple[tuple[str, str, str], ...]:
-    """A check without a status was not run."""
-    checks = {str(name): as_record(check) for name, check in as_record(found.get("checks")).items()}
-    return tuple((name, str(c.get("status") or "not run"), str(c.get("why") or "")) for name, c in checks.items())
+def _languages(found: list[object]) -> tuple[tuple[LanguagePart, ...], Markup]:
+    """The largest first; a language of less than one row in a thousand still has its name."""
+    known = [(str(one.get("language") or ""), numbers.number(one.get("share"))) for one in map(as_record, found)]
+    known = [(code, share) for code, share in known if code and math.isfinite(share) and share > 0]
+    parts = tuple(
+        LanguagePart(words.language_name(code), numbers.percent_text(share), f"language-{min(i, LANGUAGE_COLOURS)}")
+        for i, (code, share) in enumerate(known, start=1)
+    )
+    shares = [(part.kind, share) for part, (_, share) in zip(parts, known, strict=True)]
+    rest = max(0.0, 1 - sum(share for _, share in known))
+    title = ", ".join(f"{part.name} {part.share}" for part in parts)
+    return parts, charts.split_bar([*shares, ("language-rest", rest)], title=title)
+
+
+LANGUAGE_COLOURS = 5
+"""Languages with a colour of their own."""
 
 
 def _lengths(found: Record) -> tuple[Markup, str]:

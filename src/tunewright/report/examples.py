@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tunewright.core.systems import TUNED, outside_name
 from tunewright.report import numbers, words
 from tunewright.report.read import Record, RunFiles
+from tunewright.text.private import KEY_CHARACTERS, masked
 
 SHOWN = 5
 """Examples of a group."""
@@ -157,9 +158,13 @@ def _answer(line: Record, system: str) -> Answer:
 
 
 def clipped(value: object) -> tuple[str, int]:
-    """The beginning of a text and how many characters were left out."""
+    """The beginning of a text with private values masked, and how many characters were left out.
+
+    Every text of a row or an answer comes to the page through here. Masked before it is cut: no half of a value stays.
+    """
     text = "" if value is None else str(value)
-    return text[:SHOWN_CHARACTERS], max(0, len(text) - SHOWN_CHARACTERS)
+    shown = masked(text[: SHOWN_CHARACTERS + KEY_CHARACTERS])
+    return shown[:SHOWN_CHARACTERS], max(0, len(text) - SHOWN_CHARACTERS)
 
 
 def _is_right(row: Row, system: str) -> bool | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tunewright.report import numbers
 from tunewright.report.examples import clipped
 from tunewright.report.read import Record, RunFiles, as_list, as_record
+from tunewright.text.private import private_in
 
 SHOWN = 6
 """Explained rows on the page; all stand in explanations.json."""
@@ -106,7 +107,7 @@ def _facts(summary: Record) -> tuple[tuple[str, str, str], ...]:
 
 def _explained(row: Record, *, task: str) -> Explained:
     is_better = row.get("is_better_than_random") is True
-    pieces = [as_record(piece) for piece in as_list(row.get("pieces"))]
+    pieces = _masked([as_record(piece) for piece in as_list(row.get("pieces"))])
     shaded, more = _shaded(pieces, is_better=is_better)
     answer, answer_more = clipped(row.get("answer"))
     reference, reference_more = clipped(row.get("reference"))
@@ -126,6 +127,21 @@ def _explained(row: Record, *, task: str) -> Explained:
         listed=_listed(pieces) if is_better else "",
         words_a_piece=int(row.get("words_a_piece") or 1),
     )
+
+
+def _masked(pieces: list[Record]) -> list[Record]:
+    """Private values, which several pieces may share, stand as their kind in the first of them."""
+    out, at = [], 0
+    found = private_in("".join(str(piece.get("text") or "") for piece in pieces))
+    for piece in pieces:
+        text = str(piece.get("text") or "")
+        shown = ""
+        for i, character in enumerate(text, at):
+            one = next((one for one in found if one.start <= i < one.end), None)
+            shown += character if one is None else f"[{one.kind}]" if i == one.start else ""
+        out.append({**piece, "text": shown})
+        at += len(text)
+    return out
 
 
 def _shaded(pieces: list[Record], *, is_better: bool) -> tuple[tuple[Shaded, ...], int]:

@@ -12,11 +12,14 @@ from markupsafe import Markup
 
 from tunewright.report import charts, numbers
 from tunewright.report.read import Record, RunFiles, as_list, as_record
+from tunewright.text.private import masked
 
 READABLE_CLASSES = 30
 """Largest matrix whose cells hold readable numbers on a desktop page."""
 SHOWN_PAIRS, SHOWN_PAIRS_BESIDE_MATRIX = 15, 6
 """Confused pairs that are listed: more where the matrix cannot be read."""
+SHOWN_CLASSES = 300
+"""Of the table of scores: more rows than anybody reads, and a page of 10,000 would not open on a phone."""
 _LEVELS = 5
 """Steps of colour in the matrix."""
 
@@ -70,19 +73,21 @@ class Mistakes:
     n_pairs: int
     classes: tuple[ClassLine, ...]
     """The weakest first."""
+    n_hidden: int
+    """Classes that are not among them."""
 
 
 def mistakes_of(run: RunFiles) -> Mistakes | None:
     """None when the task has no classes or evaluate did not run."""
     found = as_record(run.metrics.get("confusion"))
-    labels = [str(label) for label in as_list(found.get("labels"))]
+    labels = [masked(str(label)) for label in as_list(found.get("labels"))]
     matrix = [
         [int(numbers.number(n)) if numbers.is_known(n) else 0 for n in as_list(line)]
         for line in as_list(found.get("matrix"))
     ]
     if not labels or len(matrix) != len(labels) or any(len(line) != len(labels) for line in matrix):
         return None
-    pairs = _pairs(labels, matrix)
+    pairs, classes = _pairs(labels, matrix), _classes(as_record(run.metrics.get("per_class")))
     is_readable = len(labels) <= READABLE_CLASSES
     return Mistakes(
         n_classes=len(labels),
@@ -90,7 +95,8 @@ def mistakes_of(run: RunFiles) -> Mistakes | None:
         picture=Markup("") if is_readable else _picture(matrix),
         pairs=pairs[: SHOWN_PAIRS_BESIDE_MATRIX if is_readable else SHOWN_PAIRS],
         n_pairs=len(pairs),
-        classes=_classes(as_record(run.metrics.get("per_class"))),
+        classes=classes[:SHOWN_CLASSES],
+        n_hidden=max(0, len(classes) - SHOWN_CLASSES),
     )
 
 
@@ -135,7 +141,7 @@ def _weakness(line: ClassLine) -> tuple[float, str]:
 def _class_line(label: str, found: Record) -> ClassLine:
     f1 = numbers.number(found.get("f1"))
     return ClassLine(
-        label=label,
+        label=masked(label),
         n=numbers.count_text(found.get("n")),
         precision=numbers.metric_text(found.get("precision"), metric="precision_macro"),
         recall=numbers.metric_text(found.get("recall"), metric="recall_macro"),

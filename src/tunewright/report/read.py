@@ -38,6 +38,9 @@ class RunFiles:
     card: Record
     ledger: Record
     findings: Record
+    cards: Record
+    """cards.json: the rows behind the findings."""
+    token_sample: Record
     lengths: Record
     facts: Record
     steps: tuple[Record, ...]
@@ -95,6 +98,8 @@ def read_run(folder: Path) -> RunFiles:
         card=_json(select / "card.json"),
         ledger=_json(prepare / "ledger.json"),
         findings=_json(prepare / "findings.json"),
+        cards=_json(prepare / "cards.json"),
+        token_sample=_json(prepare / "token_sample.json"),
         lengths=_json(prepare / "lengths.json"),
         facts=_json(prepare / "facts.json"),
         steps=_json_lines(train / "steps.jsonl"),

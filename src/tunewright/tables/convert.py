@@ -18,8 +18,9 @@ from tunewright.tables.table import Record, Table, cell_text
 from tunewright.tables.turns import conversation, turns_of
 from tunewright.tables.words import few
 from tunewright.text.clean import clean_label, clean_text
+from tunewright.text.marked import DETAIL_CHARACTERS
 
-_SHOWN = 80
+_SHOWN = DETAIL_CHARACTERS
 """Characters of a row that a drop shows."""
 
 

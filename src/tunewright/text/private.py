@@ -78,6 +78,19 @@ def masked(text: str, *, kinds: Sequence[Kind] = KINDS) -> str:
     return "".join(out) + text[at:] if out else text
 
 
+def quoted(text: str, *, most: int = 60) -> str:
+    """The beginning of a user's text, as a message says it: masked before it is cut, so that no half of a value stays.
+
+    >>> quoted("write to ann@example.org today", most=16)
+    "'write to [email]'"
+    """
+    return repr(masked(text[: most + KEY_CHARACTERS])[:most])
+
+
+KEY_CHARACTERS = 5_000
+"""The longest private value has no more: so far beyond what is shown a text is read, that none is cut in two."""
+
+
 def luhn(digits: str) -> bool:
     """Source: ISO/IEC 7812-1, annex B."""
     doubled = [int(d) * (1 + i % 2) for i, d in enumerate(reversed(digits))]
@@ -164,7 +177,11 @@ _CARD = re.compile(r"(?<![\w.=<>$])(?P<value>\d(?:[ -]?\d){12,18})(?![\w]|\.\d)"
 _IP = re.compile(
     r"(?<![\w.:])(?P<value>(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?![\w:]|\.\d)"
 )
-_PHONE = re.compile(r"(?<![\w.,:/#=<>$*(+-])(?P<value>\+?\(?\d(?:[ ./()-]{0,2}\d){6,14})(?![\w%(]|[.,]\d| ?[=<>*+/])")
+_PHONE = re.compile(
+    r"(?<![\w.,:/#=<>$*(+-])(?P<value>(?P<plus>\+)?\(?\d(?:[ ./()-]{0,2}\d){6,14})(?![\w%(]|[.,]\d| ?[=<>*/])"
+    r"(?(plus)(?! ?\+\D)|(?! ?\+))"
+)
+"""What a plus follows is a sum, unless it opens with one itself: two such numbers stand in a row in lists."""
 
 _KINDS: tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("key", _KEY, _is_key),

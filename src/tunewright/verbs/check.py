@@ -20,11 +20,13 @@ from tunewright.core.planfile import LoadedPlan
 from tunewright.core.values import SPLITS, Choice, Dropped, Finding, Split, Task
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import refuse_leakage
+from tunewright.prepare.cards import Card
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.draft import Draft, findings_record
 from tunewright.prepare.findings import unusable_findings
 from tunewright.prepare.given import Given, given
 from tunewright.prepare.stage import drafted
+from tunewright.prepare.told import masked_findings
 from tunewright.resolve import refuse_unsupported
 from tunewright.tables.shape import Shape
 
@@ -51,6 +53,8 @@ class Check:
     findings: tuple[Finding, ...]
     checks: dict[str, dict[str, str]]
     """{name: {status: ok | found | not run, why}}, of the data."""
+    cards: tuple[Card, ...]
+    """What there is to look at behind the findings: the first rows, masked."""
     model: ModelCheck | None
     """None: the data was refused, or no model could be chosen."""
     error: TunewrightError | None
@@ -119,6 +123,7 @@ def _of_data(data: Draft, *, how: tuple[str, ...]) -> Check:
         n_labels=len(data.facts.labels),
         findings=tuple(record["findings"]),
         checks=record["checks"],
+        cards=data.cards.cards,
         model=None,
         error=None,
     )
@@ -137,8 +142,11 @@ def _of_unsplit(read: Given, *, how: tuple[str, ...], error: DataError) -> Check
         why_task=_why_task(read.shape.choices),
         columns=_columns(read.shape),
         n_labels=len({row.label for part in read.rows.values() for row in part if row.label is not None}),
-        findings=(*read.findings, *unusable_findings(d for d in read.dropped if d.row_id not in named)),
+        findings=masked_findings(
+            (*read.findings, *unusable_findings(d for d in read.dropped if d.row_id not in named))
+        ),
         checks={},
+        cards=(),
         model=None,
         error=error,
     )

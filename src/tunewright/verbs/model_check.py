@@ -19,17 +19,18 @@ from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan
 from tunewright.core.systems import trains
 from tunewright.core.values import SPLITS, Choice, Encoded, Row, Split
-from tunewright.deciding import Decisions, cut_rows
+from tunewright.deciding import Decisions, cut_rows, median_row
 from tunewright.model.memory import FLOAT_BYTES, MemoryPlan
 from tunewright.prepare.draft import Draft
+from tunewright.prepare.told import masked_row
 from tunewright.text.encode import token_account
+from tunewright.text.token_view import Tokens, row_tokens
 from tunewright.train.checkpoint import KEPT, STATE_BYTES
 from tunewright.train.loop import steps_per_epoch
 from tunewright.train.stage import planned_steps, with_target
 from tunewright.verbs.mask_probes import Looked, mask_probes, trained_runs
 from tunewright.verbs.measured_step import MeasuredSteps, StepInputs, measured_steps
 from tunewright.verbs.probe import Probe
-from tunewright.verbs.token_view import Tokens, row_tokens
 
 PROBED_ROWS = 200
 """Train rows whose ids and masks are made again by other means: a template is asked several times for each."""
@@ -67,6 +68,8 @@ class ShownRow:
     row: Row
     split: Split
     tokens: tuple[Tokens, ...]
+    is_masked: bool
+    """Private values stand there as [email] and so on; the model sees them as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,16 +272,17 @@ def _split_tokens(data: Draft, decided: Decisions, split: Split, *, cut: Sequenc
 def _shown(data: Draft, decided: Decisions, *, row_id: str | None) -> ShownRow:
     """The asked row, else the train row of median length."""
     if row_id is None:
-        by_length = sorted(range(len(data.splits["train"])), key=lambda i: len(decided.encoded["train"][i]))
         split: Split = "train"
-        row = data.splits["train"][by_length[(len(by_length) - 1) // 2]]
+        row = median_row(decided, data)
     else:
         found = [(s, r) for s in SPLITS for r in data.splits[s] if r.row_id == row_id]
         if not found:
             raise _no_row(row_id, data)
         split, row = found[0]
     plan = decided.resolved.plan
-    return ShownRow(row, split, row_tokens(row, plan=plan, labels=data.facts.labels, tokenizer=decided.tokenizer))
+    told, is_masked = masked_row(row)
+    tokens = row_tokens(told, plan=plan, labels=data.facts.labels, tokenizer=decided.tokenizer)
+    return ShownRow(told, split, tokens, is_masked)
 
 
 def _no_row(row_id: str, data: Draft) -> DataError:

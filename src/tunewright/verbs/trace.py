@@ -29,7 +29,7 @@ from tunewright.model.load import load_tokenizer
 from tunewright.prepare.given import named_files
 from tunewright.tables.read import read_table
 from tunewright.text.rows import read_rows
-from tunewright.verbs.token_view import Tokens, row_tokens
+from tunewright.text.token_view import Tokens, row_tokens
 
 
 @dataclass(frozen=True, slots=True)

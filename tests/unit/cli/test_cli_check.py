@@ -11,7 +11,7 @@ import pytest
 from tests.pipeline.data import write_labelled, write_pairs
 from tunewright.cli.main import main
 from tunewright.cli.token_view import token_lines
-from tunewright.verbs.token_view import Piece
+from tunewright.text.token_view import Piece
 
 
 @pytest.fixture(scope="module")

@@ -192,6 +192,8 @@ def _write_prepare(folder: Path, task: str, labels: tuple[str, ...], n_test: int
         "personal_data": {"status": "not run", "why": "needs the extra pii"},
     }
     _json(folder / "findings.json", {"findings": findings, "checks": checks})
+    _json(folder / "cards.json", _cards(text[:320]))
+    _json(folder / "token_sample.json", _token_sample(text[:320], is_classify=task == "classify"))
     counts = [round(400 * math.exp(-((i - 5) ** 2) / 12)) for i in range(20)]
     _json(
         folder / "lengths.json",
@@ -217,6 +219,47 @@ def _write_prepare(folder: Path, task: str, labels: tuple[str, ...], n_test: int
             "sample": [],
         },
     )
+
+
+def _cards(text: str) -> dict[str, Any]:
+    """A pair with a shared stretch, and a mended cell; `text` stands in every cell."""
+
+    def shown(words: str) -> dict[str, Any]:
+        pieces = [("Hello, ", False), (text or words, True), (" please", False)]
+        return {"pieces": [{"text": t, "is_marked": m} for t, m in pieces], "more": 12}
+
+    def row(row_id: str, place: str) -> dict[str, Any]:
+        return {
+            "row_id": row_id,
+            "place": place,
+            "label": text or "refund",
+            "seems": text,
+            "note": text,
+            "text": shown("where is my money"),
+        }
+
+    group = {"kind": "near", "value": 0.9, "n_rows": 2, "rows": [row("train:7", "train"), row("test:2", "test")]}
+    change = {"row_id": "train:9", "field": "text", "before": shown("cafÃ©"), "after": shown("café")}
+    card = {"check": "near_duplicates", "groups": [group], "n_groups": 22, "changes": [change], "n_changes": 3}
+    languages = [{"language": "en", "share": 0.96}, {"language": text or "de", "share": 0.03}]
+    return {"cards": [card], "languages": languages}
+
+
+def _token_sample(text: str, *, is_classify: bool) -> dict[str, Any]:
+    words = [("<|im_start|>", "context"), (text or "hi\n", "context"), ("you", "trained"), (" too", "trained")]
+    first = [{"token_id": i, "text": word, "mark": mark} for i, (word, mark) in enumerate(words)]
+    return {
+        "row_id": "train:12",
+        "label": text or "refund" if is_classify else "",
+        "is_masked": True,
+        "n_tokens": 4,
+        "n_trained": 2,
+        "n_cut": 0,
+        "n_sequences": 1,
+        "first": first,
+        "n_hidden": 0,
+        "last": [],
+    }
 
 
 def _write_train(folder: Path, task: str) -> None:

@@ -129,6 +129,7 @@ def test_private_in_has_an_f1_of_95_percent_on_planted_values_and_takes_no_card_
         ("at 12:30 on 2026-05-04 for 1,200.50", "at 12:30 on 2026-05-04 for 1,200.50"),
         ("version 10.4.2 of 5.4.3.2", "version 10.4.2 of [ip]"),
         ("It took 5000-1350-450=3200 words", "It took 5000-1350-450=3200 words"),
+        ("+49 30 9018 2099 +49 30 9018 2099", "[phone] [phone]"),
         ("", ""),
     ],
 )

@@ -9,6 +9,7 @@ from tunewright.core.values import Finding
 from tunewright.prepare.checks.check import Check, Found, Look
 from tunewright.prepare.keys import answer_words
 from tunewright.tables.words import percent, rows
+from tunewright.text.private import quoted
 
 NAME = "boilerplate"
 LEAST_SHARE, LEAST_ROWS = 0.05, 10
@@ -19,8 +20,10 @@ SHORT_WORDS = 3
 
 def look(shown: Look) -> Found:
     said: dict[str, list[str]] = {}
+    as_said: dict[str, str] = {}
     for k in shown.rows["train"]:
         said.setdefault(answer_words(k), []).append(k.row.row_id)
+        as_said.setdefault(answer_words(k), " ".join(m.content for m in k.row.messages if m.is_trained))
     n = len(shown.rows["train"])
     often = {
         text: ids
@@ -33,7 +36,7 @@ def look(shown: Look) -> Found:
     ids = tuple(row_id for group in often.values() for row_id in group)
     message = (
         f"{rows(len(ids), 'train')} ({percent(len(ids), n)}) give one of {len(often)} answers that come "
-        f"again and again, most often {top[:60]!r} ({len(often[top]):,} times)"
+        f"again and again, most often {quoted(as_said[top])} ({len(often[top]):,} times)"
     )
     return Found((Finding(NAME, "warning", message, ids, "leave some of them out of the file"),))
 

@@ -11,6 +11,7 @@ from tunewright.core.values import Dropped, Finding
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
 from tunewright.prepare.keys import Keyed, by_text
 from tunewright.tables.words import few, rows
+from tunewright.text.private import quoted
 
 NAME = "conflicting_labels"
 
@@ -34,7 +35,7 @@ def look(shown: Look) -> Found:
     }[action]
     message = (
         f"{len(clashes)} {'text has' if len(clashes) == 1 else 'texts have'} different labels "
-        f"({rows(len(ids), 'train')}), as {first[0].row.text[:60]!r}: {labels}; {done}"
+        f"({rows(len(ids), 'train')}), as {quoted(first[0].row.text)}: {labels}; {done}"
     )
     suggestion = "correct the labels in the file, or leave all out: prepare.actions.conflicting_labels=drop"
     pairs = [(k, text) for text in clashes for k in text]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tunewright.core.values import Finding, Row
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
 from tunewright.tables.words import few, percent, told
+from tunewright.text.private import masked
 
 NAME = "cut_off"
 LEAST_WORDS = 20
@@ -34,7 +35,7 @@ def look(shown: Look) -> Found:
     )
     return Found(
         (Finding(NAME, "info", message, ids, f"look at one: tunewright trace {ids[0]}"),),
-        suspects=tuple(Suspect(row_id, NAME, f"ends in {text[-30:]!r}") for row_id, text in odd),
+        suspects=tuple(Suspect(row_id, NAME, f"ends in {masked(text[-1000:])[-30:]!r}") for row_id, text in odd),
     )
 
 

@@ -7,11 +7,12 @@ language costs a model's attention, and a reader of the scores does not see it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import py3langid
 
 from tunewright.core.values import Finding
-from tunewright.prepare.checks.check import Check, Found, Look
+from tunewright.prepare.checks.check import Check, Evidence, Found, Look
 from tunewright.prepare.keys import text_of
 from tunewright.tables.words import few, percent, told
 
@@ -39,18 +40,29 @@ def look(shown: Look) -> Found:
     ]
     counts = Counter(language for _, language in found)
     n_main = counts[main]
+    shares = tuple(_share(language, found, of=n) for language, _ in counts.most_common(SHOWN))
     if n_main == n:
-        return Found()
+        return Found(evidence=shares)
     others = ", ".join(f"{language} {k:,}" for language, k in counts.most_common(6)[1:])
     if n_main < MAIN_SHARE * n:
         message = f"the rows are in several languages: {main} {percent(n_main, n)} of {n:,} long ones, {others}"
-        return Found((Finding(NAME, "info", message, (), "choose a model that knows them: model=FOLDER_OR_ID"),))
+        return Found(
+            (Finding(NAME, "info", message, (), "choose a model that knows them: model=FOLDER_OR_ID"),), evidence=shares
+        )
     ids = tuple(row_id for row_id, language in found if language != main)
     looks = told(len(ids), "looks", "look")
     message = f"{looks} like another language than {main} ({others}; of {n:,} long ones), as {few(ids)}"
-    return Found((Finding(NAME, "info", message, ids, f"look at one: tunewright trace {ids[0]}"),))
+    return Found((Finding(NAME, "info", message, ids, f"look at one: tunewright trace {ids[0]}"),), evidence=shares)
 
 
+def _share(language: str, found: Sequence[tuple[str, str]], *, of: int) -> Evidence:
+    """How much of the long rows, and the first that are in it."""
+    ids = [row_id for row_id, guess in found if guess == language]
+    return Evidence(NAME, "language", tuple(ids[:NAMED]), len(ids) / of, language)
+
+
+SHOWN, NAMED = 8, 5
+"""Languages whose share is kept as evidence, and rows named with each."""
 NO_LANGUAGE = "zxx"
 """Numbers, links, names: ISO 639-2's word for none."""
 CLEAR_NATS = 15.0

@@ -12,6 +12,7 @@ from tunewright.core.values import Finding, Row
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
 from tunewright.prepare.checks.private_rows import texts_of
 from tunewright.tables.words import few, told
+from tunewright.text.private import quoted
 
 NAME = "repetition"
 LOOP_TIMES, LOOP_WORDS = 4, 8
@@ -55,7 +56,7 @@ def loop_in(text: str) -> str:
         start, times = _longest_loop(words, n)
         phrase = " ".join(words[start : start + n])
         if times >= LOOP_TIMES and times * len(phrase) >= LEAST_LOOP_CHARACTERS:
-            return f"{phrase[:60]!r} {times} times in a row"
+            return f"{quoted(phrase)} {times} times in a row"
     return ""
 
 
@@ -67,7 +68,7 @@ def refrain_in(text: str) -> str:
     runs = Counter(zip(*(words[i:] for i in range(N_WORDS)), strict=False))
     best, n = max(runs.items(), key=lambda item: item[1] * sum(map(len, item[0])))
     share = n * sum(map(len, best)) / sum(map(len, words))
-    return f"{' '.join(best)[:60]!r} is {share:.0%} of it" if n > 1 and share > MOST_SHARE else ""
+    return f"{quoted(' '.join(best))} is {share:.0%} of it" if n > 1 and share > MOST_SHARE else ""
 
 
 def _longest_loop(words: Sequence[str], n: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tunewright.core.plan import Plan, PreparePlan
 from tunewright.core.values import Message, Row
 from tunewright.model.load import load_tokenizer
-from tunewright.verbs.token_view import Tokens, kept_positions, row_tokens
+from tunewright.text.token_view import Tokens, kept_positions, row_tokens
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=30))

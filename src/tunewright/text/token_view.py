@@ -1,7 +1,7 @@
 """A row as the model sees it, token by token: which are trained on, which are only read, which were cut.
 
 In: a row, the resolved plan, the model's tokenizer. Out: Tokens. Its own file because `check` shows a row before
-anything is trained and `trace` shows it afterwards, and both must show the same.
+anything is trained, the report and `trace` show it afterwards, and all must show the same.
 """
 
 from __future__ import annotations
@@ -46,6 +46,51 @@ class Tokens:
     @property
     def n_trained(self) -> int:
         return sum(piece.mark == "trained" for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSample:
+    """One row of the training data, as a page shows it."""
+
+    row_id: str
+    label: str
+    """classify: what the model learns to answer; empty for other tasks."""
+    is_masked: bool
+    """Private values stand there as [email] and so on; the model sees them as they are."""
+    n_tokens: int
+    n_trained: int
+    n_cut: int
+    n_sequences: int
+    """Of the row; the tokens are the first one's."""
+    first: tuple[Piece, ...]
+    n_hidden: int
+    """Tokens between first and last."""
+    last: tuple[Piece, ...]
+
+
+SAMPLE_FIRST, SAMPLE_LAST = 160, 60
+"""Tokens of a sample: about ten lines of a page."""
+
+
+def token_sample(row_id: str, tokens: Sequence[Tokens], *, label: str = "", is_masked: bool = False) -> TokenSample:
+    """The beginning and the end of a row's first sequence.
+
+    tokens: at least one sequence.
+    """
+    pieces = tokens[0].pieces
+    is_long = len(pieces) > SAMPLE_FIRST + SAMPLE_LAST
+    return TokenSample(
+        row_id=row_id,
+        label=label,
+        is_masked=is_masked,
+        n_tokens=len(pieces),
+        n_trained=tokens[0].n_trained,
+        n_cut=tokens[0].n_cut,
+        n_sequences=len(tokens),
+        first=pieces[:SAMPLE_FIRST] if is_long else pieces,
+        n_hidden=len(pieces) - SAMPLE_FIRST - SAMPLE_LAST if is_long else 0,
+        last=pieces[-SAMPLE_LAST:] if is_long else (),
+    )
 
 
 def row_tokens(row: Row, *, plan: Plan, labels: tuple[str, ...], tokenizer: Tokenizer) -> tuple[Tokens, ...]:
