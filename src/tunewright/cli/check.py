@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tunewright.cli.console import Console, open_console, show_error
+from tunewright.cli.console import Console, has_colour, open_console, show_error
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanPath, Quiet, RunsDir
 from tunewright.cli.progress import event_printer
 from tunewright.cli.token_view import show_tokens
@@ -23,8 +23,7 @@ from tunewright.cli.words import duration, one_line, size, table
 from tunewright.core.events import NoteEvent
 from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
-from tunewright.core.values import Finding, Split, Task
-from tunewright.prepare.checks.not_built import NO_CONCERN, NOT_RUN
+from tunewright.core.values import Split, Task
 from tunewright.verbs.probe import Probe
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ NoStep = Annotated[bool, typer.Option("--no-step", help="Do not take the real tr
 WIDTH = 80
 SHOWN_TOKENS = 60
 """Of each stretch of a row that nobody asked for by name."""
-SHOWN_FINDINGS = 8
 STYLES = {"ok": "green", "failed": "bold red", "not run": "dim", "warning": "yellow", "error": "bold red", "info": ""}
 _INDENT = 11
 
@@ -87,12 +85,25 @@ def _model_object(model: ModelCheck) -> dict[str, Any]:
 
 def _show(console: Console, found: Check, *, is_whole_row: bool, command: str) -> None:
     _say(console, data_lines(found))
+    _show_doctor(console, found)
     if model := found.model:
         _say(console, model_lines(model))
         _show_row(console, model, is_whole=is_whole_row)
         _say(console, cost_lines(model, n_labels=found.n_labels))
     if not found.error:
         console.result(f"\n{'next':<{_INDENT}}tunewright run {command}")  # never wrapped: it is to be copied
+
+
+def _show_doctor(console: Console, found: Check) -> None:
+    """A light for each check, a card for each that found something."""
+    from tunewright.cli.data_doctor import doctor_lines  # what reads a run takes a moment: --help does not wait
+    from tunewright.report.doctor import doctor_of
+
+    doctor = doctor_of(map(asdict, found.findings), found.checks, map(asdict, found.cards))
+    if doctor:
+        console.result("")
+        for line in doctor_lines(doctor, has_colour=has_colour(console.people)):
+            console.line(line)
 
 
 def _say(console: Console, lines: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> None:
@@ -108,7 +119,7 @@ def _say(console: Console, lines: Iterator[tuple[str, str]] | Sequence[tuple[str
 
 
 def data_lines(found: Check) -> Iterator[tuple[str, str]]:
-    """What the files hold, and every finding with what to do."""
+    """What the files hold."""
     for how in found.files:
         yield "file", how
     kept = ", ".join(f"{n:,} {split}" for split, n in found.rows_kept.items()) or "nothing could be divided"
@@ -121,33 +132,6 @@ def data_lines(found: Check) -> Iterator[tuple[str, str]]:
         for role, name in found.columns.items()
     )
     yield "columns", ", ".join(columns)
-    if found.checks:
-        yield "checks", checks_words(found.checks)
-    yield from _findings(found.findings)
-
-
-def checks_words(checks: Mapping[str, Mapping[str, str]]) -> str:
-    """How many found something; those that could not look, with the reason: silence is not "ok"."""
-    counts = Counter(check["status"] for check in checks.values())
-    idle = {name.replace("_", " "): check["why"] for name, check in checks.items() if check["status"] == "not run"}
-    missing = sorted(name.replace("_", " ") for name in NOT_RUN)
-    unable = [f"{name} ({why})" for name, why in idle.items() if name not in missing and not why.startswith(NO_CONCERN)]
-    others = len(idle) - len(unable) - len(missing)
-    return (
-        f"{counts['ok']} found nothing, {counts['found']} found something; not run: "
-        f"{', '.join([*unable, f'{others} that do not concern this task'])}, "
-        f"and those that are not in this version: {', '.join(missing)}"
-    )
-
-
-def _findings(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
-    ranked = sorted(findings, key=lambda finding: ("error", "warning", "info").index(finding.severity))
-    for finding in ranked[:SHOWN_FINDINGS]:
-        yield finding.severity, one_line(finding.message, width=400)
-        if finding.suggestion:
-            yield "  try", finding.suggestion
-    if len(ranked) > SHOWN_FINDINGS:
-        yield "", f"and {len(ranked) - SHOWN_FINDINGS} more: --json has them all"
 
 
 def model_lines(model: ModelCheck) -> Iterator[tuple[str, str]]:

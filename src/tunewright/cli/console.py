@@ -30,6 +30,10 @@ _PLAIN = {
 """Our own typography on a terminal that has none of it."""
 
 
+Styled = tuple[tuple[str, str], ...]
+"""Pieces of one line, each with its style."""
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """Where each kind of words goes."""
@@ -47,6 +51,11 @@ class Console:
         """What was asked for, in words; left out when --json and --quiet ask for the object alone."""
         if not (self.wants_json and self.is_quiet):
             print_to(self.people, text, style=style, may_fail=self.wants_json)
+
+    def line(self, parts: Styled) -> None:
+        """A result whose pieces have styles of their own."""
+        if not (self.wants_json and self.is_quiet):
+            print_parts(self.people, parts, may_fail=self.wants_json)
 
     def paragraph(self, text: str, *, style: str = "", indent: str = "") -> None:
         """A result that is a sentence or more: broken between words on a terminal, one line elsewhere."""
@@ -92,11 +101,16 @@ def print_to(stream: TextIO, text: str, *, style: str = "", end: str = "\n", may
     may_fail: nobody may be reading notes any more; that must not end the work they are about.
     Raises BrokenPipeError, RunError (disk full) unless it may fail.
     """
+    print_parts(stream, ((text, style),), end=end, may_fail=may_fail)
+
+
+def print_parts(stream: TextIO, parts: Styled, *, end: str = "\n", may_fail: bool = False) -> None:
+    """Pieces of one line, likewise."""
     try:
-        if style and is_terminal(stream):
-            _print_styled(stream, text, style=style, end=end)
+        if any(style for _, style in parts) and is_terminal(stream):
+            _print_styled(stream, parts, end=end)
         else:
-            print(text, file=stream, end=end, flush=True)
+            print("".join(text for text, _ in parts), file=stream, end=end, flush=True)
     except BrokenPipeError:
         if not may_fail:
             raise
@@ -112,6 +126,11 @@ def print_to(stream: TextIO, text: str, *, style: str = "", end: str = "\n", may
 def is_terminal(stream: TextIO) -> bool:
     """Somebody watches, on a terminal that can move its cursor."""
     return not stream.closed and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Somebody watches, and wants colours. Source: no-color.org."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
 def json_line(value: Any, *, encoding: str) -> str:
@@ -159,8 +178,8 @@ def _plain_characters(error: UnicodeError) -> tuple[str | bytes, int]:
     return "".join(_PLAIN.get(character, "?") for character in text), error.end
 
 
-def _print_styled(stream: TextIO, text: str, *, style: str, end: str) -> None:
+def _print_styled(stream: TextIO, parts: Styled, *, end: str) -> None:
     from rich.console import Console as Terminal  # 40 ms that plain output need not pay
     from rich.text import Text
 
-    Terminal(file=stream, highlight=False, soft_wrap=True).print(Text(text, style=style), end=end)
+    Terminal(file=stream, highlight=False, soft_wrap=True).print(Text.assemble(*parts), end=end)

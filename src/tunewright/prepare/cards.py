@@ -202,10 +202,14 @@ def _one_of_each_file(ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*heads, *ids]))
 
 
+_KINDS = ("exact", "span", "near", "normalised")
+"""What there is most to see in comes first."""
+
+
 def _some_of_each(groups: Sequence[_Group]) -> list[_Group]:
     """The first of each kind before the others: a kind that is rarer is not hidden by one that is frequent."""
     first = {group.kind: i for i, group in reversed(list(enumerate(groups)))}
-    heads = sorted(first.values())
+    heads = sorted(first.values(), key=lambda i: _KINDS.index(groups[i].kind) if groups[i].kind in _KINDS else -1)
     return [*(groups[i] for i in heads), *(group for i, group in enumerate(groups) if i not in heads)]
 
 

@@ -16,8 +16,8 @@ from tunewright.text.private import masked
 
 Status = Literal["act", "look", "ok", "not run"]
 STATUSES: tuple[Status, ...] = ("act", "look", "ok", "not run")
-"""act: a warning or an error, something should be done. look: a note. ok: looked, and found nothing. not run: did not
-look, which is never ok."""
+"""act: an error, or a warning about which nothing was done: somebody must decide. look: a note, or mended already.
+ok: looked, and found nothing. not run: did not look, which is never ok."""
 UNCONCERNED = "it does not concern the task"
 """How prepare says that a check has nothing to say about these rows."""
 SHOWN_IDS = 8
@@ -114,7 +114,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Cards: what needs a person first."""
+    """The cards stand in the order of their lights: what needs a person first."""
 
     summary: str
     counts: tuple[tuple[Status, int], ...]
@@ -142,7 +142,7 @@ def doctor_of(
     if not statuses:
         return None
     lights = [_light(name, status, found.get(name, ())) for name, status in statuses.items()]
-    lights.sort(key=lambda light: STATUSES.index(light.status))
+    lights.sort(key=lambda light: (STATUSES.index(light.status), _rank(found.get(light.check, ()))))
     shown = {str(card.get("check")): dict(card) for card in cards}
     idle = [light for light in lights if light.status == "not run"]
     counts = tuple((status, sum(light.status == status for light in lights)) for status in STATUSES)
@@ -186,20 +186,21 @@ def _light(name: str, status: Record, findings: Sequence[Record]) -> Light:
 
 
 def _status(finding: Record) -> Status:
-    return "act" if finding.get("severity") in ("error", "warning") else "look"
+    is_done = str(finding.get("action")) in ("fix", "drop")
+    severity = finding.get("severity")
+    return "act" if severity == "error" or (severity == "warning" and not is_done) else "look"
+
+
+def _rank(findings: Iterable[Record]) -> int:
+    """0 for errors, 1 for warnings, 2 for the rest: of the worst finding."""
+    order = {"error": 0, "warning": 1}
+    return min((order.get(str(finding.get("severity")), 2) for finding in findings), default=2)
 
 
 def _card(light: Light, findings: Sequence[Record], card: Record) -> Card:
     groups = tuple(_group(as_record(group)) for group in as_list(card.get("groups")))
     diffs = tuple(_diff(as_record(change)) for change in as_list(card.get("changes")))
-    ranked = sorted(
-        findings,
-        key=lambda finding: (
-            ("error", "warning").index(str(finding.get("severity")))
-            if finding.get("severity") in ("error", "warning")
-            else 2
-        ),
-    )
+    ranked = sorted(findings, key=lambda finding: _rank([finding]))
     return Card(
         check=light.check,
         name=light.name,

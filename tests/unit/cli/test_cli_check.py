@@ -68,7 +68,8 @@ def test_check_of_refused_data_prints_what_was_found_and_exits_3(
     assert main(leaking) == 3
     streams = capsys.readouterr()
     assert "96 read" in streams.out
-    assert "error      48 test rows" in streams.out
+    assert "act        leakage: 48 test rows" in streams.out
+    assert "           train:2  money back please\n           test:2   money back please" in streams.out
     assert "tunewright run" not in streams.out
     assert "leak" in streams.err
     found = told(leaking, capsys, code=3)

@@ -30,7 +30,7 @@ def doctor(findings: list[dict[str, Any]], cards: list[dict[str, Any]] | None = 
 
 def test_a_light_is_act_for_a_warning_look_for_a_note_and_never_ok_for_a_check_that_did_not_look() -> None:
     made = doctor(
-        [finding("a", "info"), finding("b", "info"), finding("b", "error")],
+        [finding("a", "warning", action="fix"), finding("b", "info"), finding("b", "error")],
         a="found",
         b="found",
         c="ok",
