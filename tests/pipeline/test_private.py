@@ -119,3 +119,33 @@ def test_check_shows_no_planted_value(
     assert found_in(streams.out.replace(str(folder), "")) == []
     assert found_in(streams.err) == []
     assert "[email]" in streams.out
+
+
+def test_check_of_conversations_shows_no_planted_value(
+    tmp_path: Path, tiny_decoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    rows = []
+    for kind, value in PLANTED.items():
+        rows += [(f"question {kind} {i} about my order", f"Please ask {value} about it, thank you") for i in range(12)]
+        rows += [(f"say the {kind}", f"{words} {value} seventeen eighteen nineteen {value}")]
+    rows += [
+        (f"what is {i} plus {i}", f"the sum of {i} and {i} is the number {2 * i}, {words}, as it is.")
+        for i in range(60)
+    ]
+    held = [
+        (f"{kind} please, how", f"And so: {words} {value} seventeen eighteen. Bye.") for kind, value in PLANTED.items()
+    ]
+    for name, some in (("train.jsonl", rows), ("test.jsonl", held)):
+        lines = (json.dumps({"prompt": prompt, "completion": answer}) + "\n" for prompt, answer in some)
+        (tmp_path / name).write_text("".join(lines), encoding="utf-8")
+    asked = [f"data.test={tmp_path / 'test.jsonl'}", f"model={tiny_decoder}", "prepare.actions.leakage=report"]
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "train.jsonl"), *asked, "--no-step", "--json"]) == 0
+    streams = capsys.readouterr()
+    found = json.loads(streams.out)
+    quoted = {f["check"]: f["message"] for f in found["findings"]}
+    assert {"boilerplate", "cut_off", "leakage", "personal_data"} <= set(quoted)
+    assert "'Please ask [" in quoted["boilerplate"]
+    assert found_in(streams.out.replace(str(tmp_path), "")) == []
+    assert found_in(streams.err) == []

@@ -49,7 +49,7 @@ class CardGroup:
     """Rows that are looked at side by side."""
 
     kind: str
-    """As in evidence: exact, normalised, near, span, cluster; same: by their text or group; alone: they do not belong
+    """As in evidence: exact, near, span, cluster ...; same: by their text or group; alone: they do not belong
     together."""
     value: float
     """How similar, as the check counts it; 1 for the same."""
@@ -202,7 +202,7 @@ def _one_of_each_file(ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*heads, *ids]))
 
 
-_KINDS = ("exact", "span", "near", "normalised")
+_KINDS = ("exact", "span", "answer", "near", "reworded", "normalised")
 """What there is most to see in comes first."""
 
 
@@ -221,9 +221,11 @@ def _torn_first(groups: Sequence[_Group], *, sides: Mapping[Split, Sequence[Keye
 
 
 def _card(check: str, groups: Sequence[_Group], changes: Sequence[Change], *, facts: _Facts) -> Card:
-    diffs = islice(filter(None, (_change(change) for change in changes)), SHOWN_ROWS)
-    shown = [_group(check, group, facts=facts) for group in groups[:SHOWN_GROUPS]]
-    return Card(check, tuple(group for group in shown if group.rows), len(groups), tuple(diffs), len(changes))
+    """A mended row is shown once, as it was and as it is."""
+    diffs = tuple(islice(filter(None, map(_change, changes)), SHOWN_ROWS))
+    own = [group for group in groups if group.kind != _ALONE or not diffs]
+    shown = [_group(check, group, facts=facts) for group in own[:SHOWN_GROUPS]]
+    return Card(check, tuple(group for group in shown if group.rows), len(own), diffs, len(changes))
 
 
 def _group(check: str, group: _Group, *, facts: _Facts) -> CardGroup:

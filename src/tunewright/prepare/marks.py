@@ -33,7 +33,7 @@ def row_marks(check: str, rows: Sequence[Row], *, kind: str, words: str) -> list
     found = [stretch(text, words) for text in texts] if words else []
     if any(found):
         return [[one] if one else [] for one in found]
-    if kind == "near" and len(texts) > 1:
+    if kind in ("near", "reworded") and len(texts) > 1:
         left, right = shared(texts[0], texts[1])
         return [left, right, *([] for _ in texts[2:])]
     if kind == "cluster" and len(texts) > 1:

@@ -229,13 +229,15 @@ def _sentence(finding: Record) -> Sentence:
 def _sentence_text(value: object, *, is_capital: bool = True) -> str:
     text = masked(str(value or ""))
     text = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-    return text[:1].upper() + text[1:] if is_capital else text
+    return text[:1].upper() + text[1:] if is_capital and text.split(" ")[0].isalpha() else text  # not a file's name
 
 
 _TITLES = {
     "near": "{value:.0%} the same",
     "cluster": "at least {value:.0%} the same",
     "span": "{value:.0%} of the second row stands in the first",
+    "answer": "{value:.0%} of the second row's answer stands in the first",
+    "reworded": "the same answer to a question in other words",
     "exact": "word for word the same",
     "normalised": "the same up to case and punctuation",
 }
@@ -267,7 +269,10 @@ def _pieces(text: Record) -> tuple[Stretch, ...]:
     return tuple(Stretch(str(piece.get("text") or ""), piece.get("is_marked") is True) for piece in pieces)
 
 
-_MARKED = {"near": "what both rows share", "span": "what both rows share", "cluster": "what differs from the first row"}
+_MARKED = {
+    **dict.fromkeys(("near", "reworded", "span", "answer"), "what both rows share"),
+    "cluster": "what differs from the first row",
+}
 _MARKED_OF = {
     "personal_data": "what was found",
     "secrets": "what was found",
@@ -288,7 +293,7 @@ def _more(card: Record, groups: Sequence[Group], diffs: Sequence[Diff], *, n_hid
     parts = [f"{n_hidden:,} more findings"] if n_hidden > 0 else []
     n_groups, n_changes = (numbers.number(card.get(name)) for name in ("n_groups", "n_changes"))
     if numbers.is_known(n_groups) and n_groups > len(groups) > 0:
-        word = "pairs" if groups[0].kind in ("near", "span") or len(groups[0].rows) == 2 else "groups"
+        word = "pairs" if len(groups[0].rows) == 2 else "groups"
         parts.append(f"{n_groups - len(groups):,.0f} more {word}")
     parts += [f"{group.more:,} more rows" for group in groups if group.kind == "alone" and group.more]
     if numbers.is_known(n_changes) and n_changes > len(diffs) > 0:

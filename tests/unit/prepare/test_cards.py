@@ -99,7 +99,8 @@ def test_a_mended_cell_is_shown_as_it_was_and_as_it_is_unless_that_would_unmask_
     findings = [Finding("markup", "info", "1", ("train:2",)), Finding("personal_data", "info", "1", ("train:3",))]
     markup, private = made(findings, {"train": rows}, changes=changes).cards
     assert [(c.before.text, c.after.text) for c in markup.changes] == [("Tom &amp; Ann", "Tom & Ann")]
-    assert private.changes == ()
+    assert (markup.groups, private.changes) == ((), ())
+    assert ids(private) == [["train:3"]]
     assert "ann@" not in json_text(private)
 
 

@@ -116,3 +116,8 @@ def test_page_stays_small_when_every_check_has_found_100_000_rows_and_there_are_
     page = write_report(folder)
     assert "20 stronger ones are in metrics.json" in page.read_text(encoding="utf-8")
     assert page.stat().st_size < 500_000
+
+
+def test_a_card_of_many_findings_shows_the_first_and_counts_the_others() -> None:
+    (card,) = doctor([finding("a") for _ in range(20)], a="found").cards
+    assert (len(card.sentences), card.more) == (12, "8 more findings")
