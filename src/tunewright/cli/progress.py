@@ -119,7 +119,7 @@ def _step_details(recent: Sequence[StepEvent]) -> str:
 def _progress_details(event: ProgressEvent) -> str:
     """4,096/200,000 rows  512 rows/s  6 min 22 s left"""
     left = f"{duration(event.seconds_left)} left" if event.seconds_left > 0 else ""
-    words = (f"{event.done:,}/{event.total:,} {event.unit}", event.rate, left)
+    words = (f"{event.done:,}/{event.total:,} {event.unit}", event.now, event.rate, left)
     return "  ".join(word for word in words if word)
 
 
@@ -242,6 +242,8 @@ class _Live:
             self._bar("training", done=event.step, total=event.n_steps, details=details)
         elif isinstance(event, ProgressEvent):
             self._bar(event.what, done=event.done, total=event.total, details=_progress_details(event))
+            if event.done >= event.total:
+                self._clear()
         elif not self.held.lines:
             self._sentence(event)
 

@@ -47,6 +47,8 @@ class ProgressEvent:
     """As printed: 512 tokens/s."""
     seconds_left: float = math.nan
     """nan when it is not known."""
+    now: str = ""
+    """The part that is being worked on, where parts differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from tunewright.core.events import ProgressEvent, Tracker, null_tracker
 from tunewright.core.values import Action, Change, Dropped, Finding, Row, Split, Task
-from tunewright.prepare.checks.check import Evidence, Found, Look, Moment, Suspect
+from tunewright.prepare.checks.check import Evidence, Found, Look, Looking, Moment, Suspect
 from tunewright.prepare.checks.table import all_checks
 from tunewright.prepare.keys import Keyed, keyed
 
@@ -53,17 +54,18 @@ class Examined:
 
 def examined(moment: Moment, sides: Sides, *, task: Task, actions: Mapping[str, Action], seed: int,
              own: frozenset[Split] = frozenset(), fixed: frozenset[str] = frozenset(),
-             settled: frozenset[str] = frozenset()) -> Examined:  # fmt: skip
+             settled: frozenset[str] = frozenset(), tell: Tracker = null_tracker) -> Examined:  # fmt: skip
     """Every check of the moment that concerns the task.
 
     What they mend is seen by the next check, what they drop goes when all have looked (the first one's reason stands).
     own, fixed: as in Look and keyed. settled: rows that a person decided about stay as they are.
     """
-    made = Examined(sides)
-    for name, check in all_checks().items():
-        if moment not in check.moments or task not in check.tasks or check.look is None:
+    made, order = Examined(sides), _order(task)
+    for done, (when, name, work) in enumerate(order):
+        if when != moment:
             continue
-        found = _unsettled(check.look(Look(task, moment, made.sides, actions, seed, own)), settled)
+        tell(ProgressEvent(WHAT, done, len(order), unit="checks", now=name.replace("_", " ")))
+        found = _unsettled(work(Look(task, moment, made.sides, actions, seed, own)), settled)
         mended, changes = _mended(made.sides, found.repaired, check=name, fixed=fixed)
         made = made.and_then(
             Examined(
@@ -77,11 +79,28 @@ def examined(moment: Moment, sides: Sides, *, task: Task, actions: Mapping[str, 
                 {name: found.not_run} if found.not_run else {},
             )
         )
+    n_done = sum(MOMENTS.index(when) <= MOMENTS.index(moment) for when, _, _ in order)
+    tell(ProgressEvent(WHAT, n_done, len(order), unit="checks"))
     gone: dict[str, Dropped] = {}
     for drop in made.dropped:
         gone.setdefault(drop.row_id, drop)
     left = {split: tuple(k for k in part if k.row.row_id not in gone) for split, part in made.sides.items()}
     return replace(made, sides=left, dropped=_in_order(gone, sides))
+
+
+def _order(task: Task) -> list[tuple[Moment, str, Looking]]:
+    """Every look of a run at its data, one after the other."""
+    return [
+        (moment, name, check.look)
+        for moment in MOMENTS
+        for name, check in all_checks().items()
+        if moment in check.moments and task in check.tasks and check.look
+    ]
+
+
+WHAT = "looking at the data"
+MOMENTS: tuple[Moment, ...] = ("repair", "given", "left", "split")
+"""At which this file is asked; the others are looked at where the work of the moment is done."""
 
 
 def _unsettled(found: Found, settled: frozenset[str]) -> Found:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from tunewright.core.errors import DataError
-from tunewright.core.events import NoteEvent, Tracker
+from tunewright.core.events import NoteEvent, Tracker, null_tracker
 from tunewright.core.plan import Plan
 from tunewright.core.values import SPLITS, Action, Dropped, Split, Task
 from tunewright.prepare.checks.table import checked_actions
@@ -40,7 +40,7 @@ def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
     """
     actions = checked_actions(plan.prepare.actions)
     read = given(plan, folder=folder, tell=tell)
-    made = drafted(plan, read, actions=actions)
+    made = drafted(plan, read, actions=actions, tell=tell)
     tell(NoteEvent(_summary(made), level="warning" if _lost_most(made) else "info"))
     for finding in made.findings:
         if finding.severity != "info" and finding.action != "refuse":  # the refusal itself says those
@@ -48,11 +48,13 @@ def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
     return made
 
 
-def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action]) -> Draft:
-    """The draft of what was read; pure."""
+def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tracker = null_tracker) -> Draft:
+    """The draft of what was read; tell hears which check is at work."""
     task, seed = read.shape.task, plan.run.seed
     fixed = fixed_prompts(read.rows["train"])
-    look = partial(examined, task=task, actions=actions, seed=seed, fixed=fixed, settled=settled(read.decisions))
+    look = partial(
+        examined, task=task, actions=actions, seed=seed, fixed=fixed, settled=settled(read.decisions), tell=tell
+    )
     files = {split: keyed(part, fixed=fixed) for split, part in read.rows.items()}
     seen = reviewed(look("repair", files), read.decisions, fixed=fixed)
     mended = seen.sides

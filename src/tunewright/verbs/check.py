@@ -86,7 +86,7 @@ def check(
     read = given(loaded.plan, folder=loaded.folder, tell=remember)
     how = tuple(said for said in files if said != read.shape.mapping)
     try:
-        data = drafted(loaded.plan, read, actions=actions)
+        data = drafted(loaded.plan, read, actions=actions, tell=tell)
     except DataError as error:
         return _of_unsplit(read, how=how, error=error)
     found = _of_data(data, how=how)

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from tests.unit.prepare.some_rows import asked, labelled
+from tunewright.core.events import ProgressEvent
 from tunewright.core.values import Action, Change, Dropped, Finding
 from tunewright.prepare import examine
 from tunewright.prepare.checks import near_duplicates, table
 from tunewright.prepare.checks.check import Check, Found, Look
 from tunewright.prepare.checks.leakage import look as look_for_leaks
 from tunewright.prepare.checks.table import all_checks, checked_actions
-from tunewright.prepare.examine import examined
+from tunewright.prepare.examine import MOMENTS, examined
 from tunewright.prepare.keys import keyed
 
 LONG = "my card has not arrived after two weeks and nobody at your office answers the phone"
@@ -141,3 +142,16 @@ def test_leakage_does_not_call_an_answer_a_leak_that_many_rows_give() -> None:
     train = asked([(f"question {i} of its own kind {i * 7}", answer) for i in range(5)])
     test = asked([("another one that nobody asked", answer)], role="test")
     assert not look_for_leaks(shown("given", {"train": train, "test": test}, task="generate")).findings
+
+
+def test_examined_says_which_check_is_at_work_and_ends_at_the_last() -> None:
+    told: list[ProgressEvent] = []
+    sides = {"train": keyed(labelled([("some words", "x"), ("other words", "y")])), "validation": (), "test": ()}
+    for moment in MOMENTS:
+        examined(moment, sides, task="classify", actions=checked_actions({}), seed=0, tell=told.append)
+    done = [event.done for event in told]
+    assert done == sorted(done)
+    assert (told[0].done, told[0].now) == (0, "label spelling")
+    assert told[-1].done == told[-1].total > 10
+    assert {"label errors", "leakage"} <= {event.now for event in told}
+    assert {"cut off"}.isdisjoint(event.now for event in told), "it does not concern the task"
