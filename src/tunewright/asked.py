@@ -11,9 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from tunewright.core.errors import ModelError, PlanError
+from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import digest
 from tunewright.core.plan import OUTSIDE, Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
+from tunewright.core.values import SPLITS, Split
+from tunewright.tables.files import files_of, is_several
 
 
 def with_data(loaded: LoadedPlan) -> Plan:
@@ -53,11 +56,40 @@ def refuse_unusable_model(loaded: LoadedPlan) -> None:
         model_card(asked.name, folder=loaded.folder, revision=asked.revision, trust_remote_code=asked.trust_remote_code)
 
 
-def whole_systems(loaded: LoadedPlan) -> LoadedPlan:
-    """The plan with whole paths in evaluate.systems: a path:FOLDER means the same from everywhere.
+def whole_plan(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
+    """The plan with every data file by its name and whole paths in evaluate.systems: it means the same from everywhere.
 
-    Raises ModelError for a folder that is not there.
+    tell: hears what folders and patterns hold.
+    Raises DataError for a folder or a pattern without a data file, ModelError for a folder that is not there.
     """
+    return _with_files(_whole_systems(loaded), tell=tell)
+
+
+def _with_files(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
+    """Folders and patterns as the files that they mean; those called so become the test or validation files."""
+    data = loaded.plan.data
+    asked = {split: _names(getattr(data, split)) for split in SPLITS}
+    named: dict[Split, tuple[str, ...]] = {split: some for split, some in asked.items() if some is not None}
+    if not any(is_several(loaded.folder / name) for some in named.values() for name in some):
+        return loaded
+    found: dict[Split, tuple[str, ...]] = {}
+    for role, names in named.items():
+        files = files_of(names, folder=loaded.folder, role=role, named=named)
+        found |= files.by_split
+        for note in files.notes:
+            tell(NoteEvent(note))
+    return replace(
+        loaded, plan=loaded.plan.with_(data=data.with_(**{str(split): some for split, some in found.items()}))
+    )
+
+
+def _names(given: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """None: left open."""
+    return None if is_auto(given) else (given,) if isinstance(given, str) else given or ()
+
+
+def _whole_systems(loaded: LoadedPlan) -> LoadedPlan:
+    """Raises ModelError for a folder that is not there."""
     systems = loaded.plan.evaluate.systems
     if is_auto(systems):
         return loaded

@@ -119,7 +119,10 @@ def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:
     def name(value: Any) -> Any:
         if isinstance(value, list):
             return [name(one) for one in value]
-        return PurePath(value).name if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        path = PurePath(value)
+        return "/".join((*(part for part in path.parts[:-1] if "=" in part), path.name))  # lang=en/ is a column
 
     out = dict(sections)
     for section, fields in PLACES.items():

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tunewright.asked import from_anywhere, model_files, outside_files, refuse_unusable_model, whole_systems, with_data
+from tunewright.asked import from_anywhere, model_files, outside_files, refuse_unusable_model, whole_plan, with_data
 from tunewright.contradictions import refuse_untrained
 from tunewright.core.errors import DataError, RunError
 from tunewright.core.events import NoteEvent, StageEvent, Tracker, jsonl_tracker, null_tracker, tee
@@ -82,7 +82,7 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
     refuse_unsupported(loaded.plan)
     if until == "train":
         refuse_untrained(loaded.plan)
-    loaded = whole_systems(loaded)
+    loaded = whole_plan(loaded, tell=tell)
     data = data_digests(with_data(loaded), folder=loaded.folder)
     run = create_run(runs_dir, name=loaded.default_name if is_auto(loaded.plan.run.name) else loaded.plan.run.name)
     with locked(run), jsonl_tracker(run.folder / "events.jsonl") as write:
@@ -107,7 +107,7 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
 def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     """What a run would do, and why; reads the data, writes nothing (but a starter model it needs is fetched)."""
     refuse_unsupported(loaded.plan)
-    loaded = whole_systems(loaded)
+    loaded = whole_plan(loaded, tell=tell)
     data_digests(with_data(loaded), folder=loaded.folder)
     draft = importlib.import_module("tunewright.prepare.stage").draft(loaded.plan, folder=loaded.folder, tell=tell)
     refuse_leakage(draft.refusal)

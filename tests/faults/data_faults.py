@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+
 from tests.faults.fault import Refused, Survived
 from tests.faults.rows import LABELLED, ROWS, csv, jsonl
 
 _MEGABYTES_5 = "word " * 1_000_000 + "word"
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0" + bytes(range(256)) * 8
+_BOMB = gzip.compress(b"text,label\n" + b"hello there,a\n" * 100_000) * 1_000
+"""1.4 GB in 3 MB."""
 
 REFUSED = (
     Refused(
@@ -18,6 +22,22 @@ REFUSED = (
         {
             "plan.yaml": "data: tickets.csv\n",
         },
+    ),
+    Refused(
+        "folder-without-data",
+        "a folder in which nothing can be read",
+        "run pictures",
+        3,
+        ("there is no data file in this folder", "it holds cat.png"),
+        {"pictures/cat.png": _PNG},
+    ),
+    Refused(
+        "pattern-without-match",
+        "a pattern that no file fits",
+        "run 'tickets/*.csv'",
+        3,
+        ("no file fits this pattern", "tickets holds january.tsv"),
+        {"tickets/january.tsv": "text\tlabel\n"},
     ),
     Refused("empty-file", "an empty file", "run rows.csv", 3, ("the file is empty",), {"rows.csv": ""}),
     Refused(
@@ -31,6 +51,14 @@ REFUSED = (
         },
     ),
     Refused("binary-file", "a picture named .csv", "run rows.csv", 3, ("a PNG picture",), {"rows.csv": _PNG}),
+    Refused(
+        "gzip-bomb",
+        "a small archive that unpacks to more than a gigabyte",
+        "run rows.csv.gz",
+        3,
+        ("the gzip archive unpacks to far more than a file of rows would", "it may be of any size"),
+        {"rows.csv.gz": _BOMB},
+    ),
     Refused(
         "one-class",
         "one label only",

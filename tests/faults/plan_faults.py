@@ -19,7 +19,7 @@ FAULTS = (
     Refused("no-verb", "a file where the verb should be", "rows.csv", 2, ("tunewright run rows.csv",), _DATA),
     Refused("unknown-option", "an option spelled wrong", "run rows.csv --quite", 2, ("did you mean --quiet?",), _DATA),
     Refused("no-plan", "a plan that is not there", "run plan.yaml", 2, ("there is no file plan.yaml",)),
-    Refused("folder-as-plan", "a folder instead of a plan", "run model", 2, ("model is a folder",)),
+    Refused("folder-as-plan", "a model's folder instead of a plan", "run model", 3, ("it is the folder of a model",)),
     Refused(
         "unknown-key",
         "a key spelled wrong",

@@ -15,7 +15,12 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; w
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="The folder that holds the runs.")]
 # readable=False: typer does not look; what may not be read is told by who reads it, with the way out.
-PlanPath = Annotated[Path, typer.Argument(readable=False, metavar="PLAN|DATA", help="A plan (.yaml) or a data file.")]
+PlanPath = Annotated[
+    Path,
+    typer.Argument(
+        readable=False, metavar="PLAN|DATA", help="A plan (.yaml), or data: a file, a folder, a pattern in quotes."
+    ),
+]
 PlanOrRun = Annotated[
     Path, typer.Argument(readable=False, metavar="PLAN|DATA|RUN", help="A plan, a data file, or a run.")
 ]

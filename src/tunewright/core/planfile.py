@@ -20,13 +20,12 @@ from tunewright.core.aliases import VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import override, plan_fields
 from tunewright.core.plan import MAX_NAME_CHARACTERS, SECTIONS, Plan, is_run_name, plan_dict
-from tunewright.core.planpath import refuse_no_file
+from tunewright.core.planpath import PLAN_SUFFIXES, data_place, is_pattern, refuse_no_file
 from tunewright.core.spelling import canonical_name, fields_named
 
 SHORTHANDS = {"data": "train", "model": "name"}
 """Sections that may be written as one word: data: tickets.csv, model: Qwen/Qwen3-0.6B."""
 
-PLAN_SUFFIXES = (".yaml", ".yml")
 OVERRIDE = "command line"
 """Where a mistake stands that is not in the file."""
 
@@ -47,14 +46,21 @@ class LoadedPlan:
 
 
 def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
-    """The plan in a YAML file, or the smallest plan for a data file.
+    """The plan in a YAML file, or the smallest plan for data: a file, a folder, a pattern.
 
     overrides: words like train.epochs=3; values are YAML; they win over the file.
     Raises PlanError with file and line for anything that is not a plan.
     """
     refuse_no_file(path)
     if path.suffix.lower() not in PLAN_SUFFIXES:
-        return plan_from({"data": {"train": path.name}}, folder=path.parent, name=_name(path), overrides=overrides)
+        folder, name = data_place(path)
+        named = folder if is_pattern(path) else path
+        return plan_from(
+            {"data": {"train": name}},
+            folder=folder,
+            name=_name(named if named.name else named.resolve()),
+            overrides=overrides,
+        )
     raw, lines = _read_yaml(path)
     return plan_from(raw, folder=path.parent, name=_name(path), overrides=overrides, where=str(path), lines=lines)
 
@@ -219,7 +225,12 @@ def _override(reading: _Reading, word: str) -> None:
     """A word of the command line replaces what was given before."""
     key, equals, text = word.partition("=")
     if not equals or not key:
-        raise PlanError(f"{word!r} is not an override", where=OVERRIDE, fix="write section.field=value: train.epochs=3")
+        fix = (
+            "put a pattern in quotes: 'data/*.csv'"
+            if Path(word).exists()
+            else "write section.field=value: train.epochs=3"
+        )
+        raise PlanError(f"{word!r} is not an override", where=OVERRIDE, fix=fix)
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,12 +1,13 @@
 """What a person typed where a plan or a data file belongs, and is none.
 
-In: a path. Out: PlanError with what was probably meant. Its own file because a run's name, a folder and a mistyped file
-each need another answer, and none of them is about what stands in a plan.
+In: a path. Out: where data of several files lies; PlanError with what was probably meant. Its own file because a run's
+name, a folder and a mistyped file each need another answer, and none of them is about what stands in a plan.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from shlex import quote
 
@@ -14,11 +15,35 @@ from tunewright.core.errors import PlanError
 
 RUNS, PLAN = Path("runs"), "plan.yaml"
 """Where runs lie by default, and the plan that each keeps."""
+PLAN_SUFFIXES = (".yaml", ".yml")
+_PATTERN = re.compile(r"[*?\[]")
+
+
+def is_pattern(path: Path) -> bool:
+    """Its name is written for several files, and no file is called so.
+
+    >>> is_pattern(Path("tickets/*.csv")), is_pattern(Path("tickets.csv"))
+    (True, False)
+    """
+    return bool(_PATTERN.search(str(path))) and not path.exists()
+
+
+def data_place(path: Path) -> tuple[Path, str]:
+    """The folder that data lies in, and how a plan in this folder names it.
+
+    >>> data_place(Path("shop/tickets/*/new.csv"))
+    (PosixPath('shop/tickets'), '*/new.csv')
+    """
+    folder = path.parent
+    while is_pattern(folder):
+        folder = folder.parent
+    return folder, path.relative_to(folder).as_posix() if path.name else "."
 
 
 def refuse_no_file(path: Path) -> None:
-    """Raises PlanError when there is no file of this name."""
-    if path.is_file():
+    """Raises PlanError when there is no file of this name, and it is neither a folder of data nor a pattern."""
+    is_of_data = path.is_dir() and not (path / PLAN).is_file()
+    if path.is_file() or is_of_data or (is_pattern(path) and path.suffix.lower() not in PLAN_SUFFIXES):
         return
     if path.is_dir() or (RUNS / path / PLAN).is_file():
         raise _a_folder(path)
@@ -35,11 +60,11 @@ def refuse_no_file(path: Path) -> None:
 
 
 def _a_folder(path: Path) -> PlanError:
-    """A run keeps its plan; in any other folder a file must be named."""
-    kept = [folder / PLAN for folder in (path, RUNS / path) if (folder / PLAN).is_file()]
-    if kept:
-        return PlanError(f"{path} is a run, not a plan", why=f"its plan is {kept[0]}", fix=_run(kept[0]))
-    return PlanError(f"{path} is a folder", fix=f"name a plan or a data file in it: {_run(path / 'tickets.csv')}")
+    """It, or the run of its name, keeps a plan."""
+    kept = next(folder / PLAN for folder in (path, RUNS / path) if (folder / PLAN).is_file())
+    is_run = (kept.parent / "run.json").is_file()
+    what = f"{path} is a run, not a plan" if is_run else f"{path} is a folder with a plan in it"
+    return PlanError(what, why=f"its plan is {kept}", fix=_run(kept))
 
 
 def _run(path: Path) -> str:

@@ -6,10 +6,11 @@ Its own file because from here on nobody opens a file of the user.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
@@ -22,7 +23,10 @@ from tunewright.tables.convert import Converted, converted
 from tunewright.tables.read import read_table
 from tunewright.tables.shape import Shape
 from tunewright.tables.table import Table
-from tunewright.tables.words import few
+from tunewright.tables.words import few, rows
+
+_SHOWN_FILES = 5
+"""Of the files of a split, those that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +81,42 @@ def named_files(plan: Plan, split: Split) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> tuple[Table, ...]:
-    names = named_files(plan, split)
-    tables = []
-    for name, tag in zip(names, _tags(names), strict=True):
-        asked = None if is_auto(plan.data.format) else plan.data.format
-        table = read_table(folder / name, role=split, format=asked, sheet=plan.data.sheet, tag=tag)
-        assert table.n_read == len(table.records) + len(table.dropped), (name, table.n_read)
-        tell(NoteEvent(table.how))
-        tables.append(table)
-    return tuple(tables)
+def file_tags(names: Sequence[str]) -> tuple[str, ...]:
+    """What tells rows of several files apart in their ids: the file's name; where names repeat the path below the
+    folder that all are in, its position as well where one path stands twice.
 
-
-def _tags(names: Sequence[str]) -> tuple[str, ...]:
-    """What tells rows of several files apart: the file's name, its path where names repeat, its position as well where
-    one path stands twice."""
+    >>> file_tags(["data/new.csv", "data/old.csv"]), file_tags(["d/a/x.csv", "d/b/x.csv"]), file_tags(["x.csv"])
+    (('new.csv', 'old.csv'), ('a/x.csv', 'b/x.csv'), ('',))
+    """
     if len(names) == 1:
         return ("",)
     short = [Path(name).name for name in names]
     if len(set(short)) == len(names):
         return tuple(short)
-    return tuple(f"{name}@{i}" if names.count(name) > 1 else name for i, name in enumerate(names, start=1))
+    shared = len(Path(os.path.commonpath([Path(name).parent for name in names])).parts)
+    below = [PurePath(*Path(name).parts[shared:]).as_posix() for name in names]
+    return tuple(f"{tag}@{i}" if below.count(tag) > 1 else tag for i, tag in enumerate(below, start=1))
+
+
+def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> tuple[Table, ...]:
+    names = named_files(plan, split)
+    tables = []
+    for name, tag in zip(names, file_tags(names), strict=True):
+        asked = None if is_auto(plan.data.format) else plan.data.format
+        table = read_table(folder / name, role=split, format=asked, sheet=plan.data.sheet, tag=tag)
+        assert table.n_read == len(table.records) + len(table.dropped), (name, table.n_read)
+        tables.append(table)
+    for note in _read(tables, file_tags(names)):
+        tell(NoteEvent(note))
+    return tuple(tables)
+
+
+def _read(tables: Sequence[Table], tags: Sequence[str]) -> Iterator[str]:
+    """How each file was read, a sentence each; of many the first ones and how many rows all have."""
+    for table, tag in list(zip(tables, tags, strict=True))[:_SHOWN_FILES]:
+        yield f"{tag or table.path.name}{table.how.removeprefix(table.path.name)}"
+    if len(tables) > _SHOWN_FILES:
+        yield f"and {len(tables) - _SHOWN_FILES:,} more files: {rows(sum(table.n_read for table in tables))} in all"
 
 
 def _refuse_unused_sheet(plan: Plan, tables: Sequence[Table]) -> None:
@@ -129,17 +148,22 @@ def _collected(
 ) -> Given:
     all_tables = [table for some in tables.values() for table in some]
     all_parts = [part for some in parts.values() for part in some]
-    rows = {split: tuple(row for part in some for row in part.rows) for split, some in parts.items()}
-    unlabelled = {r.row_id for some in rows.values() for r in some if found.task == "classify" and r.label is None}
+    made_rows = {split: tuple(row for part in some for row in part.rows) for split, some in parts.items()}
+    unlabelled = {r.row_id for some in made_rows.values() for r in some if found.task == "classify" and r.label is None}
     repaired: Counter[str] = Counter()
     for counts in (*(table.repaired for table in all_tables), *(part.repaired for part in all_parts)):
         repaired.update(counts)
     made = Given(
-        rows={split: tuple(row for row in some if row.row_id not in unlabelled) for split, some in rows.items()},
+        rows={split: tuple(row for row in some if row.row_id not in unlabelled) for split, some in made_rows.items()},
         dropped=(
             *(d for table in all_tables for d in table.dropped),
             *(d for part in all_parts for d in part.dropped),
-            *(Dropped(row.row_id, "no_label") for some in rows.values() for row in some if row.row_id in unlabelled),
+            *(
+                Dropped(row.row_id, "no_label")
+                for some in made_rows.values()
+                for row in some
+                if row.row_id in unlabelled
+            ),
         ),
         findings=(
             *(f for table in all_tables for f in table.findings),

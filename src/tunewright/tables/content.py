@@ -18,9 +18,9 @@ from shlex import quote
 from typing import BinaryIO, Literal
 
 from tunewright.core.errors import DataError
-from tunewright.tables.packed import N_MAGIC, Packing, most_bytes, opened, packing_of, unpacked_name
+from tunewright.tables.packed import N_MAGIC, Packing, most_bytes, opened, packing_of
+from tunewright.tables.suffixes import DATA_SUFFIXES, data_suffix
 
-DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".ods", ".txt")
 Kind = Literal["text", "parquet", "xlsx", "xls", "ods"]
 SHEETS: tuple[Kind, ...] = ("xlsx", "xls", "ods")
 Another = Callable[[Path | None], str]
@@ -180,7 +180,7 @@ def _is_other(path: Path, what: str, fix: str) -> DataError:
 
 
 def _is_folder(path: Path, another: Another) -> DataError:
-    inside = [name for name in _names_in(path) if Path(unpacked_name(name)).suffix.lower() in DATA_SUFFIXES][:5]
+    inside = [name for name in _names_in(path) if data_suffix(name) in DATA_SUFFIXES][:5]
     return DataError(
         "this is a folder, not a file",
         where=str(path),

@@ -23,7 +23,6 @@ from tunewright.core.errors import DataError
 
 Packing = Literal["", "gzip", "zstd"]
 """Empty: not packed."""
-PACKED_SUFFIXES = (".gz", ".zst")
 
 MOST_BYTES = 2**30
 MOST_TIMES = 100
@@ -44,15 +43,6 @@ def packing_of(head: bytes) -> Packing:
     ('gzip', '')
     """
     return next((packing for magic, packing in _MAGIC if head.startswith(magic)), "")
-
-
-def unpacked_name(name: str) -> str:
-    """
-    >>> unpacked_name("tickets.csv.gz"), unpacked_name("tickets.csv")
-    ('tickets.csv', 'tickets.csv')
-    """
-    ending = next((suffix for suffix in PACKED_SUFFIXES if name.lower().endswith(suffix)), "")
-    return name[: len(name) - len(ending)]
 
 
 def unpacking(name: str) -> str:

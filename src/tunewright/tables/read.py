@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tunewright.tables.content import in_plan
+from tunewright.tables.files import partition_cells
 from tunewright.tables.remarks import formula_findings, ragged_findings, unreadable_findings
 from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, Table
@@ -21,19 +22,21 @@ def read_table(path: Path, *, role: str, format: str | None = None, sheet: str |
     role: the data key, train, validation or test; the first part of every row id.
     format, sheet: as in open_stream.
     tag: the file's name in row ids when a role has several files.
+    A value that the folders above the file say (lang=en) is a column unless the file has one of that name.
     Raises DataError: missing, not a data file, damaged beyond reading, no rows.
     """
     stream = open_stream(path, format=format, sheet=sheet, role=role, tag=tag, another=partial(in_plan, key=role))
+    said = {name: cell for name, cell in partition_cells(path).items() if name not in stream.columns}
     records, dropped = [], []
     for row in stream:
         if isinstance(row, Record):
-            records.append(row)
+            records.append(Record(row.row_id, {**row.values, **said}) if said else row)
         else:
             dropped.append(row)
     return Table(
         path=path,
         format=stream.format,
-        columns=stream.columns,
+        columns=(*stream.columns, *said),
         records=tuple(records),
         dropped=tuple(dropped),
         findings=(

@@ -14,14 +14,14 @@ from pathlib import Path
 from tunewright.core.errors import DataError
 from tunewright.core.values import Dropped, Finding
 from tunewright.tables.again import Again
-from tunewright.tables.content import DATA_SUFFIXES, SHEETS, Another, Source, in_plan, source_of
+from tunewright.tables.content import SHEETS, Another, Source, in_plan, source_of
 from tunewright.tables.decode import Encoding, encoding_of, head_text, text_lines
 from tunewright.tables.dialect import NAMES, Dialect, dialect, rows_of
 from tunewright.tables.grid import Grid, RowId, grid
-from tunewright.tables.packed import unpacked_name
 from tunewright.tables.records import Numbered, Read, json_records, looks_like_json, parquet_records, text_records
 from tunewright.tables.remarks import dialect_findings, double_findings, encoding_findings, sheet_findings
 from tunewright.tables.spreadsheet import Sheet, sheet_of
+from tunewright.tables.suffixes import DATA_SUFFIXES, data_suffix
 from tunewright.tables.table import Record
 from tunewright.tables.words import rows
 
@@ -117,7 +117,7 @@ def _format(source: Source, encoding: Encoding) -> str:
 
     Raises DataError for a plan.
     """
-    suffix = Path(unpacked_name(source.path.name)).suffix.lower()
+    suffix = data_suffix(source.path.name)
     if suffix in _PLANS:
         raise DataError(
             "this is a YAML file, which is a plan and not rows",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunewright.asked import whole_systems, with_data
+from tunewright.asked import whole_plan, with_data
 from tunewright.core.errors import DataError, TunewrightError
 from tunewright.core.events import Event, NoteEvent, Tracker, null_tracker
 from tunewright.core.planfile import LoadedPlan
@@ -75,7 +75,7 @@ def check(
     Raises TunewrightError only where nothing could be read; what stops a run later is in `error`.
     """
     refuse_unsupported(loaded.plan)
-    loaded = whole_systems(loaded)
+    loaded = whole_plan(loaded, tell=tell)
     data_digests(with_data(loaded), folder=loaded.folder)
     actions = checked_actions(loaded.plan.prepare.actions)
     files: list[str] = []

@@ -15,17 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunewright.asked import whole_plan
 from tunewright.core.errors import PlanError, RunError
 from tunewright.core.events import Tracker, null_tracker
 from tunewright.core.files import write_text
 from tunewright.core.plan import Plan
-from tunewright.core.planfile import PLAN_SUFFIXES, LoadedPlan, plan_from
+from tunewright.core.planfile import LoadedPlan, plan_from
+from tunewright.core.planpath import PLAN_SUFFIXES
 from tunewright.core.values import SPLITS, Choice, Split
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import refuse_leakage
 from tunewright.prepare.choices import shares
 from tunewright.prepare.draft import Draft
+from tunewright.prepare.given import named_files
 from tunewright.prepare.stage import draft
+from tunewright.tables.files import split_named
 from tunewright.verbs.commented_plan import commented_plan
 
 if TYPE_CHECKING:
@@ -33,14 +37,8 @@ if TYPE_CHECKING:
 
 PLAN_FILE = Path("plan.yaml")
 """Where the plan is written unless told otherwise."""
-ROLE_WORDS: dict[str, Split] = {
-    "train": "train", "training": "train", "test": "test", "testing": "test", "heldout": "test",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "eval": "validation",
-}  # fmt: skip
-"""Words in a file's name that say what it is for."""
 ANY_FORMAT = frozenset({"", ".txt", ".md", ".log"})
 """Endings of files that may hold lines, tabs or commas."""
-_WORDS = re.compile(r"[^a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +69,14 @@ def init(data: Sequence[Path], *, out: Path | None = PLAN_FILE, tell: Tracker = 
     by_role = roles(data)
     name = re.sub(r'[/\\\0:*?"<>|]', "-", by_role["train"][0].stem).strip() or "run"
     written = {split: _written(paths, folder=folder) for split, paths in by_role.items()}
-    loaded = plan_from({"data": written}, folder=folder, name=name)
+    asked = plan_from({"data": written}, folder=folder, name=name)
+    loaded = whole_plan(asked, tell=tell)
     data_digests(loaded.plan, folder=folder)
     made = draft(loaded.plan, folder=folder, tell=tell)
     refuse_leakage(made.refusal)
     deciding = importlib.import_module("tunewright.deciding")  # torch takes seconds: the data's faults do not wait
     decided: Decisions = deciding.decisions(loaded, made, tell=tell)
-    said = _said(loaded, made, decided, name=name)
+    said = _said(asked, loaded, made, decided, name=name)
     choices = decided.resolved.choices
     text = commented_plan(
         decided.resolved.plan,
@@ -119,8 +118,7 @@ def roles(data: Sequence[Path]) -> dict[Split, tuple[Path, ...]]:
 
 
 def _role(path: Path) -> Split:
-    words = _WORDS.split(path.name.partition(".")[0].lower())
-    return next((ROLE_WORDS[word] for word in words if word in ROLE_WORDS), "train")
+    return split_named(path.name) or "train"
 
 
 def _written(paths: Sequence[Path], *, folder: Path) -> str | list[str]:
@@ -136,11 +134,14 @@ def _relative(path: Path, *, folder: Path) -> str:
         return str(path.resolve())
 
 
-def _said(loaded: LoadedPlan, made: Draft, decided: Decisions, *, name: str) -> dict[str, Any]:
-    """The fields that stand in the plan: what was found out about the data, the model, the run's name."""
+def _said(asked: LoadedPlan, loaded: LoadedPlan, made: Draft, decided: Decisions, *, name: str) -> dict[str, Any]:
+    """The fields that stand in the plan: what was found out about the data, the model, the run's name.
+
+    asked: names a folder where `loaded` names its files.
+    """
     plan = decided.resolved.plan
     said: dict[str, Any] = {"task": plan.task, "model.name": plan.model.name}
-    said |= {f"data.{split}": getattr(loaded.plan.data, split) for split in SPLITS if _is_named(loaded, split)}
+    said |= {f"data.{split}": getattr(asked.plan.data, split) for split in SPLITS if f"data.{split}" in asked.given}
     if _one_format(loaded):
         said["data.format"] = plan.data.format
     for role in ("text", "label", "prompt", "completion", "messages", "group"):
@@ -157,13 +158,12 @@ def _said(loaded: LoadedPlan, made: Draft, decided: Decisions, *, name: str) -> 
 
 
 def _is_named(loaded: LoadedPlan, split: Split) -> bool:
-    return f"data.{split}" in loaded.given
+    return bool(named_files(loaded.plan, split))
 
 
 def _one_format(loaded: LoadedPlan) -> bool:
     """A format holds for every file: said only where all names end alike, and the ending says one format."""
-    named = [getattr(loaded.plan.data, split) for split in SPLITS if _is_named(loaded, split)]
-    files = [name for one in named for name in ([one] if isinstance(one, str) else one)]
+    files = [name for split in SPLITS for name in named_files(loaded.plan, split)]
     suffixes = {Path(name).suffix.lower() for name in files}
     return len(files) == 1 or (len(suffixes) == 1 and not suffixes & ANY_FORMAT)
 

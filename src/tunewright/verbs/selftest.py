@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunewright.asked import whole_systems, with_data
+from tunewright.asked import whole_plan, with_data
 from tunewright.contradictions import refuse_unsupported, refuse_untrained
 from tunewright.core.events import ProgressEvent, Tracker, null_tracker
 from tunewright.core.planfile import LoadedPlan, load_plan
@@ -58,7 +58,7 @@ def selftest(loaded: LoadedPlan | None = None, *, tell: Tracker = null_tracker) 
     Raises TunewrightError for what would stop a run before training.
     """
     started = time.monotonic()
-    loaded = whole_systems(loaded or load_plan(example_folder("support") / EXAMPLE_PLAN))
+    loaded = whole_plan(loaded or load_plan(example_folder("support") / EXAMPLE_PLAN), tell=tell)
     refuse_unsupported(loaded.plan)
     data_digests(with_data(loaded), folder=loaded.folder)
     data = draft(loaded.plan, folder=loaded.folder, tell=null_tracker)

@@ -67,7 +67,9 @@ def lines(loaded: LoadedPlan, resolved: Resolved) -> Iterator[Line]:
     reasons = {choice.field: choice.reason for choice in resolved.choices}
     asked = asked_fields(loaded.plan)
     for field, value in _fields(resolved.plan):
-        yield Line(field, value, ASKED if field in asked else reasons.get(field, DEFAULT))
+        is_found = field in ("data.validation", "data.test") and bool(value)
+        found = f"by the names of the files in data.train: {loaded.plan.data.train}" if is_found else DEFAULT
+        yield Line(field, value, ASKED if field in asked else reasons.get(field, found))
 
 
 def asked_fields(plan: Plan) -> frozenset[str]:

@@ -26,7 +26,7 @@ from tunewright.core.values import SPLITS, Dropped, Finding, Prediction, Row, Sc
 from tunewright.evaluate.score import row_scores
 from tunewright.evaluate.write import read_predictions
 from tunewright.model.load import load_tokenizer
-from tunewright.prepare.given import named_files
+from tunewright.prepare.given import file_tags, named_files
 from tunewright.tables.read import read_table
 from tunewright.text.rows import read_rows
 from tunewright.text.token_view import Tokens, row_tokens
@@ -193,13 +193,11 @@ def _named_file(run: Run, row_id: str, *, plan: Plan) -> tuple[Path, str]:
     role, _, rest = row_id.partition(":")
     tag = rest.rpartition(":")[0]
     split = next((split for split in SPLITS if split == role), None)
-    names = list(enumerate(named_files(plan, split), start=1)) if split else []
+    names = named_files(plan, split) if split else ()
     folder = Path(run.manifest().get("folder", ""))
     if not names:
         return folder, tag
-    _, name = max(
-        names, key=lambda named: (tag == f"{named[1]}@{named[0]}", tag == named[1], tag == Path(named[1]).name)
-    )
+    name = next((name for name, own in zip(names, file_tags(names), strict=True) if own == tag), names[0])
     return folder / name, tag
 
 

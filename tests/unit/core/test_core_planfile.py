@@ -86,10 +86,14 @@ class TestShapes:
         assert what in caught.value.what
         assert caught.value.where.startswith(f"{path}{line}")
 
-    def test_load_plan_refuses_missing_files_and_folders(self, tmp_path: Path) -> None:
+    def test_load_plan_refuses_missing_files_and_folders_with_a_plan(self, tmp_path: Path) -> None:
         with pytest.raises(PlanError, match="there is no file"):
             load_plan(tmp_path / "missing.csv")
-        with pytest.raises(PlanError, match="is a folder"):
+        (tmp_path / "plan.yaml").write_text("data: x.csv\n")
+        with pytest.raises(PlanError, match="is a folder with a plan in it"):
+            load_plan(tmp_path)
+        (tmp_path / "run.json").write_text("{}")
+        with pytest.raises(PlanError, match="is a run, not a plan"):
             load_plan(tmp_path)
 
     def test_load_plan_ends_when_an_anchor_holds_itself(self, tmp_path: Path) -> None:
