@@ -20,7 +20,10 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--allow-file-access-from-files",  # lets the frame below be measured
 )
-HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>" + "w" * 3000
+HOSTILE = (
+    "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    "\u202eمرحبا بالعالم 😀\u200d👩 " + "w" * 3000
+)
 PHONE = """<!doctype html><title>waiting</title><body style="margin:0">
 <iframe src="{page}" style="width:390px;height:800px;border:0" onload="
   const root = this.contentDocument.documentElement;
@@ -52,6 +55,30 @@ def test_page_draws_and_data_does_not_run(chromium: str, hostile_page: Path, tmp
     assert "<img" not in dom
     assert "<script" not in dom
     assert dom.count("<circle") > 10
+
+
+CARDS = """<!doctype html><title>waiting</title><body style="margin:0">
+<iframe src="{page}" style="width:1200px;height:900px;border:0" onload="
+  const page = this.contentDocument, seen = e => e && e.checkVisibility() && e.getBoundingClientRect().height > 8;
+  const links = [...page.querySelectorAll('.lights a')];
+  const rest = page.querySelector('details.rest'), inside = rest.querySelector('li');
+  const wasHidden = !seen(inside);
+  rest.querySelector('summary').click();
+  document.title = [
+    links.length, links.every(a => seen(page.querySelector(a.getAttribute('href')))),
+    seen(page.querySelector('.check .row-text mark')), seen(page.querySelector('.diff del')),
+    seen(page.querySelector('.token.trained')), wasHidden, seen(inside), page.scripts.length].join(' ');"></iframe>"""
+
+
+def test_lights_lead_to_cards_marks_are_drawn_and_what_found_nothing_opens(
+    chromium: str, hostile_page: Path, tmp_path: Path
+) -> None:
+    frame = tmp_path / "cards.html"
+    frame.write_text(CARDS.format(page=hostile_page.as_uri()), encoding="utf-8")
+
+    dom = _run(chromium, frame, tmp_path, "--dump-dom")
+
+    assert "<title>2 true true true true true true 0</title>" in dom
 
 
 @pytest.mark.parametrize("task", ["classify", "generate"])

@@ -66,8 +66,8 @@ class Data:
     lengths: Markup
     lengths_caption: str
     sample: Sample | None
-    labels: tuple[tuple[str, str], ...]
-    """(label, train rows), the most frequent first."""
+    labels: tuple[tuple[str, str, float], ...]
+    """(label, train rows, per cent of the most frequent one's), the most frequent first."""
     n_labels: str
 
 
@@ -104,7 +104,10 @@ def data_of(run: RunFiles) -> Data | None:
         lengths=picture,
         lengths_caption=caption,
         sample=sample_of(run.token_sample),
-        labels=tuple((masked(label), numbers.count_text(n)) for label, n in labels[:SHOWN_LABELS]),
+        labels=tuple(
+            (masked(label), numbers.count_text(n), round(100 * n / (labels[0][1] or 1), 1))
+            for label, n in labels[:SHOWN_LABELS]
+        ),
         n_labels=numbers.count_text(len(labels)),
     )
 

@@ -13,6 +13,7 @@ import yaml
 
 from tunewright.report import numbers
 from tunewright.report.read import RunFiles, as_list, as_record
+from tunewright.text.private import masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def _candidates(run: RunFiles) -> tuple[Candidate, ...]:
 
 def _choices(run: RunFiles) -> tuple[tuple[str, str, str], ...]:
     found = [as_record(choice) for choice in as_list(run.decision.get("choices"))]
-    return tuple((str(c.get("field") or ""), _value(c.get("value")), str(c.get("reason") or "")) for c in found)
+    return tuple((str(c.get("field") or ""), _value(c.get("value")), masked(str(c.get("reason") or ""))) for c in found)
 
 
 def _value(value: object) -> str:
