@@ -6,6 +6,7 @@ whether anything was changed since the last run is asked before anything is read
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,9 @@ from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import digest
 from tunewright.core.plan import OUTSIDE, Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
+from tunewright.core.planpath import HUB
 from tunewright.core.values import SPLITS, Split
-from tunewright.tables.files import files_of, is_several
+from tunewright.tables.files import SAVED, files_of, is_several
 
 
 def with_data(loaded: LoadedPlan) -> Plan:
@@ -70,6 +72,7 @@ def _with_files(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
     data = loaded.plan.data
     asked = {split: _names(getattr(data, split)) for split in SPLITS}
     named: dict[Split, tuple[str, ...]] = {split: some for split, some in asked.items() if some is not None}
+    named = {split: tuple(_local(name, loaded, tell=tell) for name in some) for split, some in named.items()}
     if not any(is_several(loaded.folder / name) for some in named.values() for name in some):
         return loaded
     found: dict[Split, tuple[str, ...]] = {}
@@ -81,6 +84,18 @@ def _with_files(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
     return replace(
         loaded, plan=loaded.plan.with_(data=data.with_(**{str(split): some for split, some in found.items()}))
     )
+
+
+def _local(name: str, loaded: LoadedPlan, *, tell: Tracker) -> str:
+    """A data set of the hub, or one that its library saved, as a folder of files; any other name as it is."""
+    is_of_hub, place = name.startswith(HUB), loaded.folder / name
+    if not is_of_hub and not any((place / name).is_file() for name in SAVED):
+        return name
+    hub = importlib.import_module("tunewright.tables.hub")  # Arrow, and the cache's place: the hub's library
+    cache = importlib.import_module("tunewright.model.starter").cache_folder()
+    folder = hub.hub_folder(name, cache=cache) if is_of_hub else hub.saved_folder(place, cache=cache)
+    tell(NoteEvent(f"{name}: kept as Parquet in {folder}"))
+    return str(folder)
 
 
 def _names(given: str | tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -112,7 +112,7 @@ class SelectPlan(Section):
 
 class DataPlan(Section):
     train: str | tuple[str, ...] = AUTO
-    """Examples: a file, a folder, a pattern such as tickets/*.csv, or several of them, relative to the plan."""
+    """Examples: a file, a folder, a pattern (tickets/*.csv), hf://owner/name, or several, relative to the plan."""
     validation: str | tuple[str, ...] | None = AUTO
     """Held out to choose the best checkpoint. Left out: split from train."""
     test: str | tuple[str, ...] | None = AUTO

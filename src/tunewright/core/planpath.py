@@ -16,6 +16,8 @@ from tunewright.core.errors import PlanError
 RUNS, PLAN = Path("runs"), "plan.yaml"
 """Where runs lie by default, and the plan that each keeps."""
 PLAN_SUFFIXES = (".yaml", ".yml")
+HUB = "hf://"
+"""How a data set of the Hugging Face hub is named."""
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -28,12 +30,22 @@ def is_pattern(path: Path) -> bool:
     return bool(_PATTERN.search(str(path))) and not path.exists()
 
 
+def is_of_hub(path: Path) -> bool:
+    """
+    >>> is_of_hub(Path("hf://owner/name"))
+    True
+    """
+    return path.parts[:1] == (HUB.rstrip("/"),)
+
+
 def data_place(path: Path) -> tuple[Path, str]:
     """The folder that data lies in, and how a plan in this folder names it.
 
     >>> data_place(Path("shop/tickets/*/new.csv"))
     (PosixPath('shop/tickets'), '*/new.csv')
     """
+    if is_of_hub(path):
+        return Path(), HUB + "/".join(path.parts[1:])
     folder = path.parent
     while is_pattern(folder):
         folder = folder.parent
@@ -43,7 +55,12 @@ def data_place(path: Path) -> tuple[Path, str]:
 def refuse_no_file(path: Path) -> None:
     """Raises PlanError when there is no file of this name, and it is neither a folder of data nor a pattern."""
     is_of_data = path.is_dir() and not (path / PLAN).is_file()
-    if path.is_file() or is_of_data or (is_pattern(path) and path.suffix.lower() not in PLAN_SUFFIXES):
+    if (
+        path.is_file()
+        or is_of_data
+        or is_of_hub(path)
+        or (is_pattern(path) and path.suffix.lower() not in PLAN_SUFFIXES)
+    ):
         return
     if path.is_dir() or (RUNS / path / PLAN).is_file():
         raise _a_folder(path)

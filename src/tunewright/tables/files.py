@@ -32,8 +32,10 @@ _PARTITION = re.compile(r"([^=]+)=(.*)")
 """A folder that says a column and its value: lang=en. Source: Apache Hive's partitions, which Spark and Arrow write."""
 _SPLIT_KEYS = ("split", "set", "subset")
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-_ABOUT = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
-"""What Hugging Face's datasets writes beside the rows."""
+SAVED = ("dataset_dict.json", "state.json")
+"""Says that Hugging Face's datasets has saved a folder: of several splits, of one. Source: its config.py."""
+_ABOUT = (*SAVED, "dataset_info.json", "dataset_infos.json")
+"""What it writes beside the rows."""
 _MADE = {"run.json": "a run", "config.json": "a model", "adapter_config.json": "an adapter"}
 """Files that say what a folder is when it is no data."""
 _LINES = (".txt",)

@@ -21,7 +21,7 @@ from tunewright.core.events import Tracker, null_tracker
 from tunewright.core.files import write_text
 from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan, plan_from
-from tunewright.core.planpath import PLAN_SUFFIXES
+from tunewright.core.planpath import PLAN_SUFFIXES, data_place, is_of_hub
 from tunewright.core.values import SPLITS, Choice, Split
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import refuse_leakage
@@ -128,6 +128,8 @@ def _written(paths: Sequence[Path], *, folder: Path) -> str | list[str]:
 
 
 def _relative(path: Path, *, folder: Path) -> str:
+    if is_of_hub(path):
+        return data_place(path)[1]
     try:
         return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
     except ValueError:  # another drive
