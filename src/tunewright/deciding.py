@@ -7,8 +7,8 @@ tokenizers (and so torch), which a finished run must not import.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,18 +27,18 @@ from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, lora_parameters,
 from tunewright.model.outside import answering
 from tunewright.model.outside_folder import ADAPTER_CONFIG, OutsideFolder, base_name, made_from, outside_folder
 from tunewright.model.starter import PREFIX, add_starter, starter_path
+from tunewright.prepare.counted import Counted, Tokens, counted
 from tunewright.prepare.draft import Draft, write_draft
+from tunewright.prepare.histogram import length_histogram
+from tunewright.prepare.length_price import length_prices
 from tunewright.prepare.told import masked_row
 from tunewright.resolve import Context, LengthFacts, Resolved, resolve, with_choices
 from tunewright.select.rank import Candidate, candidates, not_chosen
 from tunewright.select.stage import write_candidates
 from tunewright.text.chat import Tokenizer, end_token_ids
-from tunewright.text.encode import encode, token_account
+from tunewright.text.encode import cut_at, encode
 from tunewright.text.render import render
 from tunewright.text.token_view import TokenSample, row_tokens, token_sample
-
-BINS = 24
-"""Bars of the length histogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,14 @@ class Decisions:
     encoded: dict[Split, tuple[Encoded, ...]]
     """By split, before any cut."""
     tokenizer: Tokenizer
+    counted: Counted
+    """What the tokens say; its refusal, if any, is for the caller to raise."""
 
 
 def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     """Pick the model, encode every row, resolve the plan.
 
+    counted.refusal is for the caller to raise: its evidence is published first.
     Raises ModelError (none fits, end token never trained), PlanError, DoesNotFit.
     """
     machine = _usable(this_machine(), tell=tell)
@@ -73,11 +76,11 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
         for split in SPLITS
     }
     if trains(plan):
-        _check_masks(plan, encoded["train"], tokenizer=tokenizer)
-        _say_untrained(plan, encoded["train"], tell=tell)
+        _refuse_endless(plan, encoded["train"], tokenizer=tokenizer)
     context = Context(picked.reader, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
     resolved = resolve(loaded.plan, context, given=(*data.choices, *picked.choices))
-    return Decisions(resolved, picked.card, data.facts, picked.ranked, encoded, tokenizer)
+    found = _counted(data, resolved.plan, encoded, most=picked.reader.context_tokens, tokenizer=tokenizer)
+    return Decisions(resolved, picked.card, data.facts, picked.ranked, encoded, tokenizer, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +171,19 @@ def _usable(machine: Machine, *, tell: Tracker) -> Machine:
     return replace(machine, accelerator="", accelerator_memory_bytes=0)
 
 
+def say_counted(decided: Decisions, *, tell: Tracker) -> None:
+    """What the tokens say, aloud; a refusal speaks for itself."""
+    for finding in decided.counted.findings:
+        if finding.action != "refuse":
+            tell(NoteEvent(f"{finding.message}. {finding.suggestion}", level="warning"))
+
+
 def write_prepared(decided: Decisions, data: Draft, *, work: Path) -> None:
-    """The prepare folder: rows, ledger with the token account, findings, lengths, facts."""
-    plan = decided.resolved.plan
-    tokens: dict[str, dict[str, int]] = {
-        split: asdict(token_account(cut_rows(decided, data, split))) for split in SPLITS
-    }
-    write_draft(data, work, tokens=tokens)
+    """The prepare folder: rows, ledger with the token account, findings, lengths and their prices, facts."""
+    write_draft(data, work, counted=decided.counted)
     write_json(work / "facts.json", replace(decided.facts, sample=()))
-    write_json(work / "lengths.json", length_histogram(decided.encoded, max_length=plan.prepare.max_length))
+    histogram = length_histogram(decided.encoded, max_length=decided.resolved.plan.prepare.max_length)
+    write_json(work / "lengths.json", {**histogram, "prices": list(decided.counted.prices)})
     write_json(work / "token_sample.json", _sample(decided, data))
 
 
@@ -202,19 +209,44 @@ def write_selected(decided: Decisions, *, work: Path) -> None:
 
 def cut_rows(decided: Decisions, data: Draft, split: Split) -> tuple[Encoded, ...]:
     """The split as training and evaluation see it: rows cut to prepare.max_length, documents divided."""
-    plan, whole = decided.resolved.plan, decided.encoded[split]
+    return _cut(data, decided.resolved.plan, decided.encoded[split], split=split, tokenizer=decided.tokenizer)
+
+
+def _cut(
+    data: Draft, plan: Plan, whole: tuple[Encoded, ...], *, split: Split, tokenizer: Tokenizer
+) -> tuple[Encoded, ...]:
     if plan.task != "text" and all(len(e) <= plan.prepare.max_length for e in whole):
         return whole
     examples = [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]]
-    return encode(examples, tokenizer=decided.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
+    return encode(examples, tokenizer=tokenizer, task=plan.task, max_length=plan.prepare.max_length)
 
 
-def _say_untrained(plan: Plan, encoded: Sequence[Encoded], *, tell: Tracker) -> None:
-    """Kept rows that have nothing to train on, as a template shows their turns or because they are one token long."""
-    silent = [e.row_id for e in encoded if not any(e.trained)]
-    if plan.task != "classify" and silent:
-        words = f"{len(silent)} of {len(encoded)} train rows have no token to train on with this model's template"
-        tell(NoteEvent(f"{words}, as {', '.join(silent[:3])}: they are kept and not trained on", level="warning"))
+def _counted(
+    data: Draft, plan: Plan, encoded: dict[Split, tuple[Encoded, ...]], *, most: int, tokenizer: Tokenizer
+) -> Counted:
+    """What the tokens say about the rows, and what other lengths would cost."""
+
+    def cut_train(positions: Sequence[int], lengths: Sequence[int]) -> Sequence[Sequence[Encoded]]:
+        return cut_at([render(train[i], task="generate") for i in positions], tokenizer=tokenizer, max_lengths=lengths)
+
+    train = data.splits["train"]
+    prices = length_prices(
+        encoded["train"],
+        chosen=plan.prepare.max_length,
+        most=most,
+        batch_size=plan.train.batch_size,
+        cut_at=cut_train if plan.task == "generate" else None,
+    )
+    tokens = Tokens(
+        task=plan.task,
+        max_length=plan.prepare.max_length,
+        is_trained=trains(plan),
+        rows=data.splits,
+        whole=encoded,
+        cut={split: _cut(data, plan, encoded[split], split=split, tokenizer=tokenizer) for split in SPLITS},
+        tokenizer=tokenizer,
+    )
+    return counted(tokens, prices=() if plan.task == "text" else prices)
 
 
 def length_facts(encoded: Sequence[Encoded]) -> LengthFacts:
@@ -236,18 +268,6 @@ def length_facts(encoded: Sequence[Encoded]) -> LengthFacts:
         lengths=tuple(lengths),
         answer_p95=at(answers, 0.95),
     )
-
-
-def length_histogram(encoded: Mapping[Split, tuple[Encoded, ...]], *, max_length: int) -> dict[str, object]:
-    """Counts of rows by tokens, in equal bins from 0 to the longest row of any split."""
-    longest = max((len(e) for rows in encoded.values() for e in rows), default=1)
-    width = max(1, math.ceil((longest + 1) / BINS))
-    edges = list(range(0, longest + width, width))
-    counts = {split: [0] * (len(edges) - 1) for split in encoded}
-    for split, rows in encoded.items():
-        for e in rows:
-            counts[split][min(len(e) // width, len(edges) - 2)] += 1
-    return {"unit": "tokens", "edges": edges, "counts": counts, "max_length": max_length}
 
 
 def need_bytes(card: ModelCard, facts: DataFacts) -> int:
@@ -278,14 +298,12 @@ def _fetch_starter(name: str, *, tell: Tracker) -> None:
         add_starter(starter, tell=tell)
 
 
-def _check_masks(plan: Plan, encoded: Sequence[Encoded], *, tokenizer: Tokenizer) -> None:
-    """Before anything is trained: answers have trained tokens, and the last one ends the answer."""
+def _refuse_endless(plan: Plan, encoded: Sequence[Encoded], *, tokenizer: Tokenizer) -> None:
+    """Before anything is trained: the last trained token of every answer ends it."""
     if plan.task != "generate":
         return
     ends = set(end_token_ids(tokenizer))
     trained = [e for e in encoded if any(e.trained)]
-    if not trained:
-        raise ModelError("no token of any answer would be trained on", where="model.name", fix="use another chat model")
     endless = [e for e in trained if e.ids[max(i for i, t in enumerate(e.trained) if t)] not in ends]
     if endless:
         raise ModelError(

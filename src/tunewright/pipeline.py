@@ -19,7 +19,7 @@ from typing import Any
 
 from tunewright.asked import from_anywhere, model_files, outside_files, refuse_unusable_model, whole_plan, with_data
 from tunewright.contradictions import refuse_untrained
-from tunewright.core.errors import DataError, RunError
+from tunewright.core.errors import RunError
 from tunewright.core.events import NoteEvent, StageEvent, Tracker, jsonl_tracker, null_tracker, tee
 from tunewright.core.files import digest, file_digest, is_whole_safetensors, write_text
 from tunewright.core.machine import this_machine
@@ -41,6 +41,7 @@ from tunewright.core.run import (
 from tunewright.core.systems import trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
+from tunewright.prepare.refusal import refuse_leakage
 from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
 
@@ -112,8 +113,7 @@ def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     draft = importlib.import_module("tunewright.prepare.stage").draft(loaded.plan, folder=loaded.folder, tell=tell)
     refuse_leakage(draft.refusal)
     refuse_unusable_model(loaded)
-    deciding = importlib.import_module("tunewright.deciding")
-    resolved: Resolved = deciding.decisions(loaded, draft, tell=tell).resolved
+    resolved: Resolved = importlib.import_module("tunewright.deciding").decisions(loaded, draft, tell=tell).resolved
     return resolved
 
 
@@ -159,16 +159,19 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
     draft = preparing.draft(loaded.plan, folder=loaded.folder, tell=tell)
     before = digest(data)
     if draft.refusal:
-        with stage_work(run, "prepare", fingerprint=before) as work:
-            drafts.write_draft(draft, work, tokens=None)
-        mark_refused(run, "prepare", fingerprint=before, why=draft.refusal)
-        tell(StageEvent("prepare", "refused", "its findings are published; the run stops here"))
+        with _refused(run, fingerprint=before, why=draft.refusal, tell=tell) as work:
+            drafts.write_draft(draft, work, counted=None)
         refuse_leakage(draft.refusal)
     refuse_unusable_model(loaded)
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch
     decisions = deciding.decisions(loaded, draft, tell=tell)
+    deciding.say_counted(decisions, tell=tell)
     plan = decisions.resolved.plan
     prepared = stage_fingerprint("prepare", plan=plan, before=before, facts=decisions.card.fingerprint)
+    if unlearnable := decisions.counted.refusal:
+        with _refused(run, fingerprint=prepared, why=unlearnable.what, tell=tell) as work:
+            deciding.write_prepared(decisions, draft, work=work)
+        raise unlearnable
     with _stage(run, "prepare", fingerprint=prepared, tell=_without_start(tell), ran=ran) as work:
         if work:
             deciding.write_prepared(decisions, draft, work=work)
@@ -294,6 +297,15 @@ def _stage(
     tell(StageEvent(stage, "done"))
 
 
+@contextmanager
+def _refused(run: Run, *, fingerprint: str, why: str, tell: Tracker) -> Iterator[Path]:
+    """The folder for the evidence of data that must not be trained on."""
+    with stage_work(run, "prepare", fingerprint=fingerprint) as work:
+        yield work
+    mark_refused(run, "prepare", fingerprint=fingerprint, why=why)
+    tell(StageEvent("prepare", "refused", "its findings are published; the run stops here"))
+
+
 def _has_model(run: Run, stage: str) -> bool:
     weights = [path for kind in ("model", "adapter") for path in run.stage(stage).glob(f"{kind}/*.safetensors")]
     return stage != "train" or (bool(weights) and all(is_whole_safetensors(path) for path in weights))
@@ -302,17 +314,6 @@ def _has_model(run: Run, stage: str) -> bool:
 def _without_start(tell: Tracker) -> Tracker:
     """Reading the data already said that prepare has started."""
     return lambda event: None if isinstance(event, StageEvent) and event.status == "started" else tell(event)
-
-
-def refuse_leakage(refusal: str | None) -> None:
-    """Raises DataError when the test rows stand in train too."""
-    if refusal:
-        raise DataError(
-            "the test rows leak into training",
-            where="prepare",
-            why=refusal,
-            fix="prepare.actions.leakage=drop takes them out of train; prepare.actions.leakage=report goes on anyway",
-        )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

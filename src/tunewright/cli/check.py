@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tunewright.cli.console import Console, has_colour, open_console, show_error
+from tunewright.cli.length_prices import price_table
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanPath, Quiet, RunsDir
 from tunewright.cli.progress import event_printer
 from tunewright.cli.token_view import show_tokens
@@ -23,8 +24,8 @@ from tunewright.cli.words import duration, one_line, size, table
 from tunewright.core.events import NoteEvent
 from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
+from tunewright.core.probe import Probe
 from tunewright.core.values import Split, Task
-from tunewright.verbs.probe import Probe
 
 if TYPE_CHECKING:
     from tunewright.verbs.check import Check
@@ -147,6 +148,7 @@ def model_lines(model: ModelCheck) -> Iterator[tuple[str, str]]:
         yield probe.status, probe_words(probe)
     yield "", ""
     yield "", length_table(model.tokens, max_length=plan.prepare.max_length)
+    yield "", price_table(model.prices)
     for split, of in model.tokens.items():
         yield split, trained_words(of, split=split, task=plan.task)
 

@@ -18,7 +18,7 @@ from tunewright.cli.options import RUNS_DIR, Json, Overrides, Quiet, RunsDir
 from tunewright.cli.progress import event_printer
 from tunewright.cli.words import duration
 from tunewright.core.planfile import load_plan
-from tunewright.verbs.probe import Probe, Status
+from tunewright.core.probe import Probe, Status
 from tunewright.verbs.selftest import EXIT_FAILED, Selftest
 from tunewright.verbs.selftest import selftest as look
 

@@ -6,10 +6,10 @@ and the pipeline publishes it even when the run is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,12 +18,14 @@ from tunewright.core.files import write_atomically, write_json
 from tunewright.core.values import SPLITS, Change, Choice, DataFacts, Dropped, Finding, Row, Split, Task
 from tunewright.prepare.cards import Cards
 from tunewright.prepare.examine import Examined
-from tunewright.prepare.findings import long_row_findings
 from tunewright.prepare.ledger import ledger
 from tunewright.prepare.review import write_review
 from tunewright.prepare.reviewed import Decision
 from tunewright.tables.shape import Shape
 from tunewright.text.rows import write_dropped, write_rows
+
+if TYPE_CHECKING:  # it counts with torch's batches: reading and checking data do not wait for that
+    from tunewright.prepare.counted import Counted
 
 _CHANGE = pa.schema([(name, pa.string()) for name in ("row_id", "check", "field", "before", "after")])
 
@@ -55,11 +57,11 @@ class Draft:
     """What there is to look at behind each finding."""
 
 
-def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, int]] | None) -> None:
+def write_draft(draft: Draft, work: Path, *, counted: Counted | None) -> None:
     """The prepare folder: rows of each split, dropped rows, mended cells, ledger.json, findings.json, evidence.json,
     cards.json.
 
-    tokens: the token account by split; None when none was counted (a refused run).
+    counted: None when no token was counted (a refused run).
     """
     for split in SPLITS:
         write_rows(work / f"{split}.parquet", draft.splits[split])
@@ -75,23 +77,19 @@ def write_draft(draft: Draft, work: Path, *, tokens: Mapping[str, Mapping[str, i
         splits=draft.splits,
         dropped=draft.dropped,
         repaired=draft.repaired,
-        tokens=tokens,
+        tokens=counted.account if counted else None,
         reviewed={one.row_id: one.line[-1].strip() for one in draft.decisions},
     )
     write_json(work / "ledger.json", account)
-    write_json(work / "findings.json", findings_record(draft, tokens=tokens))
+    write_json(work / "findings.json", findings_record(draft, counted=counted))
     write_json(work / "shape.json", replace(draft.shape, choices=()))
 
 
-def findings_record(draft: Draft, *, tokens: Mapping[str, Mapping[str, int]] | None) -> dict[str, Any]:
-    """The content of findings.json; long rows are known once tokens are counted."""
-    long = long_row_findings(tokens or {})
-    checks = dict(draft.checks)
-    if long:
-        checks["long_rows"] = {"status": "found", "why": f"{len(long)} of {len(tokens or {})} splits have some"}
-    elif tokens is not None:
-        checks["long_rows"] = {"status": "ok", "why": "no row is longer than prepare.max_length"}
-    return {"findings": list(draft.findings + long), "checks": checks}
+def findings_record(draft: Draft, *, counted: Counted | None) -> dict[str, Any]:
+    """The content of findings.json; what tokens say is known once they are counted."""
+    if counted is None:
+        return {"findings": list(draft.findings), "checks": draft.checks}
+    return {"findings": [*draft.findings, *counted.findings], "checks": {**draft.checks, **counted.checks}}
 
 
 def _write_changes(path: Path, changes: Sequence[Change]) -> None:

@@ -1,6 +1,6 @@
-"""What was said about rows that cannot be used or are too long, and which checks found nothing or did not run.
+"""What was said about rows that cannot be used, and which checks found nothing or did not run.
 
-In: dropped rows, the token account, all findings. Out: findings, and one status for each check. Its own file because
+In: dropped rows, all findings. Out: findings, and one status for each check. Its own file because
 "ok", "found" and "not run" are a promise: no check is ok that did not look.
 """
 
@@ -36,22 +36,6 @@ def unusable_findings(dropped: Iterable[Dropped]) -> tuple[Finding, ...]:
 
 def _example(gone: Dropped) -> str:
     return f" ({whole_detail(gone.detail)})" if gone.detail else ""
-
-
-def long_row_findings(tokens: Mapping[str, Mapping[str, int]]) -> tuple[Finding, ...]:
-    """One for each split in which rows were cut, from the token account."""
-    return tuple(
-        Finding(
-            "long_rows",
-            "warning",
-            f"{rows(account['rows_cut'], split)} over prepare.max_length: {account['cut']:,} tokens were cut",
-            (),
-            "give a larger prepare.max_length to keep them whole",
-            "fix",
-        )
-        for split, account in tokens.items()
-        if account.get("rows_cut")
-    )
 
 
 def check_statuses(

@@ -60,7 +60,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tra
     mended = seen.sides
     seen = seen.and_then(look("given", seen.sides))
     seen = seen.and_then(look("left", seen.sides))
-    _refuse_nothing_left(plan, seen.sides, n_read=read.n_read)
+    _refuse_nothing_left(plan, seen.sides, n_read=read.n_read, dropped=(*read.dropped, *seen.dropped))
     n_divided = len(seen.sides["train"])
     divided, over = _split(plan, seen.sides, seed=seed)
     _refuse_untrainable(plan, divided, task=task)
@@ -116,14 +116,18 @@ def _limited(train: Sequence[Keyed], *, limit: int | None, seed: int) -> tuple[t
     return kept, tuple(Dropped(row.row_id, "over_limit", f"data.limit is {limit}") for row in over)
 
 
-def _refuse_nothing_left(plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, n_read: int) -> None:
+def _refuse_nothing_left(
+    plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, n_read: int, dropped: Sequence[Dropped]
+) -> None:
+    reasons = Counter(d.reason.replace("_", " ") for d in dropped)
+    gone = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common())
     for split, part in sides.items():
         if not part:
             raise DataError(
                 f"no {split} row is left",
                 where=f"data.{split}",
-                why=f"none of the {rows(n_read)} read can be used for it",
-                fix=f"see what was dropped above, or name another file: data.{split}=FILE",
+                why=f"none of the {rows(n_read)} read can be used for it" + (f"; left out: {gone}" if gone else ""),
+                fix=f"mend the rows, or name another file: data.{split}=FILE",
             )
     if not named_files(plan, "test") and len(sides["train"]) < 2:
         raise _nothing_to_test_with("one usable row is left, and it is needed for training")

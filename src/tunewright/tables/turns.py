@@ -48,6 +48,7 @@ def conversation(
 ) -> Conversation:
     """Messages up to the last assistant turn, every assistant turn trained but those of weight 0.
 
+    What the assistant says before anybody asked is not trained: there is no prompt that it could answer.
     row_id: of the row that the notes are about.
 
     >>> conversation([{"from": "human", "value": "hi"}, {"from": "gpt", "value": "Hello."}]).messages[1]
@@ -69,7 +70,8 @@ def conversation(
             notes.append(Note(row_id, "empty_turns"))
         if not clean and role != "user":
             continue
-        messages.append(Message(role, clean, is_trained=role == "assistant" and _is_trained(turn)))
+        is_asked = any(message.role == "user" for message in messages)
+        messages.append(Message(role, clean, is_trained=role == "assistant" and is_asked and _is_trained(turn)))
         cells.append(content)
     last = max((i for i, message in enumerate(messages) if message.role == "assistant"), default=-1)
     if last < len(messages) - 1 and last >= 0:
@@ -109,10 +111,9 @@ def _why_not(messages: Sequence[Message], *, last: int) -> str:
         return "empty"
     if last < 0:
         return "no_answer"
-    if not any(message.is_trained for message in messages):
-        return "no_trained_turn"
-    is_asked = any(message.role == "user" and message.content for message in messages[:last])
-    return "" if is_asked else "no_prompt"
+    if not any(message.role == "user" and message.content for message in messages[:last]):
+        return "no_prompt"
+    return "" if any(message.is_trained for message in messages) else "no_trained_turn"
 
 
 def _content(turn: Mapping[str, Any]) -> str | None:

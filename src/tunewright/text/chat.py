@@ -122,6 +122,6 @@ def _apply(messages: Sequence[Message], *, tokenizer: Tokenizer, asks: bool) -> 
             f"the model's chat template refuses this conversation: {error}",
             where="model.name",
             why=f"its roles are {', '.join(message.role for message in messages)}",
-            fix="check the order of roles, or leave the system message out",
+            fix="prepare.actions.conversation_shape=fix puts turns in order; or leave the system message out",
         ) from error
     return str(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from tunewright.core.errors import ModelError
 from tunewright.core.values import Encoded, Example, Message, Task
@@ -52,7 +53,33 @@ def encode_prompt(messages: Sequence[Message], *, tokenizer: Tokenizer, max_leng
     if max_length is None or len(whole) <= max_length:
         return whole
     content = untrained_content(messages, tokenizer=tokenizer, asks=True)
-    return _shortened(whole, offsets=offsets, content=content, max_length=max_length)
+    special = special_ids(tokenizer)
+    return _shortened(whole, offsets=offsets, content=content, max_length=max_length, special=special)
+
+
+def cut_at(
+    examples: Sequence[Example], *, tokenizer: Tokenizer, max_lengths: Sequence[int]
+) -> tuple[tuple[Encoded, ...], ...]:
+    """Conversations as they would be cut at each of these lengths: one tuple for each example, in order.
+
+    Renders and tokenises a row once, which is what costs time.
+    """
+    rendered = [_rendered(example, tokenizer=tokenizer) for example in examples]
+    special = special_ids(tokenizer)
+    out = []
+    for example, turns in zip(examples, rendered, strict=True):
+        ((ids, offsets),) = _tokenise([turns.text], tokenizer=tokenizer, with_special=False)
+        whole = Encoded(example.row_id, ids, _trained_mask(ids, offsets, spans=turns.trained, special=special))
+        content = untrained_content(example.messages, tokenizer=tokenizer, asks=False)
+        out.append(
+            tuple(
+                whole
+                if len(whole) <= n
+                else _shortened(whole, offsets=offsets, content=content, max_length=n, special=special)
+                for n in max_lengths
+            )
+        )
+    return tuple(out)
 
 
 def token_account(encoded: Sequence[Encoded]) -> TokenAccount:
@@ -121,7 +148,7 @@ def _encode_conversations(
         whole = Encoded(example.row_id, ids, _trained_mask(ids, offsets, spans=turns.trained, special=special))
         if max_length is not None and len(whole) > max_length:
             content = untrained_content(example.messages, tokenizer=tokenizer, asks=False)
-            whole = _shortened(whole, offsets=offsets, content=content, max_length=max_length)
+            whole = _shortened(whole, offsets=offsets, content=content, max_length=max_length, special=special)
         out.append(whole)
     return tuple(out)
 
@@ -153,10 +180,14 @@ def _trained_mask(
     return tuple(mask)
 
 
-def _shortened(whole: Encoded, *, offsets: Sequence[tuple[int, int]], content: Span, max_length: int) -> Encoded:
+def _shortened(
+    whole: Encoded, *, offsets: Sequence[tuple[int, int]], content: Span, max_length: int, special: frozenset[int]
+) -> Encoded:
     """max_length tokens: the end of the untrained content goes first, then the middle of the answers.
 
     The last token of every answer stays. When even that is not enough, the row keeps its first token and its end.
+    Two answers are not trained: one of which nothing but that last token is left (it would teach to say nothing), and
+    one whose own opening is gone with the front (no prompt would ever look like that).
     """
     excess = len(whole) - max_length
     inside = [i for i, (start, end) in enumerate(offsets) if start >= content.start and end <= content.end]
@@ -169,7 +200,10 @@ def _shortened(whole: Encoded, *, offsets: Sequence[tuple[int, int]], content: S
         gone |= set(answers[middle : middle + still])
     elif still > 0:
         kept = [i for i in range(len(whole)) if i not in gone]
-        gone |= set(kept[1 : 1 + still])
+        front = kept[1 : 1 + still]
+        gone |= set(front)
+        whole = replace(whole, trained=_with_opening(whole, after=front[-1], special=special))
+    whole = replace(whole, trained=_with_words(whole.trained, gone=gone))
     kept = [i for i in range(len(whole)) if i not in gone]
     return replace(
         whole,
@@ -177,3 +211,35 @@ def _shortened(whole: Encoded, *, offsets: Sequence[tuple[int, int]], content: S
         trained=tuple(whole.trained[i] for i in kept),
         n_cut=len(whole) - len(kept),
     )
+
+
+def _with_opening(whole: Encoded, *, after: int, special: frozenset[int]) -> tuple[bool, ...]:
+    """The mask without answers that begin before a control token comes after position `after`."""
+    opened = next((i for i in range(after + 1, len(whole)) if whole.ids[i] in special), len(whole))
+    mask = list(whole.trained)
+    for start, end in trained_runs(whole.trained):
+        mask[start:end] = [start > opened] * (end - start)
+    return tuple(mask)
+
+
+def _with_words(trained: Sequence[bool], *, gone: set[int]) -> tuple[bool, ...]:
+    """The mask without answers that lose everything but their last token."""
+    mask = list(trained)
+    for start, end in trained_runs(trained):
+        if end - start > 1 and gone.issuperset(range(start, end - 1)):
+            mask[start:end] = [False] * (end - start)
+    return tuple(mask)
+
+
+def trained_runs(trained: Sequence[bool]) -> list[tuple[int, int]]:
+    """Start and end of each stretch of trained tokens: the turns that are learned.
+
+    >>> trained_runs((False, True, True, False, True))
+    [(1, 3), (4, 5)]
+    """
+    runs, at = [], 0
+    for is_trained, group in groupby(trained):
+        n = len(list(group))
+        runs += [(at, at + n)] if is_trained else []
+        at += n
+    return runs

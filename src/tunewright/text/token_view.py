@@ -13,7 +13,7 @@ from typing import Literal
 from tunewright.core.plan import Plan
 from tunewright.core.values import Encoded, Row
 from tunewright.text.chat import Tokenizer
-from tunewright.text.encode import encode
+from tunewright.text.encode import encode, trained_runs
 from tunewright.text.render import render
 
 REPLACEMENT = "\ufffd"
@@ -122,15 +122,20 @@ def kept_positions(whole: Sequence[object], kept: Sequence[object]) -> frozenset
 
 
 def _tokens(whole: Encoded, kept: Encoded, tokenizer: Tokenizer) -> Tokens:
-    pairs = list(zip(whole.ids, whole.trained, strict=True))
-    is_kept = kept_positions(pairs, list(zip(kept.ids, kept.trained, strict=True)))
-    pieces = tuple(
-        Piece(
-            token_id, _text(token_id, tokenizer), "cut" if i not in is_kept else "trained" if is_trained else "context"
-        )
-        for i, (token_id, is_trained) in enumerate(pairs)
-    )
+    marks = _marks(whole, kept)
+    pieces = tuple(Piece(token_id, _text(token_id, tokenizer), marks[i]) for i, token_id in enumerate(whole.ids))
     return Tokens(pieces, kept.n_cut, kept.label_index)
+
+
+def _marks(whole: Encoded, kept: Encoded) -> list[Mark]:
+    """What becomes of each token; an answer that was cut to nothing is context, as training sees it."""
+    pairs, kept_pairs = (list(zip(e.ids, e.trained, strict=True)) for e in (whole, kept))
+    is_same = len(trained_runs(whole.trained)) == len(trained_runs(kept.trained))
+    places = kept_positions(pairs, kept_pairs) if is_same else kept_positions(whole.ids, kept.ids)
+    marks: list[Mark] = ["cut"] * len(whole)
+    for place, is_trained in zip(sorted(places), kept.trained, strict=True):
+        marks[place] = "trained" if is_trained else "context"
+    return marks
 
 
 def _text(token_id: int, tokenizer: Tokenizer) -> str:

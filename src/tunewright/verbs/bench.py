@@ -22,9 +22,9 @@ from tunewright.model.forward import class_logits, precision, trained_logits
 from tunewright.model.load import Loaded, load_model
 from tunewright.prepare.draft import Draft
 from tunewright.text.batch import batch_of
+from tunewright.text.mask_probes import Looked
 from tunewright.train.loop import Training, train_steps
 from tunewright.train.stage import training_of, with_target
-from tunewright.verbs.mask_probes import Looked
 
 N_ROWS = 6
 """Enough for batches that pad, few enough for a minute on two cores."""

@@ -19,12 +19,12 @@ from tunewright.core.events import Event, NoteEvent, Tracker, null_tracker
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.values import SPLITS, Choice, Dropped, Finding, Split, Task
 from tunewright.fingerprint import data_digests
-from tunewright.pipeline import refuse_leakage
 from tunewright.prepare.cards import Card
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.draft import Draft, findings_record
 from tunewright.prepare.findings import unusable_findings
 from tunewright.prepare.given import Given, given
+from tunewright.prepare.refusal import refuse_leakage
 from tunewright.prepare.stage import drafted
 from tunewright.prepare.told import masked_findings
 from tunewright.resolve import refuse_unsupported
@@ -100,17 +100,13 @@ def check(
         )
     except TunewrightError as error:
         return replace(found, error=error)
-    tokens: dict[str, dict[str, int]] = {
-        split: {"rows_cut": of.rows_cut, "cut": of.tokens_cut} for split, of in model.tokens.items()
-    }
-    record = findings_record(data, tokens=tokens)
-    return replace(
-        found, model=model, findings=tuple(record["findings"]), checks=record["checks"], error=model.step_error
-    )
+    record = findings_record(data, counted=decided.counted)
+    stopped = decided.counted.refusal or model.step_error
+    return replace(found, model=model, findings=tuple(record["findings"]), checks=record["checks"], error=stopped)
 
 
 def _of_data(data: Draft, *, how: tuple[str, ...]) -> Check:
-    record = findings_record(data, tokens=None)
+    record = findings_record(data, counted=None)
     return Check(
         files=how,
         rows_read=data.rows_read,

@@ -24,10 +24,10 @@ from tunewright.core.planfile import LoadedPlan, plan_from
 from tunewright.core.planpath import PLAN_SUFFIXES, data_place, is_of_hub
 from tunewright.core.values import SPLITS, Choice, Split
 from tunewright.fingerprint import data_digests
-from tunewright.pipeline import refuse_leakage
 from tunewright.prepare.choices import shares
 from tunewright.prepare.draft import Draft
 from tunewright.prepare.given import named_files
+from tunewright.prepare.refusal import refuse_leakage
 from tunewright.prepare.stage import draft
 from tunewright.tables.files import split_named
 from tunewright.verbs.commented_plan import commented_plan

@@ -17,23 +17,21 @@ from tunewright.core.errors import DataError, TunewrightError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan
+from tunewright.core.probe import Probe
 from tunewright.core.systems import trains
 from tunewright.core.values import SPLITS, Choice, Encoded, Row, Split
 from tunewright.deciding import Decisions, cut_rows, median_row
 from tunewright.model.memory import FLOAT_BYTES, MemoryPlan
 from tunewright.prepare.draft import Draft
+from tunewright.prepare.length_price import LengthPrice
 from tunewright.prepare.told import masked_row
-from tunewright.text.encode import token_account
+from tunewright.text.encode import token_account, trained_runs
 from tunewright.text.token_view import Tokens, row_tokens
 from tunewright.train.checkpoint import KEPT, STATE_BYTES
 from tunewright.train.loop import steps_per_epoch
 from tunewright.train.stage import planned_steps, with_target
-from tunewright.verbs.mask_probes import Looked, mask_probes, trained_runs
 from tunewright.verbs.measured_step import MeasuredSteps, StepInputs, measured_steps
-from tunewright.verbs.probe import Probe
 
-PROBED_ROWS = 200
-"""Train rows whose ids and masks are made again by other means: a template is asked several times for each."""
 DETECTABLE_SE = 2.8
 """A difference of this many standard errors is found in 8 of 10 experiments at the 5 % level.
 Source: Miller 2024, "Adding Error Bars to Evals", eq. 9 (1.96 + .84)."""
@@ -116,6 +114,8 @@ class ModelCheck:
     n_parameters: int
     licence: str
     probes: tuple[Probe, ...]
+    prices: tuple[LengthPrice, ...]
+    """What other choices of prepare.max_length would cost."""
     tokens: dict[Split, SplitTokens]
     shown: ShownRow
     memory: Memory
@@ -148,6 +148,8 @@ def model_check(
     why_no_step = "" if takes_step else "--no-step"
     if not trains(plan):
         why_no_step = "this plan trains nothing"
+    if decided.counted.refusal:
+        why_no_step = "nothing can be learned from these rows"
     if not why_no_step:
         tell(NoteEvent("measuring real training steps in their own process, the longest batch first"))
         try:
@@ -159,7 +161,8 @@ def model_check(
         choices=decided.resolved.choices,
         n_parameters=decided.card.n_parameters,
         licence=decided.card.licence,
-        probes=mask_probes(_looked(data, decided)),
+        probes=decided.counted.probes,
+        prices=decided.counted.prices,
         tokens={split: _split_tokens(data, decided, split, cut=rows[split]) for split in SPLITS},
         shown=shown,
         memory=Memory(
@@ -229,17 +232,6 @@ def resolution(n_test: int, *, is_classify: bool) -> Resolution:
     in_deviations = DETECTABLE_SE / math.sqrt(n_test)
     points = 100 * in_deviations * math.sqrt(DISAGREEMENT) if is_classify else math.nan
     return Resolution(n_test, in_deviations, points)
-
-
-def _looked(data: Draft, decided: Decisions) -> Looked:
-    rows, encoded = data.splits["train"], decided.encoded["train"]
-    picked = range(0, len(rows), -(-len(rows) // PROBED_ROWS))
-    return Looked(
-        tuple(rows[i] for i in picked),
-        tuple(encoded[i] for i in picked),
-        task=decided.resolved.plan.task,
-        tokenizer=decided.tokenizer,
-    )
 
 
 def _split_tokens(data: Draft, decided: Decisions, split: Split, *, cut: Sequence[Encoded]) -> SplitTokens:

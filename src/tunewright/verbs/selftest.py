@@ -18,11 +18,11 @@ from tunewright.asked import whole_plan, with_data
 from tunewright.contradictions import refuse_unsupported, refuse_untrained
 from tunewright.core.events import ProgressEvent, Tracker, null_tracker
 from tunewright.core.planfile import LoadedPlan, load_plan
+from tunewright.core.probe import Probe
 from tunewright.fingerprint import data_digests
-from tunewright.pipeline import refuse_leakage
+from tunewright.prepare.refusal import refuse_leakage
 from tunewright.prepare.stage import draft
 from tunewright.verbs.example import example_folder
-from tunewright.verbs.probe import Probe
 
 if TYPE_CHECKING:
     from tunewright.verbs.bench import Bench
@@ -77,7 +77,7 @@ def selftest(loaded: LoadedPlan | None = None, *, tell: Tracker = null_tracker) 
 def probes_of(bench: Bench, *, tell: Tracker = null_tracker) -> Iterator[Probe]:
     """Every promise, one after the other."""
     torch = importlib.import_module("torch")  # as above
-    masks = importlib.import_module("tunewright.verbs.mask_probes")
+    masks = importlib.import_module("tunewright.text.mask_probes")
     training = importlib.import_module("tunewright.verbs.training_probes")
     benches = importlib.import_module("tunewright.verbs.bench")
     torch.set_num_threads(bench.plan.run.threads)

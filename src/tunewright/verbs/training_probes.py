@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tunewright.core.errors import ExportError
+from tunewright.core.probe import Probe, measured, not_run
 from tunewright.core.values import Encoded
 from tunewright.export.merge import merged
 from tunewright.model.adapt import parameters, trainable_state
@@ -27,7 +28,6 @@ from tunewright.text.render import prompt_of
 from tunewright.train.checkpoint import STATE_BYTES, Position, load_checkpoint, save_checkpoint
 from tunewright.train.loop import Training, train_steps
 from tunewright.verbs.bench import N_STEPS, Bench, Trained, log_probabilities, training
-from tunewright.verbs.probe import Probe, measured, not_run
 
 PADDING_LIMITS = {"float32": 1e-4, "bfloat16": 0.1}
 """Of a probability. Sums over other widths round differently; in bfloat16, which has 8 bits, DESIGN 13 measured .011

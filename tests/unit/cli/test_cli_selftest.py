@@ -10,8 +10,8 @@ import pytest
 from tests.pipeline.data import write_pairs
 from tunewright.cli.main import main
 from tunewright.cli.selftest import probe_lines
+from tunewright.core.probe import measured
 from tunewright.verbs import training_probes
-from tunewright.verbs.probe import measured
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_selftest_tells_each_promise_with_its_numbers(typed: list[str], capsys: 
     assert main([*typed, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["is_ok"] is True
-    assert len(found["probes"]) == 11
+    assert len(found["probes"]) == 12
     assert set(found["probes"][0]) == {"name", "status", "found", "why", "value", "limit"}
     resume = next(probe for probe in found["probes"] if probe["name"] == "resume")
     assert (resume["status"], resume["value"], resume["limit"]) == ("ok", 0.0, 0.0)

@@ -10,7 +10,7 @@ from tunewright.prepare.checks.held_out_size import size_findings
 from tunewright.prepare.checks.label_spelling import label_spellings, respelled, spelling_findings
 from tunewright.prepare.checks.not_built import NOT_RUN
 from tunewright.prepare.checks.table import CHECKS, checked_actions
-from tunewright.prepare.findings import check_statuses, long_row_findings, unusable_findings
+from tunewright.prepare.findings import check_statuses, unusable_findings
 from tunewright.prepare.keys import keyed
 
 
@@ -72,12 +72,6 @@ def test_size_findings_warns_of_a_small_test_set_and_no_validation() -> None:
     assert size_findings(splits("ab", "a", "ab" * 50)) == ()
     (one_label,) = size_findings(splits("ab", "a", "a" * 100))
     assert "every test row has the label 'a'" in one_label.message
-
-
-def test_long_row_findings_counts_rows_and_tokens() -> None:
-    (finding,) = long_row_findings({"train": {"rows_cut": 3, "cut": 1200}, "test": {"rows_cut": 0, "cut": 0}})
-    assert "3 train rows" in finding.message
-    assert "1,200 tokens" in finding.message
 
 
 def test_check_statuses_never_says_ok_of_a_check_that_did_not_run() -> None:

@@ -88,7 +88,7 @@ def test_every_decision_is_done_and_accounted_for(tmp_path: Path) -> None:
     (told,) = [finding for finding in made.findings if finding.check == "review"]
     assert told.message == "5 rows were decided by a person: 1 left out, 3 given another label, 1 kept as they are"
 
-    write_draft(made, tmp_path / "prepare", tokens=None)
+    write_draft(made, tmp_path / "prepare", counted=None)
     account = json.loads((tmp_path / "prepare/ledger.json").read_text(encoding="utf-8"))
     assert account["reviewed"] == {
         "train:2": "drop", "train:3": "Fix", "train:4": "label: b", "train:5": "OK", "train:7": "b",
@@ -100,7 +100,7 @@ def test_the_next_review_begins_with_the_decisions(tmp_path: Path) -> None:
     rows = (*rows_of(LINES), *labelled([("x", "B"), *[(f"other {i}", "b") for i in range(30)]])[6:])
     odd = Row("train:90", text="yet another one", label="B")
     made = draft_with(read_decisions(written(tmp_path / "review.csv", LINES)), (*rows, odd))
-    write_draft(made, tmp_path / "prepare", tokens=None)
+    write_draft(made, tmp_path / "prepare", counted=None)
 
     with (tmp_path / "prepare/review.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.reader(file))

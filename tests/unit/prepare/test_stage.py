@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.errors import DataError
 from tunewright.core.plan import Plan, open_fields
-from tunewright.core.values import SPLITS, Dropped, Row, Split
+from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
 from tunewright.prepare.checks.table import checked_actions
+from tunewright.prepare.counted import Counted
 from tunewright.prepare.draft import Draft, write_draft
 from tunewright.prepare.given import Given
 from tunewright.prepare.stage import drafted
@@ -211,7 +212,9 @@ def test_write_draft_writes_what_the_design_promises(tmp_path: Path) -> None:
     train = (*many(40), *labelled([("text 1", "b")], role="train:again"))
     made = draft_of({"train": train})
     tokens = {split: {"total": 10, "trained_on": 0, "cut": 5, "rows_cut": int(split == "train")} for split in SPLITS}
-    write_draft(made, tmp_path, tokens=tokens)
+    long = Finding("long_rows", "warning", "1 train row over prepare.max_length", ("train:2",))
+    counted = Counted(tokens, (long,), {"long_rows": {"status": "found", "why": "1 finding"}})
+    write_draft(made, tmp_path, counted=counted)
     ledger = json.loads((tmp_path / "ledger.json").read_text())
     assert ledger == {
         "rows_read": 41,
@@ -233,6 +236,6 @@ def test_write_draft_writes_what_the_design_promises(tmp_path: Path) -> None:
 
 
 def test_write_draft_says_that_tokens_were_not_counted_when_a_run_is_refused(tmp_path: Path) -> None:
-    write_draft(draft_of({"train": many(40)}), tmp_path, tokens=None)
+    write_draft(draft_of({"train": many(40)}), tmp_path, counted=None)
     assert json.loads((tmp_path / "ledger.json").read_text())["tokens"] == {}
     assert json.loads((tmp_path / "findings.json").read_text())["checks"]["long_rows"]["status"] == "not run"

@@ -217,3 +217,13 @@ def test_nothing_but_mojibake_is_mended_in_real_files(name: str, n_mended: int) 
     mended = [change for change in result.changes if change.check == "mojibake"]
     assert len(mended) == n_mended
     assert all(any("\x80" <= c <= "\x9f" for c in change.before) for change in mended)
+
+
+def test_what_the_assistant_says_before_anybody_asked_is_read_and_not_learned() -> None:
+    turns = [
+        {"role": "system", "content": "s"},
+        {"role": "assistant", "content": "Welcome!"},
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "Hello."},
+    ]
+    assert [m.is_trained for m in conversation(turns).messages] == [False, False, False, True]

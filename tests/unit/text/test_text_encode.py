@@ -21,7 +21,7 @@ from tests.unit.text.conversations import (
     turns_of,
 )
 from tunewright.core.values import Encoded, Example, Message
-from tunewright.text.encode import TokenAccount, encode, encode_prompt, token_account
+from tunewright.text.encode import TokenAccount, encode, encode_prompt, token_account, trained_runs
 
 CLS, SEP = 1, 2
 ASK, ANSWER = Message("user", "2+2?"), Message("assistant", "four", is_trained=True)
@@ -99,8 +99,9 @@ def test_encode_cuts_to_the_length_and_counts_what_it_cuts(messages: tuple[Messa
     assert len(cut) + cut.n_cut == len(whole)
     assert len(cut.trained) == len(cut.ids)
     assert cut.ids[0] == whole.ids[0]
-    last = max(i for i, t in enumerate(cut.trained) if t)
-    assert cut.ids[last] == END, "the end of the last answer stays"
+    for start, end in trained_runs(cut.trained):
+        assert cut.ids[end - 1] == END, "what is trained ends like an answer"
+        assert end - start > 1 or any(m.is_trained and not m.content for m in messages), "and says something"
 
 
 def test_encode_cuts_the_end_of_the_question_first() -> None:
@@ -144,7 +145,25 @@ def test_encode_keeps_start_and_end_when_there_is_nothing_to_cut() -> None:
     assert len(cut) == 8
     assert cut.ids == (START, *whole.ids[-7:])
     assert cut.ids[-2] == END
-    assert cut.trained[-2]
+    assert not any(cut.trained)  # its opening is gone: no prompt looks like that
+
+
+def test_an_answer_of_which_only_the_end_is_left_is_not_trained() -> None:
+    answer = Message("assistant", "01234", is_trained=True)
+    messages = (Message("user", ""), answer, Message("user", ""), answer, Message("user", ""), answer)
+    cut = _one(messages, max_length=len(_one(messages)) - 9)
+
+    assert _trained_text(cut) == "012<|im_end|>234<|im_end|>"
+    assert sum(i == END for i in cut.ids) == 6
+
+
+def test_encode_trains_later_answers_whole_when_the_front_of_a_long_talk_is_gone() -> None:
+    turns = [Message("user", ""), Message("assistant", "0123", is_trained=True)] * 4
+    whole = _one(tuple(turns))
+    one_turn = len(whole) // 4
+    cut = _one(tuple(turns), max_length=2 * one_turn)
+
+    assert _trained_text(cut) in ("0123<|im_end|>" * 2, "0123<|im_end|>")
 
 
 def test_prompt_is_cut_like_a_row_and_still_asks() -> None:

@@ -16,11 +16,11 @@ from tests.tiny import save_tiny_decoder
 from tunewright.core.errors import ModelError
 from tunewright.core.events import null_tracker
 from tunewright.core.planfile import LoadedPlan, load_plan
+from tunewright.core.probe import Status
 from tunewright.deciding import decisions
 from tunewright.model.load import Loaded
 from tunewright.prepare.stage import draft
 from tunewright.verbs.bench import Bench, bench_of
-from tunewright.verbs.probe import Status
 from tunewright.verbs.selftest import probes_of, selftest
 
 MAKERS = {"classify": write_labelled, "generate": write_pairs, "text": write_documents}
@@ -49,10 +49,10 @@ def failed(made: Bench) -> set[str]:
 @pytest.mark.parametrize(
     ("task", "method", "not_run"),
     [
-        ("classify", "full", {"masks", "end token", "merge", "generation"}),
-        ("classify", "lora", {"masks", "end token", "generation"}),
+        ("classify", "full", {"masks", "end token", "round trip", "merge", "generation"}),
+        ("classify", "lora", {"masks", "end token", "round trip", "generation"}),
         ("generate", "lora", set()),
-        ("text", "full", {"merge", "generation"}),
+        ("text", "full", {"round trip", "merge", "generation"}),
     ],
 )
 def test_selftest_holds_on_every_task_and_says_what_did_not_run(
@@ -63,7 +63,7 @@ def test_selftest_holds_on_every_task_and_says_what_did_not_run(
     by_status = {s: {p.name for p in found.probes if p.status == s} for s in ("failed", "not run")}
     assert by_status == {"failed": set(), "not run": not_run}
     assert found.is_ok
-    assert len(found.probes) == 11
+    assert len(found.probes) == 12
     assert all(probe.found and probe.why for probe in found.probes)
 
 

@@ -23,7 +23,11 @@ _WORDS: dict[Oddity, tuple[Severity, str, str]] = {
     "two_answers": ("warning", "has two answers in a row", "have two answers in a row"),
     "two_questions": ("info", "has two user turns in a row", "have two user turns in a row"),
     "late_system": ("warning", "has a system turn that is not the first", "have a system turn that is not the first"),
-    "answer_first": ("info", "begins with an answer that nobody asked for", "begin with an answer nobody asked for"),
+    "answer_first": (
+        "info",
+        "begins with an answer that nobody asked for, which is read and not learned",
+        "begin with an answer that nobody asked for, which is read and not learned",
+    ),
     "empty_question": ("warning", "has an empty user turn", "have an empty user turn"),
     "result_without_call": (
         "warning",

@@ -7,7 +7,8 @@ In: a name, a status, words. Out: Probe. Its own file because `check` and `selft
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Status = Literal["ok", "failed", "not run"]
@@ -26,10 +27,17 @@ class Probe:
     value: float = math.nan
     limit: float = math.nan
     """ok means value <= limit; both nan where the promise is not a number."""
+    row_ids: tuple[str, ...] = ()
+    """The rows that break it, where it is about rows."""
 
 
 def not_run(name: str, found: str, *, why: str) -> Probe:
     return Probe(name, "not run", found, why)
+
+
+def of_rows(name: str, wrong: Sequence[str], n: int, found: str, *, why: str) -> Probe:
+    """A promise about each of n rows, and the ids of those that break it."""
+    return replace(counted(name, len(wrong), n, found, why=why), row_ids=tuple(wrong))
 
 
 def counted(name: str, n_wrong: int, n: int, found: str, *, why: str) -> Probe:

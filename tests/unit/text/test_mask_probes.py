@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from tests.tiny import CHATML, DECODER_SPECIAL, THINKING, byte_tokenizer
+from tunewright.core.probe import Status
 from tunewright.core.values import Encoded, Message, Row, Task
 from tunewright.model.load import load_tokenizer
 from tunewright.text.chat import Tokenizer
-from tunewright.text.encode import encode
+from tunewright.text.encode import encode, trained_runs
+from tunewright.text.mask_probes import END, FRONT, IDS, MASKS, ROUND_TRIP, Looked, mask_probes
 from tunewright.text.render import render
-from tunewright.verbs.mask_probes import END, FRONT, IDS, MASKS, Looked, mask_probes, trained_runs
-from tunewright.verbs.probe import Status
 
 ROWS = tuple(
     Row(
@@ -71,11 +71,13 @@ def test_masks_say_which_answers_the_template_shows_otherwise() -> None:
 
 def test_classify_runs_what_concerns_it_and_calls_the_rest_not_run(tiny_encoder: Path) -> None:
     found = statuses(looked(load_tokenizer(tiny_encoder), task="classify"))
-    assert found == {IDS: "ok", MASKS: "not run", END: "not run", FRONT: "ok"}
+    assert found == {IDS: "ok", MASKS: "not run", END: "not run", FRONT: "ok", ROUND_TRIP: "not run"}
 
 
 def test_raw_text_is_trained_on_but_its_first_token(tiny_decoder: Path) -> None:
-    assert set(statuses(looked(load_tokenizer(tiny_decoder), task="text")).values()) == {"ok"}
+    found = statuses(looked(load_tokenizer(tiny_decoder), task="text"))
+    assert found.pop(ROUND_TRIP) == "not run"
+    assert set(found.values()) == {"ok"}
 
 
 def test_without_rows_nothing_is_ok(tiny_decoder: Path) -> None:
@@ -154,7 +156,7 @@ class StartsAgain:
 def test_front_and_ids_fail_when_the_tokenizer_puts_a_start_token_before_the_templates_own(tiny_decoder: Path) -> None:
     tokenizer = load_tokenizer(tiny_decoder)
     found = replace(looked(StartsAgain(tokenizer)), tokenizer=tokenizer)
-    assert statuses(found) == {IDS: "failed", MASKS: "ok", END: "ok", FRONT: "failed"}
+    assert statuses(found) == {IDS: "failed", MASKS: "ok", END: "ok", FRONT: "failed", ROUND_TRIP: "ok"}
 
 
 def test_ids_fail_when_one_is_another(tiny_decoder: Path) -> None:
@@ -163,3 +165,20 @@ def test_ids_fail_when_one_is_another(tiny_decoder: Path) -> None:
     failed = next(p for p in mask_probes(broken(found, replace(first, ids=(9, *first.ids[1:])))) if p.name == IDS)
     assert (failed.status, failed.value, failed.limit) == ("failed", 1.0, 0.0)
     assert first.row_id in failed.found
+
+
+def test_round_trip_fails_when_the_template_changes_a_turn() -> None:
+    upper = CHATML.replace("{{ message['content'] }}", "{{ message['content'] | replace('yes', 'no') }}")
+    found = mask_probes(looked(byte_tokenizer(DECODER_SPECIAL, template=upper)))
+    probe = next(p for p in found if p.name == ROUND_TRIP)
+    assert (probe.status, probe.row_ids) == ("failed", ("train:0",))
+    assert "in 2 of 3 rows every turn reads back" in probe.found
+
+
+def test_round_trip_fails_when_turns_change_places() -> None:
+    tokenizer = byte_tokenizer(DECODER_SPECIAL, template=CHATML)
+    ends = Message("assistant", "end", True)
+    talk = (Message("user", "a"), Message("assistant", "b", True), Message("user", "c"), ends)
+    found = looked(tokenizer, rows=(Row("train:1", messages=talk),))
+    turned = Row("train:1", messages=(*talk[2:3], *talk[1:2], *talk[0:1], ends))
+    assert statuses(replace(found, rows=(turned,)))[ROUND_TRIP] == "failed"

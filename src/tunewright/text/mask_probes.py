@@ -1,29 +1,31 @@
 """Do ids and masks say what they should? Looked at from outside, by other means than those that made them.
 
-In: rows, their encoded form, the tokenizer. Out: Probe for ids, masks, end token, what stands in front. Its own file
-because `check` asks this of the data before a run and `selftest` of the tool on the user's model.
+In: rows, their encoded form, the tokenizer. Out: Probe for ids, masks, end token, what stands in front, round trip. Its
+own file because every run asks this of its data before training, and `selftest` of the tool on the user's model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
+from tunewright.core.probe import Probe, not_run, of_rows
 from tunewright.core.values import Encoded, Message, Row, Task
 from tunewright.text.chat import THINKING_SWITCH, Tokenizer, end_token_ids, special_ids
-from tunewright.verbs.probe import Probe, counted, not_run
+from tunewright.text.encode import trained_runs
 
 IDS = "token ids"
 MASKS = "masks"
 END = "end token"
 FRONT = "nothing in front"
+ROUND_TRIP = "round trip"
 
 _WHY = {
     IDS: "other ids than in pre-training make a model forget how its conversations look",
     MASKS: "a model that is trained on its prompts learns to ask, not to answer",
     END: "without it the tuned model never stops",
+    ROUND_TRIP: "a turn that does not read back as it was written is learned, or asked, in other words",
     FRONT: "a second start token in front is a text that the model has never seen",
 }
 
@@ -39,8 +41,8 @@ class Looked:
 
 
 def mask_probes(looked: Looked) -> tuple[Probe, ...]:
-    """ids, masks, end token, what stands in front."""
-    return tuple(probe(looked) for probe in (ids_probe, masks_probe, end_probe, front_probe))
+    """ids, masks, end token, what stands in front, round trip."""
+    return tuple(probe(looked) for probe in (ids_probe, masks_probe, end_probe, front_probe, round_trip_probe))
 
 
 def ids_probe(looked: Looked) -> Probe:
@@ -50,7 +52,7 @@ def ids_probe(looked: Looked) -> Probe:
     n = len(own)
     whose = "apply_chat_template's own" if looked.task == "generate" else "the tokenizer's own"
     found = f"in {n - len(wrong)} of {n} rows the ids are {whose}" + (f"; not in {wrong[0]}" if wrong else "")
-    return counted(IDS, len(wrong), n, found, why=_WHY[IDS])
+    return of_rows(IDS, wrong, n, found, why=_WHY[IDS])
 
 
 def masks_probe(looked: Looked) -> Probe:
@@ -67,7 +69,7 @@ def masks_probe(looked: Looked) -> Probe:
     what = "the answers and their end tokens" if looked.task == "generate" else "everything after the first token"
     found = f"in {n - len(wrong)} of {n} rows {what} are trained on ({n_trained:,} of {n_all:,} tokens)"
     found += f"; earlier answers left out because the template shows them otherwise: {n_left_out}" if n_left_out else ""
-    return counted(MASKS, len(wrong), n, found + (f"; not in {wrong[0]}" if wrong else ""), why=_WHY[MASKS])
+    return of_rows(MASKS, wrong, n, found + (f"; not in {wrong[0]}" if wrong else ""), why=_WHY[MASKS])
 
 
 def end_probe(looked: Looked) -> Probe:
@@ -80,7 +82,7 @@ def end_probe(looked: Looked) -> Probe:
     wrong = [row_id for row_id, token in last.items() if token not in ends]
     names = ", ".join(str(looked.tokenizer.convert_ids_to_tokens(i)) for i in sorted({*last.values()} & ends))
     found = f"in {len(trained) - len(wrong)} of {len(trained)} rows the last trained token is {names or 'an end token'}"
-    return counted(END, len(wrong), len(trained), found + (f"; not in {wrong[0]}" if wrong else ""), why=_WHY[END])
+    return of_rows(END, wrong, len(trained), found + (f"; not in {wrong[0]}" if wrong else ""), why=_WHY[END])
 
 
 def front_probe(looked: Looked) -> Probe:
@@ -97,21 +99,31 @@ def front_probe(looked: Looked) -> Probe:
         wrong += [row.row_id] if n_there != n_right else []
     n = len(looked.rows)
     found = f"{n - len(wrong)} of {n} rows begin as they should" + (f"; not {wrong[0]}" if wrong else f" ({word})")
-    return counted(FRONT, len(wrong), n, found, why=_WHY[FRONT])
+    return of_rows(FRONT, wrong, n, found, why=_WHY[FRONT])
 
 
-def trained_runs(trained: Sequence[bool]) -> list[tuple[int, int]]:
-    """Start and end of each stretch of trained tokens: the turns that are learned.
+def round_trip_probe(looked: Looked) -> Probe:
+    """The ids read back as the turns, in their order, each as it was written but for blanks at its ends."""
+    if looked.task != "generate":
+        return not_run(ROUND_TRIP, "these rows have no turns", why=_WHY[ROUND_TRIP])
+    wrong, lost = [], 0
+    for row, e in zip(looked.rows, looked.encoded, strict=True):
+        n_lost = _n_turns_lost(row.messages, _decoded(e.ids, looked))
+        wrong += [row.row_id] if n_lost else []
+        lost += n_lost
+    n = len(looked.rows)
+    found = f"in {n - len(wrong)} of {n} rows every turn reads back as it was written"
+    found += f"; not in {wrong[0]} ({lost} turns in all)" if wrong else ""
+    return of_rows(ROUND_TRIP, wrong, n, found, why=_WHY[ROUND_TRIP])
 
-    >>> trained_runs((False, True, True, False, True))
-    [(1, 3), (4, 5)]
-    """
-    runs, at = [], 0
-    for is_trained, group in groupby(trained):
-        n = len(list(group))
-        runs += [(at, at + n)] if is_trained else []
-        at += n
-    return runs
+
+def _n_turns_lost(messages: Sequence[Message], text: str) -> int:
+    at, lost = 0, 0
+    for message in messages:
+        found = text.find(message.content.strip(), at)
+        lost += found < 0
+        at = at if found < 0 else found + len(message.content.strip())
+    return lost
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
