@@ -52,21 +52,40 @@ class Examined:
         return dict(Counter(check for check, _ in {(change.check, change.row_id) for change in self.changes}))
 
 
-def examined(moment: Moment, sides: Sides, *, task: Task, actions: Mapping[str, Action], seed: int,
-             own: frozenset[Split] = frozenset(), fixed: frozenset[str] = frozenset(),
-             settled: frozenset[str] = frozenset(), tell: Tracker = null_tracker) -> Examined:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every look of a run at its data."""
+
+    task: Task
+    actions: Mapping[str, Action]
+    seed: int = 0
+    fixed: frozenset[str] = frozenset()
+    """As in keyed."""
+    settled: frozenset[str] = frozenset()
+    """Rows that a person decided about: they stay as they are."""
+
+
+def examined(
+    moment: Moment,
+    sides: Sides,
+    terms: Terms,
+    *,
+    own: frozenset[Split] = frozenset(),
+    tell: Tracker = null_tracker,
+) -> Examined:
     """Every check of the moment that concerns the task.
 
     What they mend is seen by the next check, what they drop goes when all have looked (the first one's reason stands).
-    own, fixed: as in Look and keyed. settled: rows that a person decided about stay as they are.
+    own: as in Look. tell hears which check is at work.
     """
-    made, order = Examined(sides), _order(task)
+    made, order = Examined(sides), _order(terms.task)
     for done, (when, name, work) in enumerate(order):
         if when != moment:
             continue
         tell(ProgressEvent(WHAT, done, len(order), unit="checks", now=name.replace("_", " ")))
-        found = _unsettled(work(Look(task, moment, made.sides, actions, seed, own)), settled)
-        mended, changes = _mended(made.sides, found.repaired, check=name, fixed=fixed)
+        look = Look(terms.task, moment, made.sides, terms.actions, terms.seed, own)
+        found = _unsettled(work(look), terms.settled)
+        mended, changes = _mended(made.sides, found.repaired, check=name, fixed=terms.fixed)
         made = made.and_then(
             Examined(
                 mended,

@@ -20,7 +20,7 @@ from tunewright.core.values import SPLITS, Action, Dropped, Split, Task
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.choices import data_choices, shares
 from tunewright.prepare.draft import Draft
-from tunewright.prepare.examine import examined
+from tunewright.prepare.examine import Terms, examined
 from tunewright.prepare.facts import data_facts
 from tunewright.prepare.findings import check_statuses, unusable_findings
 from tunewright.prepare.given import Given, given, named_files
@@ -52,9 +52,8 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tra
     """The draft of what was read; tell hears which check is at work."""
     task, seed = read.shape.task, plan.run.seed
     fixed = fixed_prompts(read.rows["train"])
-    look = partial(
-        examined, task=task, actions=actions, seed=seed, fixed=fixed, settled=settled(read.decisions), tell=tell
-    )
+    terms = Terms(task, actions, seed, fixed, settled(read.decisions))
+    look = partial(examined, terms=terms, tell=tell)
     files = {split: keyed(part, fixed=fixed) for split, part in read.rows.items()}
     seen = reviewed(look("repair", files), read.decisions, fixed=fixed)
     mended = seen.sides

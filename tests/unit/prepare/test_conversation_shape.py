@@ -11,7 +11,7 @@ from tunewright.core.values import Action, Message, Row
 from tunewright.prepare.checks.check import Found, Look
 from tunewright.prepare.checks.conversation_shape import CHECK, in_turn, look, oddities
 from tunewright.prepare.checks.table import checked_actions
-from tunewright.prepare.examine import examined
+from tunewright.prepare.examine import Terms, examined
 from tunewright.prepare.keys import keyed
 from tunewright.prepare.turns import turn_account
 
@@ -109,7 +109,7 @@ def test_fix_loses_no_word_and_leaves_rows_in_order_alone() -> None:
 
 def test_fix_shows_the_whole_conversation_before_and_after() -> None:
     sides = {"train": keyed([Row("train:1", messages=turns("uaa"))])}
-    made = examined("repair", sides, task="generate", actions=checked_actions({"conversation_shape": "fix"}), seed=0)  # type: ignore[arg-type]
+    made = examined("repair", sides, Terms("generate", checked_actions({"conversation_shape": "fix"})))
     (change,) = made.changes
     assert (change.check, change.field) == ("conversation_shape", "messages")
     assert change.before == "user: u1\n\nassistant: a2\n\nassistant: a3"

@@ -9,14 +9,14 @@ from tunewright.core.values import Action
 from tunewright.prepare.checks import duplicates as duplicates_check
 from tunewright.prepare.checks.check import Look
 from tunewright.prepare.checks.table import checked_actions
-from tunewright.prepare.examine import Examined, examined
+from tunewright.prepare.examine import Examined, Terms, examined
 from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
 
 
 def deduplicated(train: tuple[Keyed, ...], *, duplicates: Action, conflicts: Action) -> Examined:
     actions = checked_actions({"duplicates": duplicates, "conflicting_labels": conflicts})
     task = "generate" if train and train[0].row.messages else "classify"
-    return examined("given", {"train": train}, task=task, actions=actions, seed=0)  # type: ignore[arg-type]
+    return examined("given", {"train": train}, Terms(task, actions))  # type: ignore[arg-type]
 
 
 PAIRS = st.lists(st.tuples(st.sampled_from(["a", "A!", "b", "B", ":)", ":("]), st.sampled_from("xyz")), max_size=12)

@@ -15,7 +15,7 @@ from tunewright.prepare.checks import near_duplicates, table
 from tunewright.prepare.checks.check import Check, Found, Look
 from tunewright.prepare.checks.leakage import look as look_for_leaks
 from tunewright.prepare.checks.table import all_checks, checked_actions
-from tunewright.prepare.examine import MOMENTS, examined
+from tunewright.prepare.examine import MOMENTS, Terms, examined
 from tunewright.prepare.keys import keyed
 
 LONG = "my card has not arrived after two weeks and nobody at your office answers the phone"
@@ -29,7 +29,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, **looks: Any) -> examine.Examined:
     checks = {name: Check("fault", ("given",), look) for name, look in looks.items()}
     monkeypatch.setattr(examine, "all_checks", lambda: checks)
     sides = {"train": keyed(labelled([("a", "x"), ("b", "y")]))}
-    return examined("given", sides, task="classify", actions={}, seed=0)
+    return examined("given", sides, Terms("classify", {}))
 
 
 def test_examined_shows_a_repair_to_the_next_check_and_records_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_examined_says_which_check_is_at_work_and_ends_at_the_last() -> None:
     told: list[ProgressEvent] = []
     sides = {"train": keyed(labelled([("some words", "x"), ("other words", "y")])), "validation": (), "test": ()}
     for moment in MOMENTS:
-        examined(moment, sides, task="classify", actions=checked_actions({}), seed=0, tell=told.append)
+        examined(moment, sides, Terms("classify", checked_actions({})), tell=told.append)
     done = [event.done for event in told]
     assert done == sorted(done)
     assert (told[0].done, told[0].now) == (0, "label spelling")

@@ -7,7 +7,6 @@ prints them need not load what the others need.
 from __future__ import annotations
 
 NOT_RUN: dict[str, str] = {
-    "names": "names and addresses have no form to find them by; a model that finds them is not in this version",
     "contamination": "whether the model saw the test rows in pre-training is not tested in this version",
 }
 """Checks that people expect and that are not built: reported as not run, never as ok."""
