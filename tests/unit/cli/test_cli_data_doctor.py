@@ -52,7 +52,9 @@ def lines(made: Doctor, *, coloured: bool = False) -> list[str]:
 
 
 def test_lights_come_first_and_what_did_not_look_is_never_ok() -> None:
-    made = doctor([finding("a"), finding("b", "info")], [], a="found", b="found", c="ok", contamination="not run", d="not run")
+    made = doctor(
+        [finding("a"), finding("b", "info")], [], a="found", b="found", c="ok", contamination="not run", d="not run"
+    )
     assert lines(made)[:4] == [
         "act        1 to act on: a",
         "look       1 to look at: b",
