@@ -238,8 +238,8 @@ _TITLES = {
     "span": "{value:.0%} of the second row stands in the first",
     "answer": "{value:.0%} of the second row's answer stands in the first",
     "reworded": "the same answer to a question in other words",
-    "exact": "word for word the same",
-    "normalised": "the same up to case and punctuation",
+    "exact": "the model is asked the same, word for word",
+    "normalised": "the model is asked the same, up to case and punctuation",
 }
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,3 +88,24 @@ def test_whole_detail_leaves_the_end_out_when_the_text_was_cut_there() -> None:
     assert cut.endswith("4111 1111")
     assert not any(c.isdigit() for c in whole_detail(cut))
     assert whole_detail("an unclosed quote in line 17") == "an unclosed quote in line 17"
+
+
+@given(st.text("aB é漢字 ,.-_İ\n", min_size=1, max_size=30), st.integers(0, 30), st.integers(0, 30))
+@settings(max_examples=300, deadline=None)
+def test_stretch_finds_whatever_was_normalised(text: str, start: int, end: int) -> None:
+    text = unicodedata.normalize("NFC", text)
+    words = [match.span() for match in re.finditer(r"[^\W_]+", text)]
+    some = words[min(start, end) : max(start, end)]
+    if some:
+        wanted = text[some[0][0] : some[-1][1]]
+        place = stretch(text, normalised(wanted))
+        assert place is not None
+        assert normalised(text[slice(*place)]) == normalised(wanted)
+
+
+def test_stretch_of_a_long_text_is_quick() -> None:
+    text = "The patient said: nothing. " * 40_000
+    started = time.process_time()
+    place = stretch(text + "She has a RASH, on both arms!", "she has a rash on both arms")
+    assert place == (len(text), len(text) + 28)
+    assert time.process_time() - started < 1  # 0.02 s; word by word it took 3 s
