@@ -7,6 +7,7 @@ Its own file because "nothing to do" must be decided in milliseconds and by one 
 from __future__ import annotations
 
 import difflib
+from importlib.metadata import entry_points
 from pathlib import Path, PurePath
 from shlex import quote
 from typing import Any
@@ -77,7 +78,14 @@ def asked_fingerprint(plan: Plan, *, data: dict[str, str], model_files: str) -> 
 
     model_files: fingerprint of a local model folder that the plan names, else empty.
     """
-    return digest({"plan": plan_dict(plan), "data": data, "model": model_files, "code": code_digest(("",))})
+    code = {"ours": code_digest(("",)), "others": others_checks()}
+    return digest({"plan": plan_dict(plan), "data": data, "model": model_files, "code": code})
+
+
+def others_checks() -> dict[str, str]:
+    """Checks of the data that installed packages bring, with the package's version: its code is not ours to read."""
+    points = entry_points(group="tunewright.checks")
+    return {point.name: f"{point.value} {point.dist.version if point.dist else ''}" for point in points}
 
 
 def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None) -> str:
@@ -103,6 +111,7 @@ def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None)
             "before": before,
             "facts": facts,
             "code": code_digest(CODE_OF[stage]),
+            "others": others_checks() if stage == "prepare" else {},
         }
     )
 

@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tunewright import fingerprint
 from tunewright.core.errors import DataError
 from tunewright.core.plan import Plan
 from tunewright.fingerprint import CODE_OF, asked_fingerprint, data_digests, stage_fingerprint
@@ -153,3 +155,17 @@ def test_decisions_of_a_person_are_data_that_can_change(tmp_path: Path) -> None:
     before = data_digests(plan, folder=tmp_path)
     (tmp_path / "review.csv").write_text("row_id,decision\ntrain:2,drop\n", encoding="utf-8")
     assert {name for name, one in data_digests(plan, folder=tmp_path).items() if before[name] != one} == {"review"}
+
+
+def test_a_check_of_another_package_is_code_that_can_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan.model_validate(BASE)
+
+    def prints(version: str) -> tuple[str, ...]:
+        point = SimpleNamespace(name="tone", value="pack:CHECK", dist=SimpleNamespace(version=version))
+        monkeypatch.setattr(fingerprint, "entry_points", lambda group: [point] if group == "tunewright.checks" else [])
+        asked = asked_fingerprint(plan, data={}, model_files="")
+        return asked, *(stage_fingerprint(stage, plan=plan, before="a") for stage in ("prepare", "train"))
+
+    first, second = prints("1.0"), prints("1.1")
+    assert [a == b for a, b in zip(first, second, strict=True)] == [False, False, True]
+    assert prints("1.0") == first

@@ -35,7 +35,7 @@ class Named:
 def why_no_names() -> str:
     """What is missing on this machine, with what to type; empty when names can be found."""
     if find_spec("presidio_analyzer") is None:
-        return 'names have no form to find them by; a model that finds them: pip install "tunewright[pii]"'
+        return 'the package that finds them is not installed: pip install "tunewright[pii]"'
     if _model() is None:
         return f"presidio is installed, but none of its English models: python -m spacy download {MODELS[0]}"
     return ""
