@@ -17,6 +17,7 @@ from tunewright.prepare.examine import Examined
 from tunewright.prepare.keys import Keyed
 from tunewright.prepare.marks import row_marks, said
 from tunewright.text.marked import Marked, changed, marked, whole_detail
+from tunewright.text.names import names_in, why_no_names, without_names
 from tunewright.text.private import masked
 
 SHOWN_GROUPS = 4
@@ -28,6 +29,7 @@ LANGUAGE = "language"
 _SCANNED = 200
 """Rows of a finding whose partners are looked for."""
 _SAME, _ALONE = "same", "alone"
+_NAMES = "names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,10 @@ def cards(
         details={d.row_id: d.detail for d in dropped if d.row_id in wanted},
     )
     changes: dict[str, list[Change]] = {}
+    unnamed = {change.row_id for change in seen.changes if change.check == _NAMES}
     for change in seen.changes:
-        changes.setdefault(change.check, []).append(change)
+        if change.row_id not in unnamed:  # a name that was taken out is not shown as it was
+            changes.setdefault(change.check, []).append(change)
     made = (_card(check, groups[check], changes.get(check, ()), facts=facts) for check in found)
     languages = [one for one in seen.evidence if one.kind == LANGUAGE]
     return Cards(
@@ -231,6 +235,7 @@ def _card(check: str, groups: Sequence[_Group], changes: Sequence[Change], *, fa
 def _group(check: str, group: _Group, *, facts: _Facts) -> CardGroup:
     ids = group.ids[:SHOWN_ROWS]
     rows = [facts.rows.get(row_id) or Row(row_id, text=whole_detail(facts.details.get(row_id, ""))) for row_id in ids]
+    rows = [_without_names(row) for row in rows] if check == _NAMES and not why_no_names() else rows
     texts = [said(row) for row in rows]
     spans = row_marks(check, rows, kind=group.kind, words=group.words)
     made = tuple(
@@ -239,6 +244,13 @@ def _group(check: str, group: _Group, *, facts: _Facts) -> CardGroup:
     )
     is_told = any(row.text.text or row.label or row.note for row in made)
     return CardGroup(group.kind, round(group.value, 4), made if is_told else (), len(group.ids))
+
+
+def _without_names(row: Row) -> Row:
+    """A model found them once: it is asked again for the few rows that are shown."""
+    text = said(row)
+    (found,) = names_in([text])
+    return Row(row.row_id, text=without_names(text, found), label=row.label)
 
 
 def _row(check: str, row: Row, text: Marked, *, facts: _Facts, is_alone: bool) -> CardRow:

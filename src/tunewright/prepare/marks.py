@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tunewright.core.values import Row
 from tunewright.text.marked import Span, different, private_spans, shared, stretch
+from tunewright.text.names import ENTITIES
 from tunewright.text.private import KINDS
 
 READ_CHARACTERS = 20_000
@@ -43,7 +44,7 @@ def row_marks(check: str, rows: Sequence[Row], *, kind: str, words: str) -> list
     return [own(row, text) if own else [] for row, text in zip(rows, texts, strict=True)]
 
 
-_MASKS = re.compile("|".join(re.escape(f"[{kind}]") for kind in KINDS))
+_MASKS = re.compile("|".join(re.escape(f"[{kind}]") for kind in (*KINDS, *ENTITIES.values())))
 _TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,300}>|&(?:[a-zA-Z]{2,8}|#\d{2,5}|#[xX][0-9a-fA-F]{2,5});")
 
 
@@ -69,6 +70,7 @@ def _ends(row: Row, text: str) -> list[Span]:
 _OWN: Mapping[str, Callable[[Row, str], list[Span]]] = {
     "personal_data": _private,
     "secrets": _private,
+    "names": _private,
     "markup": _markup,
     "cut_off": _ends,
     "boilerplate": _answers,

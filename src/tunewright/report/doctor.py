@@ -276,6 +276,7 @@ _MARKED = {
 _MARKED_OF = {
     "personal_data": "what was found",
     "secrets": "what was found",
+    "names": "what was found",
     "markup": "tags and entities",
     "cut_off": "where it stops",
     "boilerplate": "the answer",

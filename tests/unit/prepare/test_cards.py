@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.files import json_text
 from tunewright.core.values import SPLITS, Change, Dropped, Finding, Row, Split
+from tunewright.prepare import cards as module
 from tunewright.prepare.cards import SHOWN_GROUPS, SHOWN_ROWS, Card, Cards, cards
 from tunewright.prepare.checks.check import Evidence, Suspect
 from tunewright.prepare.examine import Examined
 from tunewright.prepare.keys import keyed
+from tunewright.text.names import Named
 
 
 def made(
@@ -122,3 +126,21 @@ def test_shares_of_languages_are_taken_from_what_the_check_has_counted() -> None
     found = made([], {"train": labelled([("hi", "a")])}, evidence=counted)
     assert [(one.language, one.share) for one in found.languages] == [("en", 0.9), ("de", 0.1)]
     assert found.cards == ()
+
+
+def test_names_are_shown_neither_in_their_card_nor_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    def finds_ann(texts: list[str]) -> list[tuple[Named, ...]]:
+        return [(Named("name", text.index("Ann"), text.index("Ann") + 3),) for text in texts]
+
+    monkeypatch.setattr(module, "why_no_names", lambda: "")
+    monkeypatch.setattr(module, "names_in", finds_ann)
+    rows = labelled([("I am Ann", "a"), ("Ann & Tom", "a")])
+    changes = (
+        Change("train:3", "markup", "text", "Ann &amp; Tom", "Ann & Tom"),
+        Change("train:3", "names", "text", "Ann & Tom", "[name] & Tom"),
+    )
+    findings = [Finding("markup", "info", "1", ("train:3",)), Finding("names", "info", "2", ("train:2", "train:3"))]
+    found = made(findings[1:], {"train": rows}, changes=changes)
+    assert [row.text.text for row in only(found).groups[0].rows] == ["I am [name]", "[name] & Tom"]
+    assert marks(only(found)) == [["[name]"], ["[name]"]]
+    assert all(not card.changes for card in made(findings, {"train": rows}, changes=changes).cards)
