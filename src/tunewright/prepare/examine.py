@@ -62,7 +62,7 @@ class Terms:
     fixed: frozenset[str] = frozenset()
     """As in keyed."""
     settled: frozenset[str] = frozenset()
-    """Rows that a person decided about: they stay as they are."""
+    """Rows that a person decided about: once repaired they stay as they are."""
 
 
 def examined(
@@ -84,7 +84,7 @@ def examined(
             continue
         tell(ProgressEvent(WHAT, done, len(order), unit="checks", now=name.replace("_", " ")))
         look = Look(terms.task, moment, made.sides, terms.actions, terms.seed, own)
-        found = _unsettled(work(look), terms.settled)
+        found = work(look) if moment == "repair" else _unsettled(work(look), terms.settled)
         mended, changes = _mended(made.sides, found.repaired, check=name, fixed=terms.fixed)
         made = made.and_then(
             Examined(

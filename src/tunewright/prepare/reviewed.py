@@ -22,11 +22,12 @@ from tunewright.prepare.review import COLUMNS, shown_text
 from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, cell_text
 from tunewright.tables.words import few, told
+from tunewright.tables.words import rows as rows_of
 
 NAME = "review"
 """The check that drops and changes are told under."""
 FIELD = "prepare.review"
-Word = Literal["keep", "drop", "fix", "label"]
+Word = Literal["keep", "drop", "fix", "label", "open"]
 _WORDS: dict[str, Word] = {
     "keep": "keep", "ok": "keep", "drop": "drop", "delete": "drop", "remove": "drop", "fix": "fix", "accept": "fix",
 }  # fmt: skip
@@ -37,7 +38,7 @@ _LEAST_SHARED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person wrote beside one row."""
+    """What a person wrote beside one row; the word is open where they wrote nothing."""
 
     row_id: str
     word: Word
@@ -50,7 +51,7 @@ class Decision:
 
 
 def read_decisions(path: Path) -> tuple[Decision, ...]:
-    """Every line with a decision, in the order of the file, whatever a spreadsheet made of it (csv, xlsx, ods).
+    """Every line, in the order of the file, whatever a spreadsheet made of it (csv, xlsx, ods).
 
     Raises PlanError for a file in a run folder, DataError for one that cannot be read, has no column row_id or
     decision, or decides twice about one row.
@@ -77,16 +78,16 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
         line = tuple(_as_written(cell_text(record.values.get(names.get(name, "")))) for name in COLUMNS)
         where = f"{path}:{record.row_id.rpartition(':')[2]}"
         row_id, said = line[COLUMNS.index("row_id")].strip(), line[COLUMNS.index("decision")].strip()
-        if not said:
+        if not row_id:
             continue
         if row_id in found:
             raise DataError(
-                f"two lines decide about {row_id}",
+                f"two lines are about {row_id}",
                 where=where,
                 why=f"the other one is {found[row_id].where}",
                 fix="leave one of them",
             )
-        word = _WORDS.get(said.lower(), "label")
+        word = _WORDS.get(said.lower(), "label") if said else "open"
         label = line[COLUMNS.index("suggestion")] if word == "fix" else said if word == "label" else ""
         found[row_id] = Decision(row_id, word, _without_key(label), line, where)
     return tuple(found.values())
@@ -95,15 +96,19 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
 def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[str] = frozenset()) -> Examined:
     """What was seen, with every decision done: rows dropped, labels changed, one finding that counts them.
 
-    Later checks may not drop or mend a decided row any more: `settled` names the ones that stay.
+    Later checks may not drop or relabel a decided row any more: `settled` names the ones that stay. Repairs came before:
+    personal data is masked in a kept row too, and a row that a repair has dropped needs no decision.
     Raises DataError for a row that is not there or says something else now, and for a label that no row has.
     """
-    if not decisions:
+    gone_before = {drop.row_id for drop in seen.dropped}
+    lines = [one for one in decisions if one.row_id not in gone_before]
+    decisions = decided(lines)
+    if not lines:
         return seen
     rows = {k.row.row_id: k.row for part in seen.sides.values() for k in part}
     labels = {row.label for row in rows.values() if row.label is not None}
     _refuse_other_rows(decisions, rows)
-    after = {one.row_id: _decided(one, rows[one.row_id], labels=labels) for one in decisions}
+    after = {one.row_id: _after(one, rows[one.row_id], labels=labels) for one in decisions}
     changes: list[Change] = []
     for row_id, row in after.items():
         changes += changes_of(rows[row_id], row, check=NAME) if row else ()
@@ -116,16 +121,21 @@ def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[
         for split, part in seen.sides.items()
     }
     gone = tuple(Dropped(row_id, NAME, "a person decided so") for row_id, row in after.items() if row is None)
-    found = (_finding(decisions, n_changed=len(changes)),)
+    found = (*_finding(decisions, n_changed=len(changes)), *_ignored(lines, rows))
     return seen.and_then(Examined(sides, found, gone, tuple(changes)))
 
 
+def decided(lines: Sequence[Decision]) -> tuple[Decision, ...]:
+    """The lines in which a person wrote something."""
+    return tuple(one for one in lines if one.word != "open")
+
+
 def settled(decisions: Sequence[Decision]) -> frozenset[str]:
-    """Rows that a person looked at and that stay."""
-    return frozenset(one.row_id for one in decisions if one.word != "drop")
+    """Rows that a person decided about and that stay."""
+    return frozenset(one.row_id for one in decided(decisions) if one.word != "drop")
 
 
-def _decided(one: Decision, row: Row, *, labels: Collection[str]) -> Row | None:
+def _after(one: Decision, row: Row, *, labels: Collection[str]) -> Row | None:
     """The row as it should be; None when it goes."""
     if one.word == "drop":
         return None
@@ -170,13 +180,30 @@ def _is_about(one: Decision, row: Row) -> bool:
     return not said or sum(word in says for word in said) >= _LEAST_SHARED * len(said)
 
 
-def _finding(decisions: Sequence[Decision], *, n_changed: int) -> Finding:
+def _finding(decisions: Sequence[Decision], *, n_changed: int) -> tuple[Finding, ...]:
+    if not decisions:
+        return ()
     ids = tuple(one.row_id for one in decisions)
     n_dropped = sum(one.word == "drop" for one in decisions)
     n_kept = len(ids) - n_dropped - n_changed
     done = f"{n_dropped:,} left out, {n_changed:,} given another label, {n_kept:,} kept as they are"
     message = f"{told(len(ids), 'was', 'were')} decided by a person: {done}"
-    return Finding(NAME, "info", message, ids, "each stands in prepare/ledger.json under reviewed", "fix")
+    return (Finding(NAME, "info", message, ids, "each stands in prepare/ledger.json under reviewed", "fix"),)
+
+
+def _ignored(lines: Sequence[Decision], rows: Mapping[str, Row]) -> tuple[Finding, ...]:
+    """Lines whose label was changed and not their decision: nothing is done by them, and that is said."""
+    at = COLUMNS.index("label")
+    ids = tuple(
+        one.row_id
+        for one in lines
+        if one.word == "open" and one.row_id in rows and one.line[at].strip() not in ("", rows[one.row_id].label)
+    )
+    if not ids:
+        return ()
+    what = f"{rows_of(len(ids))} with another label in the review than in the data and no decision"
+    suggestion = "write the new label into the column decision; the column label only shows what the data say"
+    return (Finding(NAME, "warning", f"{what}, as {few(ids)}; nothing is done", ids, suggestion),)
 
 
 def _refuse_in_run(path: Path) -> None:

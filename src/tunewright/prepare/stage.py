@@ -25,7 +25,7 @@ from tunewright.prepare.facts import data_facts
 from tunewright.prepare.findings import check_statuses, unusable_findings
 from tunewright.prepare.given import Given, given, named_files
 from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
-from tunewright.prepare.reviewed import reviewed, settled
+from tunewright.prepare.reviewed import decided, reviewed, settled
 from tunewright.prepare.split import limited, split_of
 from tunewright.prepare.told import as_told
 from tunewright.tables.words import rows
@@ -84,7 +84,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tra
         rows_read=read.n_read,
         refusal="; ".join(seen.refusals) or None,
         shape=read.shape,
-        decisions=read.decisions,
+        decisions=decided(read.decisions),
         seen=replace(seen, sides={}, changes=(*read.changes, *seen.changes)),
     )
     return as_told(made, sides=mended)

@@ -18,7 +18,7 @@ from tunewright.core.values import Row
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.draft import Draft, write_draft
 from tunewright.prepare.review import COLUMNS, n_undecided
-from tunewright.prepare.reviewed import Decision, read_decisions
+from tunewright.prepare.reviewed import Decision, decided, read_decisions
 from tunewright.prepare.stage import drafted
 
 LINES = [
@@ -53,7 +53,7 @@ def draft_with(decisions: tuple[Decision, ...], rows: tuple[Row, ...], **actions
 def test_decisions_are_read_whatever_a_spreadsheet_saves(tmp_path: Path, delimiter: str, encoding: str) -> None:
     path = written(tmp_path / "back.csv", LINES, delimiter=delimiter, encoding=encoding)
 
-    assert [(one.row_id, one.word, one.label) for one in read_decisions(path)] == [
+    assert [(one.row_id, one.word, one.label) for one in decided(read_decisions(path))] == [
         ("train:2", "drop", ""),
         ("train:3", "fix", "b"),
         ("train:4", "label", "b"),
@@ -68,7 +68,13 @@ def test_decisions_are_read_from_a_workbook(tmp_path: Path) -> None:
         book.active.append(line)
     book.save(tmp_path / "back.xlsx")
 
-    assert [one.word for one in read_decisions(tmp_path / "back.xlsx")] == ["drop", "fix", "label", "keep", "label"]
+    assert [one.word for one in decided(read_decisions(tmp_path / "back.xlsx"))] == [
+        "drop",
+        "fix",
+        "label",
+        "keep",
+        "label",
+    ]
 
 
 def test_every_decision_is_done_and_accounted_for(tmp_path: Path) -> None:
@@ -133,7 +139,7 @@ def test_a_kept_row_is_safe_from_every_check_but_leakage(tmp_path: Path) -> None
         (("train:3", "the second text", "a", "", "odd", "bb"), "'bb' is no decision"),
         (("train:99", "the second text", "a", "", "odd", "drop"), "train:99 is not among the rows"),
         (("train:3", "quite another thing here", "a", "", "odd", "drop"), "says something else"),
-        (("train:2", "the first text", "a", "", "odd", "keep"), "two lines decide about train:2"),
+        (("train:2", "the first text", "a", "", "odd", "keep"), "two lines are about train:2"),
     ],
 )
 def test_a_decision_that_cannot_be_meant_is_refused(tmp_path: Path, changed: tuple[str, ...], says: str) -> None:
@@ -152,3 +158,20 @@ def test_a_file_without_the_column_or_of_a_run_is_refused(tmp_path: Path) -> Non
     (tmp_path / "run/run.json").write_text("{}", encoding="utf-8")
     with pytest.raises(PlanError, match="a run's own"):
         read_decisions(written(tmp_path / "run/prepare/review.csv", LINES))
+
+
+def test_a_label_that_was_changed_without_a_decision_is_said_and_not_done(tmp_path: Path) -> None:
+    lines = [LINES[3], ("train:6", "the fifth text", "c", "a", "odd", "")]
+    made = draft_with(read_decisions(written(tmp_path / "review.csv", lines)), (*rows_of(LINES), *many(40)[6:]))
+    told = [(finding.severity, finding.row_ids) for finding in made.findings if finding.check == "review"]
+    assert told == [("info", ("train:5",)), ("warning", ("train:6",))]
+    assert {row.row_id: row.label for rows in made.splits.values() for row in rows}["train:6"] == "b"
+
+
+def test_a_row_that_a_repair_drops_needs_no_decision(tmp_path: Path) -> None:
+    line = ("train:2", "write to [email] please", "a", "", "odd", "keep")
+    rows = (*labelled([("write to ann@example.org please", "a")]), *many(40)[1:])
+    made = draft_with(read_decisions(written(tmp_path / "review.csv", [line])), rows, personal_data="drop")
+    assert [(d.row_id, d.reason) for d in made.dropped] == [("train:2", "personal_data")]
+    kept = draft_with(read_decisions(tmp_path / "review.csv"), rows)
+    assert "train:2" in {row.row_id for some in kept.splits.values() for row in some}
