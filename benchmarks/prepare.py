@@ -151,7 +151,7 @@ are equal copies. Medians of three processes; imports are not counted.
 {peers}
 """
 PEERS = """datasketch: 126 permutations, 18 bands of 7 over 5 letters, as ours; it counts the rows it proposes, ours are
-verified. datatrove: its defaults, 14 buckets of 8 over 5 words and two workers; it is made for long documents, where one
+verified. datatrove: its defaults, 14 buckets of 8 over 5 words, two workers; it is made for long documents, where one
 changed word is little: of 13 words it leaves less than half of the runs of 5, and few of these copies are found."""
 NO_PEERS = "The peers were not run: TUNEWRIGHT_PEERS names no python that has them."
 

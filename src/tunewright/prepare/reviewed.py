@@ -96,8 +96,8 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
 def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[str] = frozenset()) -> Examined:
     """What was seen, with every decision done: rows dropped, labels changed, one finding that counts them.
 
-    Later checks may not drop or relabel a decided row any more: `settled` names the ones that stay. Repairs came before:
-    personal data is masked in a kept row too, and a row that a repair has dropped needs no decision.
+    Later checks may not drop or relabel a decided row any more: `settled` names the ones that stay. Repairs came
+    before: personal data is masked in a kept row too, and a row that a repair has dropped needs no decision.
     Raises DataError for a row that is not there or says something else now, and for a label that no row has.
     """
     gone_before = {drop.row_id for drop in seen.dropped}
