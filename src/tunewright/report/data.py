@@ -61,6 +61,8 @@ class Data:
     findings: tuple[Finding, ...]
     doctor: Doctor | None
     """None: no check was run."""
+    n_undecided: str
+    """Suspicious rows that wait for a person; empty when there are none."""
     languages: tuple[LanguagePart, ...]
     language_bar: Markup
     lengths: Markup
@@ -99,6 +101,7 @@ def data_of(run: RunFiles) -> Data | None:
             as_record(run.findings.get("checks")),
             map(as_record, as_list(run.cards.get("cards"))),
         ),
+        n_undecided=numbers.count_text(run.n_undecided) if run.n_undecided else "",
         languages=languages,
         language_bar=language_bar,
         lengths=picture,

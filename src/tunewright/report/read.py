@@ -6,6 +6,7 @@ room is a pure function of RunFiles.
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ class RunFiles:
     cards: Record
     """cards.json: the rows behind the findings."""
     token_sample: Record
+    n_undecided: int
+    """Lines of review.csv that wait for a person."""
     lengths: Record
     facts: Record
     steps: tuple[Record, ...]
@@ -100,6 +103,7 @@ def read_run(folder: Path) -> RunFiles:
         findings=_json(prepare / "findings.json"),
         cards=_json(prepare / "cards.json"),
         token_sample=_json(prepare / "token_sample.json"),
+        n_undecided=_undecided(prepare / "review.csv"),
         lengths=_json(prepare / "lengths.json"),
         facts=_json(prepare / "facts.json"),
         steps=_json_lines(train / "steps.jsonl"),
@@ -146,6 +150,13 @@ def _candidates(path: Path) -> tuple[Record, ...]:
     found = _loaded(path)
     items = found.get("candidates") if isinstance(found, dict) else found
     return tuple(as_record(item) for item in as_list(items))
+
+
+def _undecided(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return sum(not str(line.get("decision") or "").strip() for line in csv.DictReader(file))
 
 
 def _json(path: Path) -> Record:

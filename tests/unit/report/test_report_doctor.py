@@ -121,3 +121,12 @@ def test_page_stays_small_when_every_check_has_found_100_000_rows_and_there_are_
 def test_a_card_of_many_findings_shows_the_first_and_counts_the_others() -> None:
     (card,) = doctor([finding("a") for _ in range(20)], a="found").cards
     assert (len(card.sentences), card.more) == (12, "8 more findings")
+
+
+def test_page_says_how_many_rows_wait_for_a_decision(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "tickets")
+    lines = ["row_id,text,label,suggestion,reason,decision", 'train:2,"a\n,b",x,y,why,', "train:3,c,x,y,why,keep"]
+    (folder / "prepare/review.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert "1 suspicious row waits for a person" in write_report(folder).read_text(encoding="utf-8")
+    (folder / "prepare/review.csv").write_text("\n".join(lines[::2]), encoding="utf-8")
+    assert "for a person" not in write_report(folder).read_text(encoding="utf-8")
