@@ -6,7 +6,7 @@ from tests.unit.prepare.fresh_seed import fresh
 from tests.unit.prepare.some_rows import labelled
 from tunewright.core.values import Action, Row
 from tunewright.prepare.checks.table import checked_actions
-from tunewright.prepare.examine import Examined, examined
+from tunewright.prepare.examine import Examined, Terms, examined
 from tunewright.prepare.keys import keyed
 
 NAMES = ("card_lost", "pin_blocked", "fee_charged")
@@ -15,7 +15,7 @@ ODD = ("{c}-{d}", "{c} {d}", "{C} {D}", "{C}{sep}{D}", "{c}.{d}")
 
 def made(rows: tuple[Row, ...], *, action: Action) -> Examined:
     actions = checked_actions({"label_spelling": action})
-    return examined("repair", {"train": keyed(rows)}, task="classify", actions=actions, seed=0)
+    return examined("repair", {"train": keyed(rows)}, Terms("classify", actions))
 
 
 def test_planted_spellings_are_named_and_read_as_the_usual_one() -> None:

@@ -1,4 +1,4 @@
-"""Answers that stand in for one: n/a, -, TODO.
+"""Answers that stand in for one: n/a, a dash, "to do".
 
 In: conversations. Out: a finding with the words and the rows. Its own file because such a row is not empty and still
 teaches nothing but to say nothing.
@@ -77,7 +77,7 @@ def filler_in(row: Row) -> str:
 
 def is_filler(answer: str) -> bool:
     """
-    >>> [is_filler(answer) for answer in ("N/A", "--", "TODO:", "no", "42", "None of them came.")]
+    >>> [is_filler(answer) for answer in ("N/A", "--", "tbd:", "no", "42", "None of them came.")]
     [True, True, True, False, False, False]
     """
     return normalised(answer) in FILLERS or (bool(answer) and _SIGNS.issuperset(answer.lower()))
