@@ -60,6 +60,14 @@ REFUSED = (
         {"rows.csv.gz": _BOMB},
     ),
     Refused(
+        "endless-line",
+        "a text without a line end, packed",
+        "run rows.txt.gz",
+        3,
+        ("a line of this file is longer than any row", "fold -s -w 2000"),
+        {"rows.txt.gz": gzip.compress(b"word " * 10_000) * 1_400},
+    ),
+    Refused(
         "one-class",
         "one label only",
         "run rows.csv data.label_column=label",

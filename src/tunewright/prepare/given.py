@@ -64,11 +64,13 @@ def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
     found = shape(first, plan=plan)
     if found.mapping:
         tell(NoteEvent(found.mapping))
+    first = _without_records(first)
     parts: dict[Split, list[Converted]] = {split: [] for split in tables}
     for split, some in tables.items():
-        for table in some:
+        for i, table in enumerate(some):
             _refuse_missing_columns(table, found, first=first)
             parts[split].append(converted(table, shape=found, system=plan.data.system))
+            some[i] = table = _without_records(table)
     made = _collected(tables, parts, found)
     return replace(made, decisions=read_decisions(folder / plan.prepare.review)) if plan.prepare.review else made
 
@@ -98,7 +100,7 @@ def file_tags(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{tag}@{i}" if below.count(tag) > 1 else tag for i, tag in enumerate(below, start=1))
 
 
-def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> tuple[Table, ...]:
+def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> list[Table]:
     names = named_files(plan, split)
     tables = []
     for name, tag in zip(names, file_tags(names), strict=True):
@@ -108,7 +110,12 @@ def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> tuple[T
         tables.append(table)
     for note in _read(tables, file_tags(names)):
         tell(NoteEvent(note))
-    return tuple(tables)
+    return tables
+
+
+def _without_records(table: Table) -> Table:
+    """What is known of a file whose records are rows by now: both at once would be twice the memory."""
+    return replace(table, records=())
 
 
 def _read(tables: Sequence[Table], tags: Sequence[str]) -> Iterator[str]:

@@ -55,6 +55,8 @@ class Encoding:
     n_mended: int = 0
     """Bytes that this encoding does not know, read as cp1252 (utf-8) or shown as U+FFFD (others)."""
     n_nul: int = 0
+    n_longest: int = 0
+    """Characters of the longest stretch without a line end, give or take a mebibyte."""
 
 
 def encoding_of(source: Source) -> Encoding:
@@ -119,16 +121,19 @@ def _clean(text: str, encoding: Encoding) -> str:
 
 def _checked(source: Source, encoding: Encoding) -> Encoding | None:
     """With its counts, or None when a byte is not of this encoding."""
-    n_characters = n_mended = n_nul = 0
+    n_characters = n_mended = n_nul = n_longest = n_open = 0
     try:
         for text in _texts(source, encoding):
             n_characters += len(text)
+            end = max(text.rfind("\n"), text.rfind("\r"))
+            n_open = n_open + len(text) if end < 0 else len(text) - end
+            n_longest = max(n_longest, n_open)
             n_nul += text.count("\0")
             n_mended += text.count("\ufffd") if encoding.errors == "replace" else 0
             n_mended += len(_STRAYS.findall(text)) if encoding.errors == "surrogateescape" else 0
     except (UnicodeDecodeError, LookupError):
         return None
-    return replace(encoding, n_characters=n_characters, n_mended=n_mended, n_nul=n_nul)
+    return replace(encoding, n_characters=n_characters, n_mended=n_mended, n_nul=n_nul, n_longest=n_longest)
 
 
 def _replacing(source: Source, name: str, *, n_mark_bytes: int = 0) -> Encoding:

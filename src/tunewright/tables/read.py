@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tunewright.tables.content import in_plan
 from tunewright.tables.files import partition_cells
-from tunewright.tables.remarks import formula_findings, ragged_findings, unreadable_findings
+from tunewright.tables.remarks import formula_findings, mixed_findings, ragged_findings, unreadable_findings
 from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, Table
 
@@ -44,6 +44,7 @@ def read_table(path: Path, *, role: str, format: str | None = None, sheet: str |
             *ragged_findings(path, dropped),
             *unreadable_findings(path, dropped, format=stream.format),
             *formula_findings(path, records),
+            *(mixed_findings(path, records) if stream.format in ("json", "jsonl", "parquet") else ()),
         ),
         repaired={**stream.repaired, **_short(records, format=stream.format)},
         n_read=stream.n_read,

@@ -7,7 +7,7 @@ quotes, columns without a name, lines that could not be read, cells that a sprea
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -20,6 +20,8 @@ from tunewright.tables.spreadsheet import Sheet
 from tunewright.tables.table import Record
 from tunewright.tables.words import few, rows
 
+_KINDS = {str: "text", bool: "true or false", int: "numbers", float: "numbers", list: "lists", dict: "objects"}
+"""What a value of JSON is called."""
 _FORMULA = re.compile(r"\s*(=\w+[-(|!+*/]|[+\-@]\w+[(|])")
 """A call, a sum or a reference to a program, =cmd() or @SUM(; a number, a dash, @name or a smiley is none.
 Source: OWASP, CSV injection."""
@@ -91,6 +93,34 @@ def formula_findings(path: Path, records: Sequence[Record]) -> tuple[Finding, ..
         f"in a spreadsheet, open files made from it as text: Data > From Text/CSV, not {quote(path.name)} itself"
     )
     return (Finding("formulas", "info", message, row_ids=tuple(dict.fromkeys(found)), suggestion=suggestion),)
+
+
+def mixed_findings(path: Path, records: Sequence[Record]) -> tuple[Finding, ...]:
+    """Columns whose cells are values of several kinds: all become text, objects columns of their own."""
+    kinds: dict[str, dict[str, list[str]]] = {}
+    for record in records:
+        for name, cell in record.values.items():
+            if cell is None:
+                continue
+            base = name.partition(".")[0]
+            kind = _KINDS.get(type(cell), "other values") if base == name else "objects"
+            kinds.setdefault(base, {}).setdefault(kind, []).append(record.row_id)
+    return tuple(_mixed_finding(path, name, some) for name, some in kinds.items() if len(some) > 1)
+
+
+def _mixed_finding(path: Path, name: str, kinds: Mapping[str, Sequence[str]]) -> Finding:
+    counted = sorted(((len(set(ids)), kind) for kind, ids in kinds.items()), reverse=True)
+    said = ", ".join(f"{kind} in {rows(n)}" for n, kind in counted)
+    usual = counted[0][1]
+    odd = tuple(dict.fromkeys(row_id for kind, ids in kinds.items() if kind != usual for row_id in ids))
+    read = f"objects are columns of their own ({name}.KEY), the rest is read as text" if "objects" in kinds else ""
+    return Finding(
+        "mixed_types",
+        "warning" if "objects" in kinds else "info",
+        f"the column {name} of {path.name} holds {said}; {read or 'all are read as text'}",
+        row_ids=odd,
+        suggestion=f"write one kind of value in every row; the first that is another is {odd[0]}",
+    )
 
 
 def is_formula(cell: object) -> bool:

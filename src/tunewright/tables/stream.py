@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from tunewright.core.errors import DataError
 from tunewright.core.values import Dropped, Finding
@@ -18,6 +19,7 @@ from tunewright.tables.content import SHEETS, Another, Source, in_plan, source_o
 from tunewright.tables.decode import Encoding, encoding_of, head_text, text_lines
 from tunewright.tables.dialect import NAMES, Dialect, dialect, rows_of
 from tunewright.tables.grid import Grid, RowId, grid
+from tunewright.tables.packed import unpacking
 from tunewright.tables.records import Numbered, Read, json_records, looks_like_json, parquet_records, text_records
 from tunewright.tables.remarks import dialect_findings, double_findings, encoding_findings, sheet_findings
 from tunewright.tables.spreadsheet import Sheet, sheet_of
@@ -30,6 +32,8 @@ _FORMATS = {
     ".ndjson": "jsonl", ".txt": "txt", ".md": "txt", ".log": "txt", ".parquet": "csv", ".pq": "csv",
 }  # fmt: skip
 """Of text files by their names; text that calls itself Parquet is none."""
+MOST_LINE_CHARACTERS = 2**26
+"""Of one line. Ours: reading a line of 300 million characters took 5.4 GB, one of 67 million takes 1.4."""
 _PLANS = (".yaml", ".yml")
 _MAX_CONTROLS = 0.05
 """Share of control characters above which a file is not text. Source: file(1) and git call far fewer binary; the data
@@ -104,6 +108,7 @@ def open_stream(
         return _from_read(path, parquet_records(source), row_id=row_id)
     encoding = encoding_of(source)
     _refuse_binary(source, encoding)
+    _refuse_endless_line(source, encoding)
     kind = format or _format(source, encoding)
     if kind in ("json", "jsonl"):
         return _from_read(path, json_records(source, encoding), row_id=row_id, encoding=encoding)
@@ -158,6 +163,19 @@ def _refuse_binary(source: Source, encoding: Encoding) -> None:
             if n_controls
             else f"{n_unknown:,} characters fit no encoding",
             fix=f"name a file of one of these kinds: {', '.join(DATA_SUFFIXES)}",
+        )
+
+
+def _refuse_endless_line(source: Source, encoding: Encoding) -> None:
+    """A document of JSON may stand in one line; in any other text a line is held whole, several times over."""
+    if encoding.n_longest > MOST_LINE_CHARACTERS and not looks_like_json(head_text(source, encoding)):
+        name = quote(source.path.name)
+        unpacked = f"{unpacking(source.path.name)} | fold" if unpacking(source.path.name) else f"fold {name}"
+        raise DataError(
+            "a line of this file is longer than any row",
+            where=str(source.path),
+            why=f"it goes on for {encoding.n_longest:,} characters; read are up to {MOST_LINE_CHARACTERS:,}",
+            fix=f"put every row on a line of its own; to cut a plain text at blanks: {unpacked} -s -w 2000 > rows.txt",
         )
 
 

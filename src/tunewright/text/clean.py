@@ -18,6 +18,9 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\
 """What no reader sees: control characters that are no blanks, the byte order mark, lone surrogates."""
 _BLANKS = re.compile(r"(?<=[^\n\t ])[^\S\n]+|[^\S\n \t]+")
 """Runs of blanks after something, and every odd blank; spaces and tabs that open a line are indentation (code)."""
+_INVISIBLE = re.compile("[\u200b\u2060\xad]")
+"""Zero-width space, word joiner, soft hyphen: two labels that differ in them look the same. What joins letters and
+signs stays: emoji, Persian and Hindi are written with it."""
 _LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
 _GAPS = re.compile(r"\n{3,}")
 
@@ -40,11 +43,12 @@ def clean_text(text: str, *, mends_mojibake: bool = True) -> str:
 
 
 def clean_label(label: str) -> str:
-    """The label's name: NFC, any run of blanks is one space, trimmed. Case stays.
+    """The label's name: NFC, any run of blanks is one space, trimmed, nothing invisible in it. Case stays.
 
     >>> clean_label("  card\\t arrival ")
     'card arrival'
     """
+    label = label if label.isascii() else _INVISIBLE.sub("", label)
     return " ".join(unicodedata.normalize("NFC", _CONTROLS.sub("", label)).split())
 
 
