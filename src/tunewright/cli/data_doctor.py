@@ -67,7 +67,7 @@ def _card(card: Card, *, has_rows: bool, has_colour: bool) -> Iterator[Styled]:
         yield from _wrapped("", sentence.message)
     hidden = len(others) - len(shown)
     if hidden > 0 and has_rows:
-        yield from _wrapped("", f"and {hidden} more findings of this kind")
+        yield from _wrapped("", f"and {hidden} more finding{'' if hidden == 1 else 's'} of this kind")
     if first.suggestion:
         yield from _wrapped("  try", first.suggestion)
     if not has_rows:

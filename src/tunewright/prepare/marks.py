@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from tunewright.core.values import Row
-from tunewright.text.marked import Span, different, private_spans, shared, stretch
+from tunewright.text.marked import Span, different, is_hidden, private_spans, shared, stretch
 from tunewright.text.names import ENTITIES
 from tunewright.text.private import KINDS
 
@@ -57,6 +57,10 @@ def _markup(row: Row, text: str) -> list[Span]:
     return [match.span() for match in _TAGS.finditer(text)]
 
 
+def _hidden(row: Row, text: str) -> list[Span]:
+    return [(i, i + 1) for i, c in enumerate(text) if is_hidden(c)]
+
+
 def _answers(row: Row, text: str) -> list[Span]:
     answer = next((message.content for message in row.messages if message.is_trained), "")
     at = text.find(answer) if answer else -1
@@ -72,6 +76,8 @@ _OWN: Mapping[str, Callable[[Row, str], list[Span]]] = {
     "secrets": _private,
     "names": _private,
     "markup": _markup,
+    "invisible": _hidden,
+    "filler_answers": _answers,
     "cut_off": _ends,
     "boilerplate": _answers,
 }

@@ -278,6 +278,8 @@ _MARKED_OF = {
     "secrets": "what was found",
     "names": "what was found",
     "markup": "tags and entities",
+    "invisible": "what nobody sees",
+    "filler_answers": "the answer",
     "cut_off": "where it stops",
     "boilerplate": "the answer",
 }
@@ -291,7 +293,7 @@ def _marks(check: str, groups: Sequence[Group]) -> str:
 
 def _more(card: Record, groups: Sequence[Group], diffs: Sequence[Diff], *, n_hidden: int) -> str:
     """What the card leaves out."""
-    parts = [f"{n_hidden:,} more findings"] if n_hidden > 0 else []
+    parts = [f"{n_hidden:,} more finding{'' if n_hidden == 1 else 's'}"] if n_hidden > 0 else []
     n_groups, n_changes = (numbers.number(card.get(name)) for name in ("n_groups", "n_changes"))
     if numbers.is_known(n_groups) and n_groups > len(groups) > 0:
         word = "pairs" if len(groups[0].rows) == 2 else "groups"

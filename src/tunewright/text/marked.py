@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -179,10 +180,28 @@ def _signs(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, bool, int]]:
         is_marked[a:b] = b"\x01" * max(0, b - a)
     at = 0
     for found in private_in(text):
-        yield from ((c, bool(is_marked[i]), i) for i, c in enumerate(text[at : found.start], at))
+        yield from ((_seen(c, is_marked[i]), bool(is_marked[i]), i) for i, c in enumerate(text[at : found.start], at))
         yield f"[{found.kind}]", any(is_marked[found.start : found.end]), found.start
         at = found.end
-    yield from ((c, bool(is_marked[i]), i) for i, c in enumerate(text[at:], at))
+    yield from ((_seen(c, is_marked[i]), bool(is_marked[i]), i) for i, c in enumerate(text[at:], at))
+
+
+def _seen(c: str, is_marked: int) -> str:
+    """A mark on a character that nobody sees would mark nothing: it stands there by its number."""
+    return f"‹U+{ord(c):04X}›" if is_marked and is_hidden(c) else c
+
+
+def is_hidden(c: str) -> bool:
+    """Zero-width signs, direction signs, tags, blank fillers.
+
+    >>> is_hidden("\\u200b"), is_hidden("a")
+    (True, False)
+    """
+    return c in _FILLERS or unicodedata.category(c) == "Cf"
+
+
+_FILLERS = frozenset("\u115f\u1160\u180e\u3164\uffa0")
+"""Letters by their category that have no shape. Source: Unicode 16, chapter 23."""
 
 
 def _pieces(signs: Sequence[tuple[str, bool]]) -> tuple[Piece, ...]:

@@ -144,3 +144,9 @@ def test_names_are_shown_neither_in_their_card_nor_as_they_were(monkeypatch: pyt
     assert [row.text.text for row in only(found).groups[0].rows] == ["I am [name]", "[name] & Tom"]
     assert marks(only(found)) == [["[name]"], ["[name]"]]
     assert all(not card.changes for card in made(findings, {"train": rows}, changes=changes).cards)
+
+
+def test_what_nobody_sees_is_named_where_it_stands() -> None:
+    rows = labelled([("pay\u200bment \u3164due", "a")])
+    card = only(made([Finding("invisible", "warning", "1", ("train:2",))], {"train": rows}))
+    assert marks(card) == [["‹U+200B›", "‹U+3164›"]]

@@ -109,3 +109,8 @@ def test_stretch_of_a_long_text_is_quick() -> None:
     place = stretch(text + "She has a RASH, on both arms!", "she has a rash on both arms")
     assert place == (len(text), len(text) + 28)
     assert time.process_time() - started < 1  # 0.02 s; word by word it took 3 s
+
+
+def test_a_marked_character_that_nobody_sees_is_named_and_an_unmarked_one_stays() -> None:
+    text = "a\u200bb\u200bc"
+    assert marked(text, [(1, 2)]).pieces == (Piece("a"), Piece("‹U+200B›", True), Piece("b\u200bc"))
