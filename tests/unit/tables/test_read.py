@@ -380,46 +380,6 @@ def test_read_table_reads_cp1252_when_three_nameless_columns_stand_beside_the_te
     assert {record.values["v1"] for record in table.records} == {"ham", "spam"}
 
 
-HORROR = {
-    "begrotingsanalyse-2011.csv": 43,
-    "characters.csv": 382,
-    "complex.csv": 3,
-    "example.tsv": 140,
-    "excel_pasting.csv": 21,
-    "long.csv": 4000,
-    "mixedGLB.csv": 133,
-    "null.csv": 10,
-    "simple.csv": 6,
-    "simple.ods": 3,
-    "simple.psv": 28,
-    "simple.ssv": 6,
-    "simple.unknown": "the file is empty",
-    "simple.xls": 6,
-    "simple.xlsx": 6,
-    "simple.zip": "a zip archive",
-    "skip_initials.csv": 2,
-    "small.csv": "a header and no rows",
-    "spanish_chars.csv": 116,
-    "sparse_with_column_errors.csv": 2237,
-    "utf-16le_encoded.csv": 327,
-    "utf8bom.csv": 1,
-    "weird_head_padding.csv": 86,
-}
-"""Rows of every file of messytables' collection, or why there are none."""
-
-
-def test_read_table_reads_or_refuses_every_horror_file() -> None:
-    folder = shared_data("messytables_horror/horror")
-    assert {path.name for path in folder.iterdir()} == set(HORROR)
-    for name, expected in HORROR.items():
-        if isinstance(expected, str):
-            with pytest.raises(DataError, match=expected):
-                read_table(folder / name, role="train")
-        else:
-            table = read_table(folder / name, role="train")
-            assert (name, table.n_read, len(table.records) + len(table.dropped)) == (name, expected, expected)
-
-
 def test_read_table_agrees_with_json_loads_line_by_line() -> None:
     path = shared_data("gsm8k/grade_school_math/data/test.jsonl")
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
