@@ -230,8 +230,10 @@ def _counted(
         return cut_at([render(train[i], task="generate") for i in positions], tokenizer=tokenizer, max_lengths=lengths)
 
     train = data.splits["train"]
+    cut = {split: _cut(data, plan, encoded[split], split=split, tokenizer=tokenizer) for split in SPLITS}
     prices = length_prices(
         encoded["train"],
+        cut["train"],
         chosen=plan.prepare.max_length,
         most=most,
         batch_size=plan.train.batch_size,
@@ -243,7 +245,7 @@ def _counted(
         is_trained=trains(plan),
         rows=data.splits,
         whole=encoded,
-        cut={split: _cut(data, plan, encoded[split], split=split, tokenizer=tokenizer) for split in SPLITS},
+        cut=cut,
         tokenizer=tokenizer,
     )
     return counted(tokens, prices=() if plan.task == "text" else prices)

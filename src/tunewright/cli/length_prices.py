@@ -31,4 +31,5 @@ def price_table(prices: Sequence[LengthPrice]) -> str:
         ]
         for price in prices
     ]
-    return table([heading, *lines]) + "\n(* = chosen; cost: tokens of a training epoch with padding, 1 = as chosen)"
+    about = "; answers: about" if has_answers else ""
+    return table([heading, *lines]) + f"\n(* = chosen; cost: tokens with padding, 1 = as chosen{about})"

@@ -14,8 +14,8 @@ from tunewright.core.values import Encoded
 from tunewright.text.batch import epoch_order
 
 SHORTEST = 64
-SAMPLED_ROWS = 500
-"""Long rows whose answers are looked at; each is rendered anew, which takes about a millisecond."""
+SAMPLED_ROWS = 300
+"""Long rows whose answers are looked at for each length; each is rendered anew, in about half a millisecond."""
 LEAST_OF_MEDIAN = 0.5
 """A length below half of the median row cuts nearly every row: nobody chooses it."""
 CutAt = Callable[[Sequence[int], Sequence[int]], Sequence[Sequence[Encoded]]]
@@ -31,8 +31,8 @@ class LengthPrice:
     rows_cut: int
     tokens_cut: int
     answers_cut: int | None
-    """Rows that lose trained tokens; of more than SAMPLED_ROWS cut rows estimated from as many. None: rows of this task
-    have no trained tokens."""
+    """Rows that lose trained tokens: exact at the chosen length and for few cut rows, else estimated from SAMPLED_ROWS.
+    None: rows of this task have no trained tokens."""
     trained_tokens_lost: int | None
     padded_tokens: int
     """Of an epoch, padding included: what a step costs, but for attention over long rows."""
@@ -41,17 +41,24 @@ class LengthPrice:
 
 
 def length_prices(
-    whole: Sequence[Encoded], *, chosen: int, most: int, batch_size: int, cut_at: CutAt | None
+    whole: Sequence[Encoded],
+    cut: Sequence[Encoded],
+    *,
+    chosen: int,
+    most: int,
+    batch_size: int,
+    cut_at: CutAt | None,
 ) -> tuple[LengthPrice, ...]:
     """In order of length: powers of two around the rows' lengths, and the chosen one.
 
-    whole: train rows before any cut. most: the model's context. cut_at: None where rows have no trained tokens.
+    whole, cut: train rows before any cut, and cut at the chosen length. most: the model's context.
+    cut_at: None where rows have no trained tokens.
     """
     lengths = [len(e) for e in whole]
     if not lengths:
         return ()
     named = named_lengths(lengths, chosen=chosen, most=most)
-    lost = _trained_lost(whole, named, cut_at=cut_at) if cut_at else {}
+    lost = _trained_lost(whole, cut, named, chosen=chosen, cut_at=cut_at) if cut_at else {}
     padded = {n: padded_tokens([min(n, length) for length in lengths], batch_size=batch_size) for n in named}
     return tuple(
         LengthPrice(
@@ -95,14 +102,16 @@ def padded_tokens(lengths: Sequence[int], *, batch_size: int) -> int:
     return sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
 
 
-def _trained_lost(whole: Sequence[Encoded], named: Sequence[int], *, cut_at: CutAt) -> dict[int, tuple[int, int]]:
-    """Length -> rows that lose trained tokens, and how many tokens they lose."""
-    long = [i for i, e in enumerate(whole) if len(e) > named[0]]
-    looked = long[:: -(-len(long) // SAMPLED_ROWS)] if long else []
-    rows = cut_at(looked, named)
+def _trained_lost(
+    whole: Sequence[Encoded], cut: Sequence[Encoded], named: Sequence[int], *, chosen: int, cut_at: CutAt
+) -> dict[int, tuple[int, int]]:
+    """Length -> rows that lose trained tokens, and how many tokens they lose; exact at the chosen length."""
     lost = {}
-    for at, n in enumerate(named):
-        gone = [sum(whole[i].trained) - sum(row[at].trained) for i, row in zip(looked, rows, strict=True)]
+    for n in named:
+        long = [i for i, e in enumerate(whole) if len(e) > n]
+        looked = long if n == chosen else long[:: max(1, -(-len(long) // SAMPLED_ROWS))]
+        after = [cut[i] for i in looked] if n == chosen else [row for (row,) in cut_at(looked, (n,))]
+        gone = [sum(whole[i].trained) - sum(row.trained) for i, row in zip(looked, after, strict=True)]
         scale = len(long) / len(looked) if looked else 0.0
         lost[n] = (round(scale * sum(k > 0 for k in gone)), round(scale * sum(gone)))
     return lost

@@ -50,6 +50,8 @@ class _Said:
     action: Action = "fix"
 
 
+BLANK = "\u2423"
+"""Open box: a blank that a person can see. Source: Unicode, Control Pictures."""
 _LOOK = "see each before and after: prepare/changes.parquet"
 _SAID: dict[Reason, _Said] = {
     "mojibake": _Said(
@@ -173,6 +175,6 @@ def note_findings(notes: Sequence[Note], *, path: Path) -> tuple[Finding, ...]:
 
 
 def _label_words(notes: Sequence[Note]) -> str:
-    """`'2   ' is read as '2'`: each spelling once."""
+    """`'2␣␣␣' is read as '2'`: each spelling once, its blanks to be seen."""
     pairs = dict.fromkeys((note.before, note.after) for note in notes if note.reason == "label_blanks")
-    return few([f"{before!r} is read as {after!r}" for before, after in pairs])
+    return few([f"{before.replace(' ', BLANK)!r} is read as {after!r}" for before, after in pairs])

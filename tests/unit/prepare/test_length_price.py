@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.tiny import CHATML, DECODER_SPECIAL, byte_tokenizer
@@ -34,6 +36,7 @@ def test_prices_are_those_of_encoding_at_that_length() -> None:
     whole = encode(examples, tokenizer=CHAT, task="generate")
     prices = length_prices(
         whole,
+        encode(examples, tokenizer=CHAT, task="generate", max_length=96),
         chosen=96,
         most=4096,
         batch_size=8,
@@ -60,7 +63,7 @@ def test_padded_tokens_are_those_of_the_batches_that_training_makes() -> None:
 
 
 def test_rows_without_trained_tokens_have_no_answers_to_lose() -> None:
-    prices = length_prices(rows_of([50, 100, 200]), chosen=64, most=512, batch_size=2, cut_at=None)
+    prices = length_prices(rows_of([50, 100, 200]), (), chosen=64, most=512, batch_size=2, cut_at=None)
     assert [(p.max_length, p.rows_cut, p.tokens_cut, p.answers_cut) for p in prices] == [
         (64, 2, 172, None),
         (128, 1, 72, None),
@@ -83,15 +86,21 @@ def test_named_lengths_stand_around_the_rows_and_within_the_context(
     assert named_lengths(lengths, chosen=chosen, most=most) == named
 
 
-def test_many_long_rows_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_long_rows_are_sampled_but_not_at_the_chosen_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(length_price, "SAMPLED_ROWS", 10)
     whole = tuple(Encoded(str(i), (7,) * 100, (True,) * 100) for i in range(95))
+    cut = tuple(Encoded(str(i), (7,) * 80, (True,) * (80 - i % 2) + (False,) * (i % 2)) for i in range(95))
     looked: list[int] = []
 
-    def halves(at: object, lengths: object) -> list[list[Encoded]]:
-        looked.extend(at)  # type: ignore[call-overload]
-        return [[Encoded("", (7,) * min(n, 100), (True,) * min(n, 100)) for n in lengths] for _ in at]  # type: ignore[attr-defined]
+    def shortened(at: Sequence[int], lengths: Sequence[int]) -> list[list[Encoded]]:
+        looked.extend(at)
+        return [[Encoded("", (7,) * n, (True,) * n) for n in lengths] for _ in at]
 
-    prices = length_prices(whole, chosen=64, most=512, batch_size=8, cut_at=halves)
+    prices = length_prices(whole, cut, chosen=80, most=512, batch_size=8, cut_at=shortened)
+    assert [price.max_length for price in prices] == [64, 80, 128]
     assert len(looked) == 10
-    assert (prices[0].answers_cut, prices[0].trained_tokens_lost) == (95, 95 * 36)
+    assert [(price.answers_cut, price.trained_tokens_lost) for price in prices] == [
+        (95, 95 * 36),
+        (95, 95 * 20 + 47),
+        (0, 0),
+    ]

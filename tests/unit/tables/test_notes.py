@@ -171,7 +171,7 @@ def test_the_label_with_trailing_blanks_of_korean_chatbot_is_told() -> None:
     result = converted(table, shape=shape(table, plan=Plan()), system=None)
     (finding,) = (finding for finding in result.findings if finding.check == "label_spelling")
     assert len(finding.row_ids) == 1
-    assert "'2   ' is read as '2'" in finding.message
+    assert "'2\u2423\u2423\u2423' is read as '2'" in finding.message
     (change,) = (change for change in result.changes if change.check == "label_spelling")
     assert (change.field, change.before, change.after) == ("label", "2   ", "2")
 
