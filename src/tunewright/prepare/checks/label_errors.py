@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold
 
 from tunewright.core.values import Dropped, Finding, Row
@@ -27,17 +28,24 @@ FOLDS = 5
 """A label needs a row in each."""
 LEAST_ROWS = 200
 """Fewer teach a model too little to doubt anybody."""
-MOST_CELLS = 1_600_000
-"""Rows times labels that are looked at; half as many (banking77) took 5 s. Of more, rows are drawn by seed,
-and it is said."""
+MOST_CELLS = 800_000
+"""Rows times labels that are looked at; as many (banking77) took 10 s. Of more, rows are drawn by seed, and it is
+said."""
+
+MARGIN_NATS = 2.0
+"""What the difference of probability counts for beside the ratio. Measured on banking77 with a tenth planted wrong,
+average precision of uniform / confusable errors (two seeds): ratio alone .977 / .843, this .972 / .859, five times the
+margin .963 / .866; cleanlab's best method for each .975 / .850, its default .975 / .756."""
+SMALLEST = 1e-12
+"""A probability of 0 is taken for this: 28 nats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
     """What out-of-fold models think of the labels, by row."""
 
-    loss_N: NDArray[np.float64]
-    """nats of the row's own label."""
+    doubt_N: NDArray[np.float64]
+    """How much likelier another label is, in nats, and by how much. Larger is more doubtful."""
     best_N: NDArray[np.int64]
     """The likeliest label."""
     n_wrong: int
@@ -55,9 +63,9 @@ def look(shown: Look) -> Found:
     looked = [able[i] for i in drawn(len(able), n_looked, seed=shown.seed, name="label errors")]
     if not any(re.search(r"\w", row.text) for row in looked):
         return Found(not_run="the texts have no words")
-    doubted = doubts([row.text for row in looked], [names.index(str(row.label)) for row in looked], seed=shown.seed)
-    order = np.argsort(-doubted.loss_N, kind="stable")[: doubted.n_wrong]
-    wrong = [(looked[i], names[doubted.best_N[i]]) for i in order if names[doubted.best_N[i]] != looked[i].label]
+    label_N = np.array([names.index(str(row.label)) for row in looked])
+    doubted = doubts([row.text for row in looked], label_N.tolist(), seed=shown.seed)
+    wrong = [(looked[i], names[doubted.best_N[i]]) for i in suspects(doubted, label_N)]
     return _found(wrong, shown=shown, n_looked=len(looked), n_able=len(able)) if wrong else Found()
 
 
@@ -65,22 +73,58 @@ CHECK = Check("label that is probably wrong", ("split",), look, actions=("report
 
 
 def doubts(texts: Sequence[str], labels: Sequence[int], *, seed: int) -> Doubts:
-    """Out-of-fold probabilities of the keyword model; the loss ranks, confident learning counts.
+    """What the keyword model, which never saw the row, thinks of its label.
 
+    Asked twice: wrong labels teach wrong things, so the second time it does not learn from the suspects of the first.
+    Average precision on confusable labels of banking77 rises from .85 to .88, as far as vectors of minilm-l6 get.
     labels: 0 to C - 1, each at least FOLDS times.
-    Source: Chong et al. 2022 (ranking by out-of-sample loss); Northcutt et al. 2021 (the count: rows whose probability
-    of another label is at least that label's usual one).
     """
     features, label_N = keyword_features(texts).fit_transform(texts).tocsr(), np.asarray(labels)
-    p_NC = np.zeros((len(texts), int(label_N.max()) + 1))
-    for train, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, label_N):
-        model = keyword_model(seed).fit(features[train], label_N[train])
-        p_NC[np.ix_(held, model.classes_)] = model.predict_proba(features[held])
-    own_N = p_NC[np.arange(len(texts)), label_N]
+    is_trusted_N = np.ones(len(label_N), dtype=np.bool_)
+    first = doubts_of(_out_of_fold(features, label_N, is_trusted_N, seed=seed), label_N)
+    is_trusted_N[suspects(first, label_N)] = False
+    left_C = np.bincount(label_N[is_trusted_N], minlength=int(label_N.max()) + 1)
+    is_trusted_N |= (left_C < FOLDS)[label_N]  # of a label that is doubted as a whole nothing could be learned
+    return doubts_of(_out_of_fold(features, label_N, is_trusted_N, seed=seed), label_N)
+
+
+def suspects(doubted: Doubts, label_N: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows that are probably wrong, by position, the most doubtful first."""
+    order_N: NDArray[np.int64] = np.argsort(-doubted.doubt_N, kind="stable")[: doubted.n_wrong]
+    return np.asarray(order_N[doubted.best_N[order_N] != label_N[order_N]])
+
+
+def doubts_of(p_NC: NDArray[np.float64], label_N: NDArray[np.int64]) -> Doubts:
+    """Out-of-fold probabilities held against the given labels: how doubtful each is, and how many are wrong.
+
+    Source: Chong et al. 2022 (ranking by out-of-sample loss); Northcutt et al. 2021 (the count: rows whose probability
+    of another label is at least that label's usual one; and the margin). The loss finds labels that fit nothing, the
+    margin those that another label fits better.
+    """
+    rows_N = np.arange(len(label_N))
+    own_N = p_NC[rows_N, label_N]
+    others_NC = p_NC.copy()
+    others_NC[rows_N, label_N] = 0.0
+    other_N = others_NC.max(1)
+    doubt_N = (
+        np.log(np.maximum(other_N, SMALLEST)) - np.log(np.maximum(own_N, SMALLEST)) + MARGIN_NATS * (other_N - own_N)
+    )
     usual_C = np.array([own_N[label_N == c].mean() for c in range(p_NC.shape[1])])
     sure_NC = np.where(p_NC >= usual_C, p_NC, -1.0)
     n_wrong = int(((sure_NC.max(1) >= 0) & (sure_NC.argmax(1) != label_N)).sum())
-    return Doubts(-np.log(np.maximum(own_N, 1e-12)), p_NC.argmax(1), n_wrong)
+    return Doubts(doubt_N, p_NC.argmax(1), n_wrong)
+
+
+def _out_of_fold(
+    features: csr_matrix, label_N: NDArray[np.int64], is_trusted_N: NDArray[np.bool_], *, seed: int
+) -> NDArray[np.float64]:
+    """Probabilities [N, C] by models that never saw the row and learned from trusted rows only."""
+    p_NC = np.zeros((len(label_N), int(label_N.max()) + 1))
+    for rest, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, label_N):
+        learned = rest[is_trusted_N[rest]]
+        model = keyword_model(seed).fit(features[learned], label_N[learned])
+        p_NC[np.ix_(held, model.classes_)] = model.predict_proba(features[held])
+    return p_NC
 
 
 def _found(wrong: Sequence[tuple[Row, str]], *, shown: Look, n_looked: int, n_able: int) -> Found:
