@@ -12,6 +12,14 @@ _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0" + byte
 _BOMB = gzip.compress(b"text,label\n" + b"hello there,a\n" * 100_000) * 1_000
 """1.4 GB in 3 MB."""
 
+
+def _changed(row: int, text: str) -> str:
+    """The table with another line; row 0 is the first below the header."""
+    lines = ROWS.splitlines(keepends=True)
+    lines[row + 1] = text + "\n"
+    return "".join(lines)
+
+
 REFUSED = (
     Refused(
         "no-file",
@@ -124,6 +132,14 @@ REFUSED = (
         },
     ),
     Refused(
+        "unclosed-quote",
+        "a quote that never closes",
+        "run rows.csv",
+        3,
+        ("rows.csv:7", "never closes", "prepare.actions.quotes=report"),
+        {"rows.csv": _changed(5, '"refund today,refund')},
+    ),
+    Refused(
         "leak",
         "test rows that stand in train",
         "run rows.csv data.test=test.csv",
@@ -135,14 +151,6 @@ REFUSED = (
         {"rows.csv": ROWS, "test.csv": csv(LABELLED[:10])},
     ),
 )
-
-
-def _changed(row: int, text: str) -> str:
-    """The table with another line; row 0 is the first below the header."""
-    lines = ROWS.splitlines(keepends=True)
-    lines[row + 1] = text + "\n"
-    return "".join(lines)
-
 
 _ODD = [*LABELLED[:10], ("Où est ma commande? Déjà payée", "delivery"), *LABELLED[11:]]
 
@@ -217,13 +225,14 @@ SURVIVED = (
         typed="prepare rows.csv",
     ),
     Survived(
-        "unclosed-quote",
-        "a quote that never closes",
+        "unclosed-quote-read-on",
+        "a quote that never closes, when the plan says to read on",
         {"rows.csv": _changed(5, '"refund today,refund')},
         48,
         "quotes",
         ("quotes",),
         dropped={"duplicate": 1},
+        typed="prepare rows.csv prepare.actions.quotes=report",
     ),
     Survived(
         "ragged",

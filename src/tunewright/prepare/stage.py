@@ -25,6 +25,7 @@ from tunewright.prepare.facts import data_facts
 from tunewright.prepare.findings import check_statuses, unusable_findings
 from tunewright.prepare.given import Given, given, named_files
 from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
+from tunewright.prepare.open_quotes import without_open_quotes
 from tunewright.prepare.reviewed import decided, reviewed, settled
 from tunewright.prepare.split import limited, split_of
 from tunewright.prepare.told import as_told
@@ -39,7 +40,7 @@ def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
     Raises PlanError for a check that does not exist, DataError when nothing is left to train or to test with.
     """
     actions = checked_actions(plan.prepare.actions)
-    read = given(plan, folder=folder, tell=tell)
+    read = without_open_quotes(given(plan, folder=folder, tell=tell), action=actions["quotes"])
     made = drafted(plan, read, actions=actions, tell=tell)
     tell(NoteEvent(_summary(made), level="warning" if _lost_most(made) else "info"))
     for finding in made.findings:

@@ -7,7 +7,7 @@ file is written and then reading it must split the lines by the same code.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -28,6 +28,8 @@ class Line:
     cells: tuple[str, ...]
     is_stray: bool = False
     """A stray quote stands in it; it is read as it stands."""
+    is_open: bool = False
+    """It opens a quote that never closes."""
 
 
 def strict_rows(
@@ -50,6 +52,15 @@ def bare_rows(lines: Iterable[str], *, delimiter: str) -> Iterator[Line]:
         yield Line(number, tuple(cells))
 
 
+def opens_only(cells: Sequence[str], *, quote: str) -> bool:
+    """A cell, read as it stands, begins with a quote, and the line has one too many.
+
+    >>> opens_only(['"refund today', "refund"], quote='"'), opens_only(['"Go" he said', "no"], quote='"')
+    (True, False)
+    """
+    return any(cell.startswith(quote) for cell in cells) and sum(cell.count(quote) for cell in cells) % 2 == 1
+
+
 def mended_rows(lines: Iterable[str], *, delimiter: str, quote: str, width: int) -> Iterator[Line]:
     """Row by row: well-quoted ones as they are meant, a line with a stray quote as it stands.
 
@@ -62,7 +73,8 @@ def mended_rows(lines: Iterable[str], *, delimiter: str, quote: str, width: int)
         inner = [_cells(line, delimiter=delimiter) for line in ahead[1:n_used]]
         if row is None or (inner and all(len(cells) == width for cells in inner)):
             n_used = 1
-            yield Line(number, tuple(_cells(ahead[0], delimiter=delimiter)), is_stray=True)
+            cells = tuple(_cells(ahead[0], delimiter=delimiter))
+            yield Line(number, cells, is_stray=True, is_open=opens_only(cells, quote=quote))
         else:
             yield Line(number, row.cells)
         del ahead[:n_used]

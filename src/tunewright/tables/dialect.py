@@ -10,13 +10,13 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import clevercsv
 
 from tunewright.tables.again import Again
-from tunewright.tables.delimited import Line, bare_rows, mended_rows, strict_rows
+from tunewright.tables.delimited import Line, bare_rows, mended_rows, opens_only, strict_rows
 from tunewright.tables.names import is_known
 
 Quotes = Literal["quoted", "escaped", "spaced", "none", "mended"]
@@ -58,6 +58,8 @@ class Dialect:
     """Lines with a stray quote, read as they stand."""
     bare_width: int
     """The most frequent number of cells when quotes are letters."""
+    open_line: int = 0
+    """The first line that opens a quote which never closes; 0 when there is none."""
 
 
 def dialect(lines: Iterable[str], *, prefer: str = ",") -> Dialect:
@@ -152,6 +154,7 @@ class _Tally:
     shapes: Counter[tuple[int, int]]
     """By number of cells, and of cells up to the last that is filled."""
     n_stray: int
+    open_line: int = 0
 
     @property
     def n_lines(self) -> int:
@@ -195,7 +198,7 @@ def _counted(lines: Iterable[Line], *, delimiter: str) -> Iterator[Line]:
 def _tally(rows: Iterable[Line], *, delimiter: str) -> _Tally | None:
     """None when the csv module refuses a row."""
     shapes: Counter[tuple[int, int]] = Counter()
-    n_stray = 0
+    n_stray = open_line = 0
     try:
         for row in _counted(rows, delimiter=delimiter):
             n_used = len(row.cells)
@@ -203,9 +206,10 @@ def _tally(rows: Iterable[Line], *, delimiter: str) -> _Tally | None:
                 n_used -= 1
             shapes[len(row.cells), n_used] += 1
             n_stray += row.is_stray
+            open_line = open_line or (row.number if row.is_open else 0)
     except csv.Error:
         return None
-    return _Tally(shapes, n_stray)
+    return _Tally(shapes, n_stray, open_line)
 
 
 def _fit(lines: Iterable[str], *, delimiter: str, quote: str) -> Dialect:
@@ -225,10 +229,17 @@ def _fit(lines: Iterable[str], *, delimiter: str, quote: str) -> Dialect:
             return _made("escaped", escaped, delimiter=delimiter, quote=quote)
     are_letters = not has_quotes or quoted is not None
     if are_letters or (bare.is_even and _stray_share(lines, delimiter=mark, quote=quote) > _STRAY_SHARE):
-        return _made("none", bare, delimiter=delimiter, quote=quote)
+        made = _made("none", bare, delimiter=delimiter, quote=quote)  # beside tabs quotes are letters by custom
+        return made if are_letters or mark == "\t" else replace(made, open_line=_open_line(lines, mark, quote))
     mended = _tally(mended_rows(lines, delimiter=mark, quote=quote, width=bare.width), delimiter=delimiter)
     assert mended is not None, "a row that csv refuses is read as it stands"
     return _made("mended", mended, delimiter=delimiter, quote=quote, bare_width=bare.width)
+
+
+def _open_line(lines: Iterable[str], delimiter: str, quote: str) -> int:
+    """The first line that opens a quote and does not close it; 0 when none does."""
+    bare = bare_rows(lines, delimiter=delimiter)
+    return next((row.number for row in bare if opens_only(row.cells, quote=quote)), 0)
 
 
 def _physical(lines: Iterable[str], delimiter: str) -> Iterable[str]:
@@ -237,7 +248,16 @@ def _physical(lines: Iterable[str], delimiter: str) -> Iterable[str]:
 
 def _made(quotes: Quotes, rows: _Tally, *, delimiter: str, quote: str, bare_width: int = 0) -> Dialect:
     return Dialect(
-        delimiter, quotes, quote, rows.width, rows.n_lines, rows.share, rows.is_even, rows.n_stray, bare_width
+        delimiter,
+        quotes,
+        quote,
+        rows.width,
+        rows.n_lines,
+        rows.share,
+        rows.is_even,
+        rows.n_stray,
+        bare_width,
+        rows.open_line,
     )
 
 

@@ -185,6 +185,10 @@ def _quote_findings(path: Path, written: Dialect) -> tuple[Finding, ...]:
         "escaped": "puts a backslash before quotes inside cells; they are read as quotes",
         "mended": f"has {written.n_stray:,} lines with a stray quote, which are read as they stand",
     }
+    if written.open_line and written.delimiter:
+        message = f"{path.name}:{written.open_line} opens a quote that never closes"
+        suggestion = "close it or take it out, or read the line as it stands: prepare.actions.quotes=report"
+        return (Finding("quotes", "error", message, suggestion=suggestion, action="refuse"),)
     if written.quotes not in said or (written.quotes == "mended" and not written.n_stray):
         return ()
     return (

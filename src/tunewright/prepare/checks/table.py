@@ -75,7 +75,7 @@ CHECKS: dict[str, Check] = {
     "end_token": Check("answer without an end token", ("tokens",), tasks=("generate", "text")),
     "encoding": Check("byte that is not clean UTF-8", ("reading",)),
     "header": Check("file without a header row", ("reading",)),
-    "quotes": Check("stray quote", ("reading",)),
+    "quotes": Check("quote that does not close", ("reading",), actions=("refuse", "report")),
     "columns": Check("column without a name of its own", ("reading",)),
     "ragged": Check("row with more cells than columns", ("reading",), actions=("drop",)),
     "unreadable": Check("row that cannot be read", ("reading",), actions=("drop",)),
