@@ -230,7 +230,7 @@ SURVIVED = (
         {"rows.csv": _changed(5, '"refund today,refund')},
         48,
         "quotes",
-        ("quotes",),
+        ("rows.csv:7 opens a quote that never closes",),
         dropped={"duplicate": 1},
         typed="prepare rows.csv prepare.actions.quotes=report",
     ),
