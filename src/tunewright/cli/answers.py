@@ -128,7 +128,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "task": "classify, generate or text",
         "method": "full, lora or head",
         "row_ids": "the rows that were used",
-        "probes": "name, status (ok, failed, not run), what was found",
+        "probes": "name, status (ok, failed, not run), what was found, row_ids that break it",
         "seconds": _SECONDS,
         "is_ok": "nothing failed",
     },

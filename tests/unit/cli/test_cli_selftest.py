@@ -25,7 +25,7 @@ def test_selftest_tells_each_promise_with_its_numbers(typed: list[str], capsys: 
     found = json.loads(capsys.readouterr().out)
     assert found["is_ok"] is True
     assert len(found["probes"]) == 12
-    assert set(found["probes"][0]) == {"name", "status", "found", "why", "value", "limit"}
+    assert set(found["probes"][0]) == {"name", "status", "found", "why", "value", "limit", "row_ids"}
     resume = next(probe for probe in found["probes"] if probe["name"] == "resume")
     assert (resume["status"], resume["value"], resume["limit"]) == ("ok", 0.0, 0.0)
 
