@@ -48,6 +48,14 @@ _MASKS = re.compile("|".join(re.escape(f"[{kind}]") for kind in (*KINDS, *ENTITI
 _TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,300}>|&(?:[a-zA-Z]{2,8}|#\d{2,5}|#[xX][0-9a-fA-F]{2,5});")
 
 
+_LOOP = re.compile(r"(?<!\S)(\S{1,40}(?:\s+\S{1,40}){0,7}?)(?:\s+\1(?!\S)){3,}")
+"""A phrase of at most 8 words that comes 4 times in a row, as the check repetition looks for it."""
+
+
+def _loops(row: Row, text: str) -> list[Span]:
+    return [match.span() for match in _LOOP.finditer(text)]
+
+
 def _private(row: Row, text: str) -> list[Span]:
     """As it stands there, or masked already."""
     return private_spans(text) or [match.span() for match in _MASKS.finditer(text)]
@@ -77,6 +85,7 @@ _OWN: Mapping[str, Callable[[Row, str], list[Span]]] = {
     "names": _private,
     "markup": _markup,
     "invisible": _hidden,
+    "repetition": _loops,
     "filler_answers": _answers,
     "cut_off": _ends,
     "boilerplate": _answers,

@@ -162,9 +162,9 @@ def doctor_of(
 def _summary(lights: Sequence[Light]) -> str:
     act, look = ([light.name for light in lights if light.status == status] for status in ("act", "look"))
     if act:
-        return f"Something should be done about {_named(act)}."
+        return f"Something to do: {_named(act)}."
     if look:
-        return f"Nothing must be done; {_named(look)} {'is' if len(look) == 1 else 'are'} worth a look."
+        return f"Nothing must be done; worth a look: {_named(look)}."
     return "Nothing was found by the checks that looked."
 
 
@@ -279,6 +279,7 @@ _MARKED_OF = {
     "names": "what was found",
     "markup": "tags and entities",
     "invisible": "what nobody sees",
+    "repetition": "what is said again and again",
     "filler_answers": "the answer",
     "cut_off": "where it stops",
     "boilerplate": "the answer",

@@ -150,3 +150,11 @@ def test_what_nobody_sees_is_named_where_it_stands() -> None:
     rows = labelled([("pay\u200bment \u3164due", "a")])
     card = only(made([Finding("invisible", "warning", "1", ("train:2",))], {"train": rows}))
     assert marks(card) == [["‹U+200B›", "‹U+3164›"]]
+
+
+def test_a_loop_is_marked_where_it_begins_however_late() -> None:
+    rows = labelled(
+        [(f"{' '.join(map(str, range(200)))} and so I am fine. I am fine. I am fine. I am fine. Bye.", "a")]
+    )
+    card = only(made([Finding("repetition", "info", "1", ("train:2",))], {"train": rows}))
+    assert marks(card)[0][-1] == "I am fine. I am fine. I am fine. I am fine."

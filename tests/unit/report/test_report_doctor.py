@@ -42,7 +42,7 @@ def test_a_light_is_act_for_a_warning_look_for_a_note_and_never_ok_for_a_check_t
     assert [light.check for light in made.lights] == ["b", "a", "c", "d", "e"]
     assert dict(made.counts) == {"act": 1, "look": 1, "ok": 1, "not run": 2}
     assert [card.check for card in made.cards] == ["b", "a"]
-    assert made.summary == "Something should be done about b."
+    assert made.summary == "Something to do: b."
 
 
 def test_a_finding_of_a_check_without_a_status_has_a_card_too() -> None:
