@@ -15,6 +15,7 @@ from tests.shared_data import shared_data
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.events import null_tracker
 from tunewright.core.plan import Plan
+from tunewright.prepare.checks.leakage import leaks
 from tunewright.prepare.checks.near_leakage import FORMULA_ROWS, close_leaks, near_findings
 from tunewright.prepare.draft import Draft
 from tunewright.prepare.keys import keyed
@@ -151,3 +152,19 @@ def test_close_leaks_tells_of_at_most_one_in_200_rows_that_have_nothing_in_commo
     n = sum(map(len, found.values()))
     sys.stdout.write(f"seed {seed}: {n} of 1,000 clean rows told of\n")
     assert n <= 0.005 * 1_000, (seed, found)
+
+
+def test_leaks_finds_every_row_that_is_planted_as_it_stands_or_in_other_letters_and_marks() -> None:
+    seed = secrets.randbits(32)
+    rng = np.random.default_rng(seed)
+    words = ["".join(rng.choice(list("abcdefghij"), 5)) for _ in range(2_000)]
+    texts = [" ".join(rng.choice(words, rng.integers(4, 30))) for _ in range(2_000)]
+    changed = (str, str.upper, str.title, lambda t: f"{t}!?", lambda t: t.replace(" ", ", "), lambda t: f"  ({t})...")
+    test = [changed[i % len(changed)](text) for i, text in enumerate(texts[:600])]
+    train, tested = keyed(labelled([(t, "x") for t in texts[:1_000]])), [*test, *texts[1_000:]]
+    right = keyed(labelled([(t, "x") for t in tested], role="test"))
+    (leak,) = leaks({"train": train, "test": right})
+    planted = {f"test:{i}" for i in range(2, 602)}
+    sys.stdout.write(f"seed {seed}: {len(planted & set(leak.normalised[1]))} of 600 planted rows found\n")
+    assert set(leak.normalised[1]) == planted, seed
+    assert {f"test:{i}" for i in range(2, 602, len(changed))} <= set(leak.exact[1]), seed

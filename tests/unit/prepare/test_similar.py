@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 
 import numpy as np
 import pytest
@@ -59,6 +60,7 @@ def test_similar_pairs_finds_98_of_100_planted_copies_from_jaccard_85_on() -> No
     found = {(pair.left, pair.right) for pair in similar_pairs(originals + copies)}
     hits = {i for i in planted if (i, i + len(originals)) in found}
     wrong = {pair for pair in found if pair[1] - pair[0] != len(originals)}
+    sys.stdout.write(f"seed {seed}: {len(hits)} of {len(planted)} planted copies found, {len(wrong)} wrong pairs\n")
     assert len(planted) > 1_000, seed
     assert len(hits) >= 0.98 * len(planted), (seed, len(hits), len(planted))
     assert len(wrong) <= 0.005 * len(found), (seed, wrong)
