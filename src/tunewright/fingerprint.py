@@ -15,6 +15,7 @@ from typing import Any
 from tunewright.core.errors import DataError
 from tunewright.core.files import code_digest, digest, file_digest
 from tunewright.core.plan import Plan, is_auto, plan_dict
+from tunewright.text.names import installed
 
 CODE_OF: dict[str, tuple[str, ...]] = {
     "prepare": ("prepare", "tables", "text", "core"),
@@ -83,9 +84,11 @@ def asked_fingerprint(plan: Plan, *, data: dict[str, str], model_files: str) -> 
 
 
 def others_checks() -> dict[str, str]:
-    """Checks of the data that installed packages bring, with the package's version: its code is not ours to read."""
+    """Checks of the data that installed packages bring or need, with the package's version: its code is not ours to
+    read."""
     points = entry_points(group="tunewright.checks")
-    return {point.name: f"{point.value} {point.dist.version if point.dist else ''}" for point in points}
+    brought = {point.name: f"{point.value} {point.dist.version if point.dist else ''}" for point in points}
+    return {**brought, **installed()}
 
 
 def stage_fingerprint(stage: str, *, plan: Plan, before: str, facts: Any = None) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from tunewright import fingerprint
+from tunewright.asked import from_anywhere
 from tunewright.core.errors import DataError
 from tunewright.core.plan import Plan
+from tunewright.core.planfile import LoadedPlan
 from tunewright.fingerprint import CODE_OF, asked_fingerprint, data_digests, stage_fingerprint
 
 STAGES = tuple(CODE_OF)
@@ -38,6 +40,7 @@ def _fingerprints(**changes: dict[str, Any]) -> dict[str, str]:
         ({}, set()),
         ({"data": {"limit": 5}}, {"prepare"}),
         ({"prepare": {"max_length": 64}}, {"prepare", "train"}),
+        ({"prepare": {"review": "review.csv"}}, {"prepare", "train"}),
         ({"model": {"revision": "v2"}}, {"select", "train"}),
         ({"select": {"candidates": ["m", "n"]}}, {"select"}),
         ({"train": {"epochs": 4}}, {"train"}),
@@ -169,3 +172,21 @@ def test_a_check_of_another_package_is_code_that_can_change(monkeypatch: pytest.
     first, second = prints("1.0"), prints("1.1")
     assert [a == b for a, b in zip(first, second, strict=True)] == [False, False, True]
     assert prints("1.0") == first
+
+
+def test_the_place_of_the_decisions_does_not_count() -> None:
+    """The plan kept in a run folder names them by a whole path; what they say is among the data digests."""
+    assert _fingerprints(prepare={"review": "review.csv"}) == _fingerprints(prepare={"review": "/somewhere/review.csv"})
+
+
+def test_the_packages_that_find_names_are_code_that_can_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan.model_validate(BASE)
+    before = stage_fingerprint("prepare", plan=plan, before="a")
+    monkeypatch.setattr(fingerprint, "installed", lambda: {"presidio-analyzer": "2.2"})
+    assert stage_fingerprint("prepare", plan=plan, before="a") != before
+
+
+def test_the_plan_of_a_run_folder_finds_the_decisions_from_anywhere(tmp_path: Path) -> None:
+    plan = Plan.model_validate({**BASE, "prepare": {"review": "review.csv"}})
+    kept = from_anywhere(LoadedPlan(plan, folder=tmp_path, default_name="x"), name="x")
+    assert kept.prepare.review == str(tmp_path / "review.csv")

@@ -128,13 +128,24 @@ def _unsettled(found: Found, settled: frozenset[str]) -> Found:
         return found
     return replace(
         found,
-        findings=tuple(
-            f for f in found.findings if f.check in _UNDECIDABLE or not f.row_ids or set(f.row_ids) - settled
-        ),
+        findings=tuple(_unsettled_finding(f, settled) for f in found.findings if not _is_settled(f, settled)),
         dropped=tuple(d for d in found.dropped if d.reason in _UNDECIDABLE or d.row_id not in settled),
         repaired={row_id: row for row_id, row in found.repaired.items() if row_id not in settled},
         suspects=tuple(s for s in found.suspects if s.row_id not in settled),
     )
+
+
+def _is_settled(finding: Finding, settled: frozenset[str]) -> bool:
+    return finding.check not in _UNDECIDABLE and bool(finding.row_ids) and settled.issuperset(finding.row_ids)
+
+
+def _unsettled_finding(finding: Finding, settled: frozenset[str]) -> Finding:
+    """What was said of rows that do not go after all is put right."""
+    n = sum(row_id in settled for row_id in finding.row_ids)
+    if not n or finding.check in _UNDECIDABLE or finding.action not in ("drop", "fix"):
+        return finding
+    note = f"{n:,} of these rows {'was' if n == 1 else 'were'} decided by a person and {'stays' if n == 1 else 'stay'}"
+    return replace(finding, message=f"{finding.message} ({note} as decided)")
 
 
 _UNDECIDABLE = frozenset({"leakage", "group_overlap"})

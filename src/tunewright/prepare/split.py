@@ -48,7 +48,7 @@ def split_of(rows: Sequence[Keyed], *, test: Share | None, validation: Share | N
     for name, share in (("test", test), ("validation", validation)):
         if share is None:
             continue
-        order = [free[i] for i in by_chance([rows[units[unit][0]].asked for unit in free], seed=seed, name=name)]
+        order = [free[i] for i in by_chance([_key(rows, units[unit]) for unit in free], seed=seed, name=name)]
         rng = generator(seed, f"split {name}")
         taken = _held_out(order, labels=labels, n_wanted=share.of(n_rows), rng=rng)
         for unit in taken:
@@ -121,6 +121,12 @@ def _units(rows: Sequence[Keyed]) -> list[list[int]]:
     for i in range(len(rows)):
         units.setdefault(root(i), []).append(i)
     return list(units.values())
+
+
+def _key(rows: Sequence[Keyed], unit: Sequence[int]) -> str:
+    """What a unit is called: its group, or what its rows ask; a row less leaves it as it is."""
+    groups = [group for i in unit if (group := rows[i].row.group)]
+    return f"group {min(groups)}" if groups else rows[unit[0]].asked
 
 
 def _held_out(

@@ -7,7 +7,7 @@ tokenisation; nothing is put in front.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -36,13 +36,40 @@ def encode(
     middle of the answer, so that the answer's end token stays. text: nothing is cut, documents are divided.
     Raises ModelError when a conversation cannot be rendered.
     """
-    if not examples:
-        return ()
-    if task == "classify":
-        return _encode_texts(examples, tokenizer=tokenizer, max_length=max_length)
-    if task == "text":
-        return _encode_documents(examples, tokenizer=tokenizer, max_length=max_length)
-    return _encode_conversations(examples, tokenizer=tokenizer, max_length=max_length)
+    work = {"classify": _encode_texts, "text": _encode_documents, "generate": _encode_conversations}[task]
+    same = _Same({}, {})
+    return tuple(
+        same.of(one) for some in _chunks(examples) for one in work(some, tokenizer=tokenizer, max_length=max_length)
+    )
+
+
+CHUNK_ROWS, CHUNK_CHARACTERS = 1_000, 2_000_000
+"""Tokenised at once: what a tokenizer says of a row besides its ids takes ten times their memory."""
+
+
+def _chunks(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    """In order, each as large as it may be, with one row at least."""
+    start, size = 0, 0
+    for i, example in enumerate(examples):
+        n = len(example.text) + sum(len(message.content) for message in example.messages)
+        if i > start and (i - start == CHUNK_ROWS or size + n > CHUNK_CHARACTERS):
+            yield examples[start:i]
+            start, size = i, 0
+        size += n
+    if examples:
+        yield examples[start:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """Equal ids and equal masks are one object each: a million rows of 40 tokens take .4 GB instead of 2."""
+
+    ids: dict[int, int]
+    masks: dict[tuple[bool, ...], tuple[bool, ...]]
+
+    def of(self, e: Encoded) -> Encoded:
+        ids = tuple(map(self.ids.setdefault, e.ids, e.ids))
+        return Encoded(e.row_id, ids, self.masks.setdefault(e.trained, e.trained), e.label_index, e.n_cut)
 
 
 def encode_prompt(messages: Sequence[Message], *, tokenizer: Tokenizer, max_length: int | None = None) -> Encoded:

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
@@ -61,9 +62,20 @@ def without_names(text: str, found: Iterable[Named]) -> str:
     return text
 
 
+def installed() -> dict[str, str]:
+    """What finds names here, with versions: another model finds others."""
+    return {name: version for name in ("presidio-analyzer", "spacy", *MODELS) if (version := _version(name))}
+
+
 def _model() -> str | None:
-    is_package = importlib.import_module("spacy.util").is_package
-    return next((name for name in MODELS if is_package(name)), None)
+    return next((name for name in MODELS if _version(name)), None)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 @cache

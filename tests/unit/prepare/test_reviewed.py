@@ -139,7 +139,7 @@ def test_a_kept_row_is_safe_from_every_check_but_leakage(tmp_path: Path) -> None
         (("train:3", "the second text", "a", "", "odd", "bb"), "'bb' is no decision"),
         (("train:99", "the second text", "a", "", "odd", "drop"), "train:99 is not among the rows"),
         (("train:3", "quite another thing here", "a", "", "odd", "drop"), "says something else"),
-        (("train:2", "the first text", "a", "", "odd", "keep"), "two lines are about train:2"),
+        (("train:2", "the first text", "a", "", "odd", "keep"), "two lines decide about train:2"),
     ],
 )
 def test_a_decision_that_cannot_be_meant_is_refused(tmp_path: Path, changed: tuple[str, ...], says: str) -> None:
@@ -173,5 +173,75 @@ def test_a_row_that_a_repair_drops_needs_no_decision(tmp_path: Path) -> None:
     rows = (*labelled([("write to ann@example.org please", "a")]), *many(40)[1:])
     made = draft_with(read_decisions(written(tmp_path / "review.csv", [line])), rows, personal_data="drop")
     assert [(d.row_id, d.reason) for d in made.dropped] == [("train:2", "personal_data")]
+    (told,) = [finding for finding in made.findings if finding.check == "review"]
+    assert (told.severity, told.row_ids) == ("warning", ("train:2",))
+    assert told.message == "1 row was to stay by a person's decision, and the plan drops what personal_data finds"
     kept = draft_with(read_decisions(tmp_path / "review.csv"), rows)
     assert "train:2" in {row.row_id for some in kept.splits.values() for row in some}
+
+
+@pytest.mark.parametrize(
+    ("line", "row", "is_taken"),
+    [
+        ("I am still waiting on my card?", "What can I do if my card still has not arrived after 2 weeks?", False),
+        ("My card has not arrived yet, why?", "My card has not arrived yet. Why?!", True),
+        (
+            "Is the caf? in Z?rich still open on Sundays at nine",
+            "Is the café in Zürich still open on Sundays at nine",
+            False,
+        ),
+        (
+            "Is it true that the caf? is still open on Sundays at nine",
+            "Is it true that the café is still open on Sundays at nine",
+            True,
+        ),
+        (
+            "Is it true that the cafe is still open on Sundays at nine",
+            "Is it true that the café is still open on Sundays at nine",
+            False,
+        ),
+        ("", "whatever it says", True),
+        ("no", "yes", False),
+    ],
+)
+def test_a_line_is_about_the_row_that_says_the_same(tmp_path: Path, line: str, row: str, is_taken: bool) -> None:
+    path = written(tmp_path / "review.csv", [("train:2", line, "a", "", "odd", "drop")])
+    rows = (*labelled([(row, "a")]), *many(40)[1:])
+    if is_taken:
+        assert [d.reason for d in draft_with(read_decisions(path), rows).dropped] == ["review"]
+    else:
+        with pytest.raises(DataError, match="says something else"):
+            draft_with(read_decisions(path), rows)
+
+
+def test_a_label_that_a_spreadsheet_would_compute_is_taken_as_it_is_meant(tmp_path: Path) -> None:
+    path = written(tmp_path / "review.csv", [("train:3", "text 1", "b", "'-1", "odd", "fix")])
+    rows = labelled([(f"text {i}", ["-1", "b"][i % 2]) for i in range(40)])
+    (one,) = read_decisions(path)
+    assert one.label == "-1"
+    made = draft_with((one,), rows)
+    assert {row.row_id: row.label for some in made.splits.values() for row in some}["train:3"] == "-1"
+
+
+def test_the_decided_line_counts_and_not_an_empty_one_about_the_same_row(tmp_path: Path) -> None:
+    first, second = (("train:2", "the first text", "a", "", "odd", said) for said in ("", "drop"))
+    for lines in ([first, second], [second, first]):
+        assert [one.word for one in read_decisions(written(tmp_path / "review.csv", lines))] == ["drop"]
+
+
+def test_a_decided_row_is_not_relabelled_and_is_not_asked_about_again(tmp_path: Path) -> None:
+    rows = labelled([(f"alpha {i} apple" if i % 2 else f"beta {i} bread", "ab"[i % 2]) for i in range(400)])
+    wrong = range(11, 31)
+    rows = tuple(
+        replace(row, label="a" if row.label == "b" else "b") if i in wrong else row for i, row in enumerate(rows)
+    )
+    undecided = draft_with((), rows, label_errors="fix")
+    changed = [change.row_id for change in undecided.seen.changes if change.check == "label_errors"]
+    assert len(changed) > 5
+
+    lines: list[tuple[str, ...]] = [(row_id, "", "", "", "", "keep") for row_id in changed[:3]]
+    made = draft_with(read_decisions(written(tmp_path / "review.csv", lines)), rows, label_errors="fix")
+    assert {c.row_id for c in made.seen.changes if c.check == "label_errors"} == set(changed[3:])
+    assert not {suspect.row_id for suspect in made.seen.suspects} & set(changed[:3])
+    (told,) = [finding for finding in made.findings if finding.check == "label_errors"]
+    assert told.message.endswith("(3 of these rows were decided by a person and stay as decided)")

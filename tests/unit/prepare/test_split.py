@@ -160,3 +160,12 @@ def test_limited_takes_a_row_of_every_label_first() -> None:
     rows = keyed(labelled([(f"text {i}", "a") for i in range(98)] + [("rare", "b"), ("rarer", "c")]))
     assert [i for i in limited(rows, 3, seed=0) if i >= 98] == [98, 99]
     assert len(limited(rows, 3, seed=0)) == 3
+
+
+def test_a_row_less_in_a_group_leaves_the_other_groups_where_they_were() -> None:
+    rows = [Row(f"train:{i}", text=f"text {i}", label="ab"[i % 2], group=f"patient {i // 4}") for i in range(240)]
+    places, after = (
+        {row.text: place for row, place in zip(some, split_of(keyed(some), **HALF, seed=1), strict=True)}
+        for some in (rows, rows[1:])
+    )
+    assert sum(after[text] != places[text] for text in after) <= 4

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tunewright.text.encode as encoding
 from tests.unit.text.conversations import (
     CONTENT,
     DECODER,
@@ -236,3 +237,26 @@ def test_token_account_adds_up() -> None:
 
     assert token_account(rows) == TokenAccount(total=5, trained_on=2, cut=5, rows_cut=1)
     assert token_account(()) == TokenAccount()
+
+
+@pytest.mark.parametrize(("rows", "characters"), [(1, 10**6), (3, 10**6), (1_000, 12), (1_000, 1)])
+@pytest.mark.parametrize("task", ["classify", "generate", "text"])
+def test_rows_are_tokenised_in_chunks_and_nothing_shows_it(
+    task: Any, rows: int, characters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"row {i} " + "word " * (i % 4) for i in range(8)]
+    examples = [Example(f"train:{i}", text=text, label_index=i) for i, text in enumerate(texts)]
+    if task == "generate":
+        examples = [Example(e.row_id, messages=(Message("user", e.text), ANSWER)) for e in examples]
+    tokenizer = ENCODER if task == "classify" else DECODER
+    at_once = encode(examples, tokenizer=tokenizer, task=task, max_length=16)
+    monkeypatch.setattr(encoding, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(encoding, "CHUNK_CHARACTERS", characters)
+    asked, chunks = [], encoding._chunks
+    monkeypatch.setattr(encoding, "_chunks", lambda some: (asked.append(len(c)) or c for c in chunks(some)))
+
+    in_chunks = encode(examples, tokenizer=tokenizer, task=task, max_length=16)
+    assert in_chunks == at_once
+    assert sum(asked) == 8
+    assert max(asked) < 8
+    assert len({id(e.trained) for e in in_chunks}) == len({e.trained for e in in_chunks}), "equal masks are one object"
