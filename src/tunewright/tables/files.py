@@ -19,15 +19,10 @@ from urllib.parse import unquote
 from tunewright.core.errors import DataError
 from tunewright.core.planpath import data_place, is_pattern
 from tunewright.core.values import SPLITS, Split
+from tunewright.tables.roles import doubtful_word, split_said
 from tunewright.tables.suffixes import DATA_SUFFIXES, data_suffix, unpacked_name
 from tunewright.tables.words import few
 
-ROLE_WORDS: dict[str, Split] = {
-    "train": "train", "training": "train", "test": "test", "testing": "test", "heldout": "test",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "eval": "validation",
-}  # fmt: skip
-"""Words in a file's name that say what it is for. Source: the names that Hugging Face's datasets knows, and ours."""
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _PARTITION = re.compile(r"([^=]+)=(.*)")
 """A folder that says a column and its value: lang=en. Source: Apache Hive's partitions, which Spark and Arrow write."""
 _SPLIT_KEYS = ("split", "set", "subset")
@@ -77,6 +72,7 @@ def files_of(names: Sequence[str], *, folder: Path, role: Split, named: Mapping[
             found.names, below=folder / name, others=_elsewhere(named, role=role, folder=folder), folder=folder
         )
         by_split = _divided(mine, below=name, folder=folder, role=role)
+        _refuse_doubtful(by_split.get(role, ()), below=name, folder=folder, role=role)
         if not by_split.get(role):
             raise _nothing_left(name, found, folder=folder, role=role)
         used = {split: some for split, some in by_split.items() if split == role or split not in named}
@@ -105,10 +101,8 @@ def split_named(name: str) -> Split | None:
         pair = _PARTITION.fullmatch(part)
         if pair and pair[1].lower() not in _SPLIT_KEYS:
             continue
-        words = (word.lower() for word in _WORDS.findall(unpacked_name(part).partition(".")[0]))
-        said = {ROLE_WORDS[word] for word in words if word in ROLE_WORDS}
-        if said:
-            return said.pop() if len(said) == 1 else None
+        if said := split_said(unpacked_name(part)):
+            return next(iter(said)) if len(said) == 1 else None
     return None
 
 
@@ -194,6 +188,24 @@ def _divided(names: Sequence[str], *, below: str, folder: Path, role: Split) -> 
     own = by_split.get(role) or by_split.get(None) or (list(names) if len(by_split) == 1 else [])
     others = [split for split in SPLITS if role == "train" and split != role and by_split.get(split) not in (None, own)]
     return {role: tuple(own), **{split: tuple(by_split[split]) for split in others}}
+
+
+def _refuse_doubtful(names: Sequence[str], *, below: str, folder: Path, role: Split) -> None:
+    """A file that may be for testing is not read for training because its name is spelled in a new way."""
+    inside = {name: _inside(name, below=below, folder=folder) for name in names}
+    words = {name: doubtful_word(inside[name]) for name in names if split_named(inside[name]) is None}
+    doubtful = [name for name, word in words.items() if word]
+    if role != "train" or not doubtful or len(doubtful) == len(names):
+        return
+    first = doubtful[0]
+    kept = ", ".join(name for name in names if name not in doubtful)
+    raise DataError(
+        f"is {inside[first]} for training or for testing?",
+        where=f"{folder / first} (data.{role})",
+        why=f"its name holds {words[first]!r}; rows that are trained on cannot be tested with",
+        fix=f"rename it, or name the files: {quote(f'data.train=[{kept}]')} {quote(f'data.test={first}')}; to train on "
+        "it too, name it in data.train",
+    )
 
 
 def _inside(name: str, *, below: str, folder: Path) -> str:

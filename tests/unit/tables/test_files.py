@@ -77,8 +77,23 @@ def test_files_of_takes_a_file_that_is_called_like_a_pattern_for_the_file(tmp_pa
         (("split=train/p.csv", "split=test/p.csv"), {"train": ("split=train/p.csv",), "test": ("split=test/p.csv",)}),
         (("test_1.csv", "test_2.csv"), {"train": ("test_1.csv", "test_2.csv")}),
         (("latest.csv", "devices.csv"), {"train": ("devices.csv", "latest.csv")}),
+        (("trainset.csv", "testset.csv"), {"train": ("trainset.csv",), "test": ("testset.csv",)}),
+        (("x.train.jsonl", "x.test.jsonl"), {"train": ("x.train.jsonl",), "test": ("x.test.jsonl",)}),
+        (("a.csv", "TESTSet.csv", "hold-out.csv"), {"train": ("a.csv",), "test": ("TESTSet.csv", "hold-out.csv")}),
+        (("speedtest1.csv", "speedtest2.csv"), {"train": ("speedtest1.csv", "speedtest2.csv")}),
     ],
-    ids=["hugging face", "folders", "one named", "partitions", "all tests", "parts of words"],
+    ids=[
+        "hugging face",
+        "folders",
+        "one named",
+        "partitions",
+        "all tests",
+        "parts of words",
+        "glued",
+        "dots",
+        "apart",
+        "all doubtful",
+    ],
 )
 def test_files_of_keeps_files_that_are_called_test_out_of_training(
     tmp_path: Path, names: tuple[str, ...], by_split: dict[Split, tuple[str, ...]]
@@ -138,11 +153,25 @@ def test_files_of_says_so_when_every_file_is_for_something_else(tmp_path: Path) 
     assert caught.value.fix == "name the file itself: data.train=d/dev.csv"
 
 
+@pytest.mark.parametrize("name", ["testabc.csv", "speedtest.csv", "validfoo.csv", "more/holdoutz/x.csv"])
+def test_files_of_asks_when_a_name_might_say_test(tmp_path: Path, name: str) -> None:
+    fill(tmp_path / "d", "a.csv", name)
+    with pytest.raises(DataError, match="for training or for testing") as caught:
+        found(tmp_path, "d")
+    assert f"'data.train=[d/a.csv]' data.test=d/{name}" in caught.value.fix
+    assert found(tmp_path, "d", test=f"d/{name}").by_split == {"train": ("d/a.csv",)}
+    fill(tmp_path / "d", "train.csv")
+    assert found(tmp_path, "d").by_split == {"train": ("d/train.csv",)}, "it is left out, and told"
+
+
 @pytest.mark.parametrize(
     ("name", "split"),
     [
         ("TRAIN.csv", "train"), ("test_v2.csv.gz", "test"), ("train_test.csv", None), ("valid/p.parquet", "validation"),
         ("lang=test/part-0.parquet", None), ("subset=dev/a.csv", "validation"), ("attestation.csv", None),
+        ("testdata.csv", "test"), ("trn.csv", "train"), ("x_tst.csv", "test"), ("train1.csv", "train"),
+        ("heldout.csv", "test"), ("holdout-2.csv", "test"), ("mytest.csv", "test"), ("devset.csv", "validation"),
+        ("traintest.csv", None), ("testimonials.csv", None), ("hottest.csv", None), ("value.csv", None),
     ],
 )  # fmt: skip
 def test_split_named_reads_whole_words(name: str, split: Split | None) -> None:
