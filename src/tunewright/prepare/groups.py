@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tunewright.prepare.columns import Column
 from tunewright.tables.names import GROUP, plain
 from tunewright.tables.table import Table, cell_text
+from tunewright.text.private import quoted
 
 PEOPLE = (
     "patient", "customer", "client", "user", "account", "member", "person", "participant", "subject", "student",
@@ -106,7 +107,7 @@ def _against(column: Column, *, table: Table, label: str | None) -> str | None:
     values = [cell_text(record.values.get(column.name)).strip() for record in table.records]
     value, n_most = Counter(filter(None, values)).most_common(1)[0]
     if n_most > LARGEST_SHARE * len(values):
-        return f"{n_most:,} of {len(values):,} rows have the same value {value!r}"
+        return f"{n_most:,} of {len(values):,} rows have the same value {quoted(value)}"
     if label is not None and _is_label_again(values, [cell_text(r.values.get(label)).strip() for r in table.records]):
         return f"it says the same as the column {label}: most labels would stand in one split only"
     return None

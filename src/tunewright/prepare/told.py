@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tunewright.core.values import Finding, Row, Split
-from tunewright.prepare.cards import cards
+from tunewright.prepare.cards import LANGUAGE, cards
 from tunewright.prepare.checks.check import Evidence
 from tunewright.prepare.checks.private_rows import without
 from tunewright.prepare.draft import Draft
@@ -51,7 +51,7 @@ def masked_seen(seen: Examined, *, sides: Mapping[Split, Sequence[Keyed]]) -> Ex
 
     Normalised words have lost the signs by which an address or a number is known.
     """
-    told = {one.row_ids[-1] for one in seen.evidence if one.words and one.row_ids}
+    told = {one.row_ids[-1] for one in seen.evidence if _is_of_rows(one)}
     texts = {k.row.row_id: said(k.row) for part in sides.values() for k in part if k.row.row_id in told}
     return replace(
         seen,
@@ -62,8 +62,13 @@ def masked_seen(seen: Examined, *, sides: Mapping[Split, Sequence[Keyed]]) -> Ex
     )
 
 
+def _is_of_rows(one: Evidence) -> bool:
+    """Its words stand in its rows: a language's name does not, `es` may."""
+    return bool(one.words and one.row_ids) and one.kind != LANGUAGE
+
+
 def _masked_evidence(one: Evidence, texts: Mapping[str, str]) -> Evidence:
-    text = texts.get(one.row_ids[-1], "") if one.row_ids and one.words else ""
+    text = texts.get(one.row_ids[-1], "") if _is_of_rows(one) else ""
     place = stretch(text, one.words) if text else None
     if place is None:  # what nobody finds in the row again is kept only if its signs still stand in it
         is_bare = " " in one.words and one.words == normalised(one.words)

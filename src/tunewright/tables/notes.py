@@ -14,6 +14,7 @@ from typing import Literal
 from tunewright.core.values import Action, Change, Finding, Severity
 from tunewright.tables.words import few, told
 from tunewright.text.clean import clean_label, clean_text
+from tunewright.text.private import masked
 
 Reason = Literal[
     "spacing",
@@ -177,4 +178,4 @@ def note_findings(notes: Sequence[Note], *, path: Path) -> tuple[Finding, ...]:
 def _label_words(notes: Sequence[Note]) -> str:
     """`'2␣␣␣' is read as '2'`: each spelling once, its blanks to be seen."""
     pairs = dict.fromkeys((note.before, note.after) for note in notes if note.reason == "label_blanks")
-    return few([f"{before.replace(' ', BLANK)!r} is read as {after!r}" for before, after in pairs])
+    return few([f"{masked(before).replace(' ', BLANK)!r} is read as {masked(after)!r}" for before, after in pairs])

@@ -69,11 +69,15 @@ def whole_detail(detail: str) -> str:
     >>> whole_detail("no answer")
     'no answer'
     """
-    return detail if len(detail) < DETAIL_CHARACTERS else marked(detail, most=DETAIL_CHARACTERS // 2).text
+    if len(detail) < DETAIL_CHARACTERS:
+        return detail
+    return marked(_OPEN_KEY.sub(r"\1", detail), most=DETAIL_CHARACTERS // 2).text
 
 
 DETAIL_CHARACTERS = 80
 """What tables/convert keeps of a cell that cannot be used."""
+_OPEN_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?![\s\S]*-----END )[\s\S]*")
+"""A key whose end was cut off: all that follows is the key's."""
 
 
 def private_spans(text: str) -> list[Span]:

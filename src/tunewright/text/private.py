@@ -162,7 +162,8 @@ _KEY_PREFIX = re.compile(
 )
 """What issuers put in front. Source: their documentation; the same prefixes as in gitleaks' rules."""
 _KEY = re.compile(
-    r"(?P<value>-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[\s\S]{0,4000}?-----END [A-Z ]*PRIVATE KEY-----)?"
+    r"(?P<value>-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"(?:[\s\S]{0,4000}?-----END [A-Z ]*PRIVATE KEY-----|(?:(?:\s|\\[nr]){0,4}[A-Za-z0-9+/=]{16,76}){0,50})"
     r"|(?<![\w-])(?:sk-|[sr]k_(?:live|test)_|gh[pousr]_|github_pat_|A[KS]IA|xox[abeprs]-|AIza|glpat-|hf_|npm_|eyJ)"
     r"[\w.-]{12,}"
     r"|(?i:(?<=password: )|(?<=password=)|(?<=passwd=)|(?<=api_key=)|(?<=apikey=)|(?<=api key: )|(?<=secret=)"

@@ -158,3 +158,16 @@ def test_a_loop_is_marked_where_it_begins_however_late() -> None:
     )
     card = only(made([Finding("repetition", "info", "1", ("train:2",))], {"train": rows}))
     assert marks(card)[0][-1] == "I am fine. I am fine. I am fine. I am fine."
+
+
+def test_labels_proposals_and_notes_are_masked_before_they_are_cut() -> None:
+    mail = f"{'x' * 110} ann@example.org"
+    rows = labelled([("pay me back", mail), ("again", "a")])
+    suspects = (
+        Suspect("train:2", "label_errors", "", mail),
+        Suspect("train:3", "label_errors", "it says ann@example.org"),
+    )
+    found = made([Finding("label_errors", "info", "2", ("train:2", "train:3"))], {"train": rows}, suspects=suspects)
+    (first, second) = only(found).groups[0].rows
+    assert "ann@" not in json_text(found)
+    assert (first.label[-8:], first.seems[-8:], second.note) == ("x [email]"[-8:], "x [email]"[-8:], "it says [email]")

@@ -132,3 +132,22 @@ def test_turn_account_counts_who_speaks_and_what_is_learned() -> None:
     assert (account.rows, account.turns) == (3, 11)
     assert (account.answers, account.answers_trained) == (6, 5)
     assert (account.rows_with_system, account.rows_with_tools, account.rows_of_several_answers) == (1, 1, 2)
+
+
+def test_fix_says_which_answers_it_cannot_join() -> None:
+    rows = [Row(f"train:{i}", messages=turns(written)) for i, written in enumerate(("uaa", "uwa", "uaua"), start=1)]
+    said = found(rows, action="fix")
+    (finding,) = said.findings
+    assert finding.message == (
+        "2 rows have two answers in a row, as train:1, train:2 (there turn 3); put in order, but 1 row left as they "
+        "are: an answer that is learned is not joined to one that is not"
+    )
+    assert (finding.action, set(said.repaired)) == ("fix", {"train:1"})
+
+
+def test_fix_does_not_say_that_it_put_in_order_what_it_left() -> None:
+    said = found([Row("train:1", messages=turns("uwa"))], action="fix")
+    (finding,) = said.findings
+    assert (finding.action, said.repaired) == ("report", {})
+    assert finding.message.endswith("; left as they are: an answer that is learned is not joined to one that is not")
+    assert finding.suggestion == ("mend them in the file, or leave them out: prepare.actions.conversation_shape=drop")

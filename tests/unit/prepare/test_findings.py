@@ -108,3 +108,11 @@ def test_checked_actions_refuses_what_it_cannot_do(name: str, action: str, words
         checked_actions({name: action})  # type: ignore[dict-item]
     assert words in str(error.value)
     assert error.value.fix
+
+
+@pytest.mark.parametrize(("n_given", "is_own"), [(1, True), (2, False), (3, False)])
+def test_no_leak_is_our_own_split_s_work_only_when_one_file_was_given(n_given: int, is_own: bool) -> None:
+    statuses = check_statuses((), task="classify", n_given=n_given)
+    for name in ("leakage", "group_overlap"):
+        assert statuses[name]["status"] == "ok"
+        assert ("our own split" in statuses[name]["why"]) is is_own

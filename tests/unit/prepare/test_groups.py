@@ -26,6 +26,7 @@ def together(name: str, values: Sequence[Any], *, labels: Sequence[str] = ("a", 
     return group_of(columns_of(made), table=made, taken=["text", "label"], label="label")
 
 
+MAIL = "ann.smith@example.org"
 PAIRS = [f"k{i // 2}" for i in range(N)]
 
 
@@ -67,6 +68,7 @@ def test_group_is_no_column_that_is_called_otherwise(name: str) -> None:
         (["k"] * N, "it has only one value, so it holds no rows apart"),
         (["k", "l"] * (N // 2), "2 values are too few for train, validation and test"),
         (["most"] * 130 + PAIRS[:110], "130 of 240 rows have the same value 'most'"),
+        ([MAIL] * 130 + PAIRS[:110], "130 of 240 rows have the same value '[email]'"),
         (
             [f"k{i % 2}{i % 4}" for i in range(N)],
             "it says the same as the column label: most labels would stand in one split only",

@@ -9,6 +9,7 @@ from tests.unit.prepare.some_rows import labelled
 from tunewright.core.files import json_text
 from tunewright.core.values import Finding, Row
 from tunewright.prepare import checks
+from tunewright.prepare.cards import LANGUAGE
 from tunewright.prepare.checks.check import Evidence, Suspect
 from tunewright.prepare.examine import Examined
 from tunewright.prepare.keys import keyed
@@ -61,3 +62,9 @@ def test_no_check_cuts_a_text_before_it_is_masked() -> None:
     found = [path.name for path in Path(checks.__file__).parent.glob("*.py") if cut.search(path.read_text("utf-8"))]
     assert found == []
     assert cut.search("f'{text[:60]!r}'")
+
+
+def test_a_language_keeps_its_name_though_the_row_has_a_word_like_it() -> None:
+    seen = Examined({}, evidence=(Evidence("language", LANGUAGE, ("test:2",), 0.8, "es"),))
+    told = masked_seen(seen, sides={"test": keyed(labelled([("Es regnet", "a")], role="test"))})
+    assert told.evidence == seen.evidence

@@ -227,3 +227,11 @@ def test_what_the_assistant_says_before_anybody_asked_is_read_and_not_learned() 
         {"role": "assistant", "content": "Hello."},
     ]
     assert [m.is_trained for m in conversation(turns).messages] == [False, False, False, True]
+
+
+def test_a_label_that_is_private_is_told_masked_though_its_blanks_are_shown() -> None:
+    result = made(
+        [{"t": "a text", "l": "+49 30 901820 "}, {"t": "another", "l": "b"}], text_column="t", label_column="l"
+    )
+    (finding,) = (finding for finding in result.findings if finding.check == "label_spelling")
+    assert finding.message.endswith(": '[phone]\u2423' is read as '[phone]'")

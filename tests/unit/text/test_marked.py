@@ -114,3 +114,17 @@ def test_stretch_of_a_long_text_is_quick() -> None:
 def test_a_marked_character_that_nobody_sees_is_named_and_an_unmarked_one_stays() -> None:
     text = "a\u200bb\u200bc"
     assert marked(text, [(1, 2)]).pieces == (Piece("a"), Piece("‹U+200B›", True), Piece("b\u200bc"))
+
+
+def test_whole_detail_shows_nothing_of_a_key_that_was_cut() -> None:
+    for header in ("-----BEGIN PRIVATE KEY-----\n", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n"):
+        cut = f"my key: {header}MIIEowIBAAKCAQEA7bq1 x9+/QdMIIE+owIBAAKCAQEA7bq1\nx9"[:80]
+        assert len(cut) == 80
+        assert whole_detail(cut) == "my key: [key]"
+
+
+def test_single_words_that_two_texts_have_by_chance_are_not_called_shared() -> None:
+    left, right = "we wait for the parcel since Monday", "nobody knows why the train stood on Monday"
+    assert shared(left, right) == ([], [])
+    both = shared(left, "where does the parcel go")[0]
+    assert words_of(left, both) == ["the parcel"]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.shared_data import shared_data
-from tunewright.text.private import luhn, masked, mod97, private_in
+from tunewright.text.private import luhn, masked, mod97, private_in, quoted
 
 TEXT = "please call me about the order it arrived late and my account shows the wrong amount"
 WORDS = tuple(TEXT.split(" "))
@@ -149,3 +149,17 @@ def test_private_in_finds_nothing_in_bank_questions_and_phones_in_text_messages(
     assert kinds.count("email") == 7
     assert 400 <= kinds.count("phone") <= 440
     assert set(kinds) == {"email", "phone"}
+
+
+@pytest.mark.parametrize("most", range(1, 60))
+def test_quoted_masks_before_it_cuts(most: int) -> None:
+    said = quoted("write to 4111 1111 1111 1111 today", most=most)
+    assert not any(c.isdigit() for c in said)
+    assert said == repr("write to [card] today"[:most])
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\\n", " ", ""])
+def test_a_key_without_its_last_line_is_masked_with_its_characters(line_end: str) -> None:
+    lines = ["MIIEowIBAAKCAQEA7bq1" * 3, "x9+/Qd" * 10]
+    text = line_end.join(["it is -----BEGIN RSA PRIVATE KEY-----", *lines])
+    assert masked(f"{text}, keep it") == "it is [key], keep it"

@@ -37,6 +37,7 @@ _WORDS: dict[Oddity, tuple[Severity, str, str]] = {
 }
 MENDED: frozenset[Oddity] = frozenset({"two_answers", "two_questions", "late_system"})
 """What fix puts right without a word of its own: turns are joined or moved, nothing is invented."""
+_NOT_JOINED = "an answer that is learned is not joined to one that is not"
 
 
 def look(shown: Look) -> Found:
@@ -44,20 +45,28 @@ def look(shown: Look) -> Found:
     action = shown.actions[NAME]
     found = {k.row.row_id: oddities(k.row.messages) for part in shown.rows.values() for k in part}
     odd = [(split, k.row) for split, part in shown.rows.items() for k in part if found[k.row.row_id]]
+    mended = {row.row_id: in_turn(row.messages) for _, row in odd} if action == "fix" else {}
+    left = {row_id: oddities(messages) for row_id, messages in mended.items()}
     findings = []
     for kind, (severity, one, many) in _WORDS.items():
         ids = tuple(row.row_id for _, row in odd if kind in found[row.row_id])
         if not ids:
             continue
         n_gone = sum(split == "train" for split, row in odd if kind in found[row.row_id])
-        done, change = _done(kind, action, n_gone)
+        n_left = sum(kind in left[row_id] for row_id in ids) if mended else 0
+        done, change = _done(kind, action, n_gone=n_gone, n_left=n_left, n=len(ids))
         place = found[ids[0]][kind]
+        acts = action == "drop" or (action == "fix" and kind in MENDED and n_left < len(ids))
         message = f"{told(len(ids), one, many)}, as {few(ids)} (there turn {place}); {done}"
-        findings.append(Finding(NAME, severity, message, ids, change, action if _acts(kind, action) else "report"))
+        findings.append(Finding(NAME, severity, message, ids, change, action if acts else "report"))
     return Found(
         tuple(findings),
         dropped=tuple(Dropped(row.row_id, NAME) for split, row in odd if split == "train" and action == "drop"),
-        repaired={row.row_id: replace(row, messages=in_turn(row.messages)) for _, row in odd if action == "fix"},
+        repaired={
+            row.row_id: replace(row, messages=mended[row.row_id])
+            for _, row in odd
+            if mended and mended[row.row_id] != row.messages
+        },
         suspects=tuple(
             Suspect(row.row_id, NAME, f"turn {place}: {_WORDS[kind][1]}")
             for _, row in odd
@@ -121,16 +130,18 @@ def in_turn(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(joined)
 
 
-def _acts(kind: Oddity, action: str) -> bool:
-    return action == "drop" or (action == "fix" and kind in MENDED)
+def _done(kind: Oddity, action: str, *, n_gone: int, n_left: int, n: int) -> tuple[str, str]:
+    """What was done, and what to type for something else.
 
-
-def _done(kind: Oddity, action: str, n_gone: int) -> tuple[str, str]:
-    """What was done, and what to type for something else."""
+    n_left: how many of the n rows have it after their repair too.
+    """
     if action == "drop":
         return f"{rows(n_gone, 'train')} left out", f"keep them: prepare.actions.{NAME}=report"
     if kind not in MENDED:
         return "left as they are", f"mend them in the file, or leave them out: prepare.actions.{NAME}=drop"
+    if action == "fix" and n_left:
+        begun = "left as they are" if n_left == n else f"put in order, but {rows(n_left)} left as they are"
+        return f"{begun}: {_NOT_JOINED}", f"mend them in the file, or leave them out: prepare.actions.{NAME}=drop"
     if action == "fix":
         return "put in order", f"keep them as they are: prepare.actions.{NAME}=report"
     return "left as they are", f"put them in order: prepare.actions.{NAME}=fix, or leave them out: =drop"
