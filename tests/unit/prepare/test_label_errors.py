@@ -196,3 +196,24 @@ def test_label_errors_leaves_labels_out_that_have_fewer_rows_than_folds() -> Non
     rows = rows_of(300, n_wrong=0) + [("something rare", "rare")] * (FOLDS - 1)
     shown = Look("classify", "split", {"train": keyed(labelled(rows))}, checked_actions({}))
     assert not look(shown).findings
+
+
+def looked_at(rows: list[tuple[str, str]]) -> Found:
+    return look(Look("classify", "split", {"train": keyed(labelled(rows))}, checked_actions({})))
+
+
+def test_label_errors_says_why_it_did_not_look_when_the_rows_it_drew_leave_too_few_of_each_label() -> None:
+    made = looked_at([(f"word{i % 97} and name{i}", f"label {i // 6}") for i in range(60_000)])
+    assert "10,000 labels are too many: of the 80 train rows that it can look at" in made.not_run
+    assert not made.findings
+
+
+def test_label_errors_looks_only_at_labels_that_still_have_enough_rows_among_those_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = rows_of(600, n_wrong=6) + [(f"something rare {i}", "rare") for i in range(FOLDS)]
+    monkeypatch.setattr("tunewright.prepare.checks.label_errors.MOST_CELLS", 4 * 300)
+    (finding,) = looked_at(rows).findings
+    assert set(finding.row_ids) <= {f"train:{i}" for i in range(2, 8)}
+    assert "drawn of 605" in finding.message
+    assert "300 drawn" not in finding.message, "the rare ones among the 300 are not looked at"

@@ -54,16 +54,20 @@ class Doubts:
 
 def look(shown: Look) -> Found:
     """drop leaves the suspicious rows out, fix gives them the label they look like; of train only."""
-    counts = Counter(k.row.label for k in shown.rows["train"])
-    able = [k.row for k in shown.rows["train"] if k.row.label is not None and counts[k.row.label] >= FOLDS]
-    names = sorted({str(row.label) for row in able})
+    able, names = _able([k.row for k in shown.rows["train"]])
     if len(able) < LEAST_ROWS or len(names) < 2:
         return Found(not_run=f"it needs {LEAST_ROWS} train rows and two labels with {FOLDS} rows each")
-    n_looked = min(len(able), MOST_CELLS // len(names))
-    looked = [able[i] for i in drawn(len(able), n_looked, seed=shown.seed, name="label errors")]
+    n_drawn, n_labels = MOST_CELLS // len(names), len(names)
+    looked, names = _able([able[i] for i in drawn(len(able), n_drawn, seed=shown.seed, name="label errors")])
+    if len(looked) < LEAST_ROWS or len(names) < 2:
+        return Found(
+            not_run=f"{n_labels:,} labels are too many: of the {rows(n_drawn, 'train')} that it can look at, "
+            f"{len(looked):,} have a label with {FOLDS} rows each among them, and it needs {LEAST_ROWS} and two labels"
+        )
     if not any(re.search(r"\w", row.text) for row in looked):
         return Found(not_run="the texts have no words")
-    label_N = np.array([names.index(str(row.label)) for row in looked])
+    place = {name: i for i, name in enumerate(names)}
+    label_N = np.array([place[str(row.label)] for row in looked])
     doubted = doubts([row.text for row in looked], label_N.tolist(), seed=shown.seed)
     wrong = [(looked[i], names[doubted.best_N[i]]) for i in suspects(doubted, label_N)]
     return _found(wrong, shown=shown, n_looked=len(looked), n_able=len(able)) if wrong else Found()
@@ -125,6 +129,13 @@ def _out_of_fold(
         model = keyword_model(seed).fit(features[learned], label_N[learned])
         p_NC[np.ix_(held, model.classes_)] = model.predict_proba(features[held])
     return p_NC
+
+
+def _able(some: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Rows whose label has enough of them to learn from, and those labels."""
+    counts = Counter(row.label for row in some)
+    able = [row for row in some if row.label is not None and counts[row.label] >= FOLDS]
+    return able, sorted({str(row.label) for row in able})
 
 
 def _found(wrong: Sequence[tuple[Row, str]], *, shown: Look, n_looked: int, n_able: int) -> Found:
