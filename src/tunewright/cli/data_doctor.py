@@ -78,7 +78,10 @@ def _card(card: Card, *, has_rows: bool, has_colour: bool) -> Iterator[Styled]:
     elif card.groups:
         groups = card.groups[:SHOWN_GROUPS]
         width = max(len(row.row_id) for group in groups for row in group.rows)
-        for group in groups:
+        titles = [group.title for group in groups]
+        for i, group in enumerate(groups):
+            if group.title and group.title not in titles[:i]:
+                yield from _wrapped("", f"{group.title}:", style="dim")
             yield from _group(group, width=min(width, 24), has_colour=has_colour)
     if card.more and (card.groups or card.diffs):
         yield from _wrapped("", f"and {card.more}")
@@ -167,7 +170,7 @@ def _wrapped(word: str, text: str, *, style: str = "") -> Iterator[Styled]:
     head = f"{word:<{INDENT - 1}} " if word else " " * INDENT
     flat = one_line(text, width=500)
     for i, line in enumerate(_lines(flat, width=WIDTH - INDENT)):
-        yield ((head if i == 0 else " " * INDENT, style), (line, ""))
+        yield ((head if i == 0 else " " * INDENT, style), (line, "" if word else style))
 
 
 def _lines(text: str, *, width: int) -> list[str]:

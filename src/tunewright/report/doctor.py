@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tunewright.report import numbers
+from tunewright.report import numbers, words
 from tunewright.report.read import Record, as_list, as_record
 from tunewright.text.private import masked
 
@@ -201,11 +201,14 @@ def _card(light: Light, findings: Sequence[Record], card: Record) -> Card:
     groups = tuple(_group(as_record(group)) for group in as_list(card.get("groups")))
     diffs = tuple(_diff(as_record(change)) for change in as_list(card.get("changes")))
     ranked = sorted(findings, key=lambda finding: _rank([finding]))
+    messages = words.said_once([str(finding.get("message") or "") for finding in ranked[:SHOWN_FINDINGS]])
     return Card(
         check=light.check,
         name=light.name,
         status=light.status,
-        sentences=tuple(_sentence(finding) for finding in ranked[:SHOWN_FINDINGS]),
+        sentences=tuple(
+            _sentence({**finding, "message": said}) for finding, said in zip(ranked, messages, strict=False)
+        ),
         groups=groups,
         diffs=diffs,
         marks=_marks(light.check, groups),

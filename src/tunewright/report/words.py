@@ -6,6 +6,9 @@ edit code.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from tunewright.core.systems import TUNED, outside_name
 
 SYSTEMS: dict[str, str] = {
@@ -85,3 +88,20 @@ def subject_name(word: str) -> str:
 
 def metric_name(word: str) -> str:
     return METRICS.get(word, word)
+
+
+_REMARK = re.compile(r" \([^()]{24,}\)")
+"""So long that it is a rule; a share or a place is shorter."""
+
+
+def said_once(messages: Sequence[str]) -> list[str]:
+    """A rule that a message before has given in brackets is not given again."""
+    known: set[str] = set()
+    shorter = []
+    for message in messages:
+        remarks = set(_REMARK.findall(message))
+        for remark in remarks & known:
+            message = message.replace(remark, "")
+        known |= remarks
+        shorter.append(message)
+    return shorter

@@ -129,3 +129,17 @@ def test_colour_is_printed_on_a_terminal_and_not_when_no_color_is_set(monkeypatc
     assert not has_colour(uncoloured)
     assert coloured.getvalue() == "a \x1b[31mb\x1b[0m\n"
     assert plain.getvalue() == uncoloured.getvalue() == "a b\n"
+
+
+def test_how_rows_belong_together_stands_above_them_once() -> None:
+    pairs = [("exact", 2), ("reworded", 3), ("exact", 4)]
+    groups = [
+        {"kind": kind, "value": 1, "rows": [row(f"train:{i}", "a"), row(f"test:{i}", "b")], "n_rows": 2}
+        for kind, i in pairs
+    ]
+    shown = lines(doctor([finding("leakage")], [card("leakage", groups=groups[:2], n_groups=2)]))
+    first = shown.index("           the model is asked the same, word for word:")
+    assert shown[first + 1].startswith("           train:2")
+    assert shown[first + 3] == "           the same answer to a question in other words:"
+    shown = lines(doctor([finding("leakage")], [card("leakage", groups=groups[::2], n_groups=2)]))
+    assert sum("word for word" in line for line in shown) == 1

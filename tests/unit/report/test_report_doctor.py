@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.report.run_folder import write_run
+from tunewright.prepare.cards import _KINDS as KINDS
 from tunewright.report.data import data_of
 from tunewright.report.doctor import Doctor, doctor_of
 from tunewright.report.read import read_run
@@ -130,3 +131,18 @@ def test_page_says_how_many_rows_wait_for_a_decision(tmp_path: Path) -> None:
     assert "1 suspicious row waits for a person" in write_report(folder).read_text(encoding="utf-8")
     (folder / "prepare/review.csv").write_text("\n".join(lines[::2]), encoding="utf-8")
     assert "for a person" not in write_report(folder).read_text(encoding="utf-8")
+
+
+def test_a_rule_in_brackets_is_said_once_in_a_card() -> None:
+    rule = "nearly the same (at least 0.8 of their 5-letter pieces are equal)"
+    said = [f"{n} (1.4 %) are {rule}, as train:{n}" for n in (3, 2)]
+    (card,) = doctor([finding("a", message=message) for message in said], a="found").cards
+    assert [s.message for s in card.sentences] == [said[0], "2 (1.4 %) are nearly the same, as train:2"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "cluster"])
+def test_every_kind_of_evidence_has_words_of_its_own(kind: str) -> None:
+    group = {"kind": kind, "value": 0.9, "rows": [], "n_rows": 2}
+    cards = [{"check": "a", "groups": [group], "n_groups": 1, "changes": [], "n_changes": 0}]
+    (card,) = doctor([finding("a")], cards, a="found").cards
+    assert "the same" in card.groups[0].title or "of the second row" in card.groups[0].title
