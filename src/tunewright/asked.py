@@ -7,23 +7,26 @@ whether anything was changed since the last run is asked before anything is read
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tunewright.core.errors import ModelError, PlanError
+from tunewright.core.errors import DataError, ModelError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import digest
 from tunewright.core.plan import OUTSIDE, Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.planpath import HUB
 from tunewright.core.values import SPLITS, Split
-from tunewright.tables.files import SAVED, files_of, is_several
+from tunewright.tables.files import SAVED, files_of, is_several, once
+from tunewright.tables.words import few
+
+_SOME_DATA = "write data: {train: tickets.csv}"
 
 
 def with_data(loaded: LoadedPlan) -> Plan:
     if is_auto(loaded.plan.data.train):
-        raise PlanError("the plan names no data", where="data.train", fix="write data: {train: tickets.csv}")
+        raise PlanError("the plan names no data", where="data.train", fix=_SOME_DATA)
     return loaded.plan
 
 
@@ -73,17 +76,51 @@ def _with_files(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
     asked = {split: _names(getattr(data, split)) for split in SPLITS}
     named: dict[Split, tuple[str, ...]] = {split: some for split, some in asked.items() if some is not None}
     named = {split: tuple(_local(name, loaded, tell=tell) for name in some) for split, some in named.items()}
-    if not any(is_several(loaded.folder / name) for some in named.values() for name in some):
+    if named.get("train") == ():
+        raise PlanError("the plan names no data", where="data.train", why="its list is empty", fix=_SOME_DATA)
+    if any(is_several(loaded.folder / name) for some in named.values() for name in some):
+        found: dict[Split, tuple[str, ...]] = {}
+        for role, names in named.items():
+            files = files_of(names, folder=loaded.folder, role=role, named=named)
+            found |= files.by_split
+            for note in files.notes:
+                tell(NoteEvent(note))
+    else:
+        found = named
+    found = {split: _each_once(some, split, loaded, tell=tell) for split, some in found.items() if some}
+    _refuse_two_splits(found, folder=loaded.folder)
+    if found == {split: some for split, some in asked.items() if some}:
         return loaded
-    found: dict[Split, tuple[str, ...]] = {}
-    for role, names in named.items():
-        files = files_of(names, folder=loaded.folder, role=role, named=named)
-        found |= files.by_split
-        for note in files.notes:
-            tell(NoteEvent(note))
     return replace(
         loaded, plan=loaded.plan.with_(data=data.with_(**{str(split): some for split, some in found.items()}))
     )
+
+
+def _each_once(names: Sequence[str], split: Split, loaded: LoadedPlan, *, tell: Tracker) -> tuple[str, ...]:
+    """No file under two names, and whole paths where some are: nothing else tells x.csv and /data/x.csv apart."""
+    kept = once(names, folder=loaded.folder)
+    if left := [name for name in dict.fromkeys(names) if name not in kept]:
+        tell(NoteEvent(f"data.{split}: {few(left)}: the same file as one that is read already; it is read once"))
+    elif len(kept) < len(names):
+        tell(NoteEvent(f"data.{split}: a file that is named twice is read once"))
+    if len({Path(name).is_absolute() for name in kept}) > 1:
+        kept = tuple(str(loaded.folder.absolute() / name) for name in kept)
+    return kept
+
+
+def _refuse_two_splits(found: Mapping[Split, Sequence[str]], *, folder: Path) -> None:
+    """One for train and test is left to the check of leakage: it counts the rows, and the plan can say what to do."""
+    of_file: dict[Path, Split] = {}
+    for split, names in found.items():
+        for name in names:
+            other = of_file.setdefault((folder / name).resolve(), split)
+            if other != split and {other, split} != {"train", "test"}:
+                raise DataError(
+                    f"one file is for {other} and for {split}",
+                    where=f"{folder / name} (data.{split})",
+                    why="rows that one split was made with tell nothing new about the next",
+                    fix=f"name another file for {split}, or leave data.{split} out: rows of train are held out for it",
+                )
 
 
 def _local(name: str, loaded: LoadedPlan, *, tell: Tracker) -> str:

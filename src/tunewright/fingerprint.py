@@ -15,6 +15,7 @@ from typing import Any
 from tunewright.core.errors import DataError
 from tunewright.core.files import code_digest, digest, file_digest
 from tunewright.core.plan import Plan, is_auto, plan_dict
+from tunewright.tables.files import file_tags
 from tunewright.text.names import installed
 
 CODE_OF: dict[str, tuple[str, ...]] = {
@@ -33,7 +34,8 @@ PLACES = {
     "model": ("name",),
     "select": ("candidates",),
 }
-"""Fields that say where something lies; what lies there is told by `before` and `facts`."""
+"""Fields that say where something lies; what lies there is told by `before` and `facts`. Of several data files the
+folders that tell their rows apart stay."""
 
 
 def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
@@ -128,9 +130,10 @@ def _named(sections: dict[str, Any], name: str) -> Any:
 def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:
     """Names instead of paths: the plan kept in a run folder has whole paths and must find the results of the first."""
 
-    def name(value: Any) -> Any:
+    def name(value: Any, *, is_of_rows: bool) -> Any:
         if isinstance(value, list):
-            return [name(one) for one in value]
+            names = [name(one, is_of_rows=is_of_rows) for one in value]
+            return [list(pair) for pair in zip(file_tags(value), names, strict=True)] if is_of_rows else names
         if not isinstance(value, str):
             return value
         path = PurePath(value)
@@ -139,5 +142,7 @@ def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:
     out = dict(sections)
     for section, fields in PLACES.items():
         values = sections.get(section, {})
-        out[section] = values | {field: name(values[field]) for field in fields if field in values}
+        out[section] = values | {
+            field: name(values[field], is_of_rows=section == "data") for field in fields if field in values
+        }
     return out

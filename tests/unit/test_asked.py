@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tunewright.asked import from_anywhere, whole_plan
-from tunewright.core.errors import PlanError
+from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import Event, NoteEvent, null_tracker
 from tunewright.core.plan import is_auto
 from tunewright.core.planfile import LoadedPlan, load_plan, plan_from
@@ -105,3 +105,52 @@ def test_stage_fingerprint_changes_with_the_value_that_a_folder_says(tmp_path: P
 
     assert fingerprint("a/label=spam/p.csv") != fingerprint("a/label=ham/p.csv")
     assert fingerprint("a/label=ham/p.csv") == fingerprint("b/label=ham/p.csv")
+
+
+def test_whole_plan_reads_a_file_once_whatever_it_is_called_and_says_so(tmp_path: Path) -> None:
+    write_parts(tmp_path, "d/a.parquet")
+    (tmp_path / "d/loop").symlink_to(tmp_path / "d")
+    told: list[Event] = []
+    made = whole_plan(load_plan(tmp_path / "d/**/*.parquet"), tell=told.append)
+    assert made.plan.data.train == ("a.parquet",)
+    names = ["./d/a.parquet", "d/a.parquet", "d/loop/a.parquet"]
+    made = whole_plan(plan_from({"data": {"train": names}}, folder=tmp_path, name="x"), tell=told.append)
+    assert made.plan.data.train == ("./d/a.parquet",)
+    assert "the same file as one that is read already" in str(told[-1])
+    again = plan_from({"data": {"train": ["d/a.parquet", "d/a.parquet"]}}, folder=tmp_path, name="x")
+    assert whole_plan(again, tell=told.append).plan.data.train == ("d/a.parquet",)
+    assert "named twice" in str(told[-1])
+
+
+@pytest.mark.parametrize("data", [{"train": "a", "validation": "./a"}, {"train": "a", "validation": "b", "test": "b"}])
+def test_whole_plan_refuses_one_file_for_two_splits(tmp_path: Path, data: dict[str, str]) -> None:
+    write_parts(tmp_path, "a", "b")
+    with pytest.raises(DataError, match="one file is for"):
+        whole_plan(plan_from({"data": data}, folder=tmp_path, name="x"), tell=null_tracker)
+
+
+def test_whole_plan_refuses_an_empty_list_of_files(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="names no data") as caught:
+        whole_plan(plan_from({"data": {"train": []}}, folder=tmp_path, name="x"), tell=null_tracker)
+    assert caught.value.fix
+
+
+def test_whole_and_relative_paths_of_one_name_are_read_together(tmp_path: Path) -> None:
+    write_parts(tmp_path, "d/x.parquet", "e/x.parquet")
+    names = [str(tmp_path / "d/x.parquet"), "e/x.parquet"]
+    made = whole_plan(plan_from({"data": {"train": names}}, folder=tmp_path, name="x"), tell=null_tracker)
+    read = given(made.plan, folder=made.folder, tell=null_tracker)
+    assert [row.row_id for row in read.rows["train"]][::6] == ["train:d/x.parquet:1", "train:e/x.parquet:1"]
+    bare = plan_from({"data": {"train": names}}, folder=tmp_path, name="x")
+    assert given(bare.plan, folder=tmp_path, tell=null_tracker).n_read == 12
+
+
+def test_stage_fingerprint_changes_with_the_folders_that_row_ids_hold(tmp_path: Path) -> None:
+    def fingerprint(*names: str) -> str:
+        plan = plan_from({"data": {"train": list(names)}}, folder=tmp_path, name="x").plan
+        return stage_fingerprint("prepare", plan=plan, before="same")
+
+    first = fingerprint("a/x.csv", "b/x.csv")
+    assert first != fingerprint("c/x.csv", "d/x.csv")
+    assert first == fingerprint("/w/a/x.csv", "/w/b/x.csv")
+    assert fingerprint("a/x.csv", "a/y.csv") == fingerprint("b/x.csv", "b/y.csv")

@@ -226,9 +226,7 @@ def _override(reading: _Reading, word: str) -> None:
     key, equals, text = word.partition("=")
     if not equals or not key:
         fix = (
-            "put a pattern in quotes: 'data/*.csv'"
-            if Path(word).exists()
-            else "write section.field=value: train.epochs=3"
+            "put a pattern in quotes: 'data/*.csv'" if _is_there(word) else "write section.field=value: train.epochs=3"
         )
         raise PlanError(f"{word!r} is not an override", where=OVERRIDE, fix=fix)
     try:
@@ -251,6 +249,13 @@ def _override(reading: _Reading, word: str) -> None:
     for section, inner in fresh.values.items():
         reading.values[section] = {**reading.values.get(section, {}), **inner} if section in SECTIONS else inner
     reading.places.update(fresh.places)
+
+
+def _is_there(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except OSError:  # no file's name is so long
+        return False
 
 
 def _inside(reading: _Reading, key: str, value: Any) -> tuple[str, Any]:

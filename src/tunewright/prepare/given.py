@@ -6,11 +6,10 @@ Its own file because from here on nobody opens a file of the user.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
@@ -20,6 +19,7 @@ from tunewright.prepare.detect import shape
 from tunewright.prepare.reviewed import Decision, read_decisions
 from tunewright.tables.content import SHEETS
 from tunewright.tables.convert import Converted, converted
+from tunewright.tables.files import file_tags
 from tunewright.tables.read import read_table
 from tunewright.tables.shape import Shape
 from tunewright.tables.table import Table
@@ -81,23 +81,6 @@ def named_files(plan: Plan, split: Split) -> tuple[str, ...]:
     if is_auto(names) or names is None:
         return ()
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def file_tags(names: Sequence[str]) -> tuple[str, ...]:
-    """What tells rows of several files apart in their ids: the file's name; where names repeat the path below the
-    folder that all are in, its position as well where one path stands twice.
-
-    >>> file_tags(["data/new.csv", "data/old.csv"]), file_tags(["d/a/x.csv", "d/b/x.csv"]), file_tags(["x.csv"])
-    (('new.csv', 'old.csv'), ('a/x.csv', 'b/x.csv'), ('',))
-    """
-    if len(names) == 1:
-        return ("",)
-    short = [Path(name).name for name in names]
-    if len(set(short)) == len(names):
-        return tuple(short)
-    shared = len(Path(os.path.commonpath([Path(name).parent for name in names])).parts)
-    below = [PurePath(*Path(name).parts[shared:]).as_posix() for name in names]
-    return tuple(f"{tag}@{i}" if below.count(tag) > 1 else tag for i, tag in enumerate(below, start=1))
 
 
 def _tables(plan: Plan, split: Split, *, folder: Path, tell: Tracker) -> list[Table]:

@@ -71,7 +71,10 @@ def files_of(names: Sequence[str], *, folder: Path, role: Split, named: Mapping[
         mine = _not_named(
             found.names, below=folder / name, others=_elsewhere(named, role=role, folder=folder), folder=folder
         )
-        by_split = _divided(mine, below=name, folder=folder, role=role)
+        by_split = {
+            split: once(some, folder=folder)
+            for split, some in _divided(mine, below=name, folder=folder, role=role).items()
+        }
         _refuse_doubtful(by_split.get(role, ()), below=name, folder=folder, role=role)
         if not by_split.get(role):
             raise _nothing_left(name, found, folder=folder, role=role)
@@ -104,6 +107,35 @@ def split_named(name: str) -> Split | None:
         if said := split_said(unpacked_name(part)):
             return next(iter(said)) if len(said) == 1 else None
     return None
+
+
+def file_tags(names: Sequence[str]) -> tuple[str, ...]:
+    """What tells rows of several files apart in their ids: the file's name; where names repeat the path below the
+    folder that all are in, its position as well where one path stands twice.
+
+    >>> file_tags(["data/new.csv", "data/old.csv"]), file_tags(["d/a/x.csv", "d/b/x.csv"]), file_tags(["x.csv"])
+    (('new.csv', 'old.csv'), ('a/x.csv', 'b/x.csv'), ('',))
+    """
+    if len(names) == 1:
+        return ("",)
+    short = [Path(name).name for name in names]
+    if len(set(short)) == len(names):
+        return tuple(short)
+    paths = [Path(name) for name in names]
+    if len({path.is_absolute() for path in paths}) > 1:  # which have nothing in common
+        paths = [path.absolute() for path in paths]
+    shared = len(Path(os.path.commonpath([path.parent for path in paths])).parts)
+    below = [PurePath(*path.parts[shared:]).as_posix() for path in paths]
+    return tuple(f"{tag}@{i}" if below.count(tag) > 1 else tag for i, tag in enumerate(below, start=1))
+
+
+def once(names: Iterable[str], *, folder: Path) -> tuple[str, ...]:
+    """Each file by its shortest name: links and ./x.csv beside x.csv are other names of what would be read twice."""
+    best: dict[Path, str] = {}
+    for name in names:
+        place = (folder / name).resolve()
+        best[place] = min(best.get(place, name), name, key=lambda one: len(PurePath(one).parts))
+    return tuple(best.values())
 
 
 def partition_cells(path: Path) -> dict[str, str | None]:

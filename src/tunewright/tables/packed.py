@@ -97,7 +97,7 @@ class _Limited(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             n = int(self._inner.readinto(buffer))
-        except (gzip.BadGzipFile, EOFError, zlib.error, pa.ArrowException, OSError) as error:
+        except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
             raise _is_damaged(self._path, self._packing, error) from error
         self._n += n
         if self._n > self._most:

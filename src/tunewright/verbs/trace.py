@@ -26,7 +26,8 @@ from tunewright.core.values import SPLITS, Dropped, Finding, Prediction, Row, Sc
 from tunewright.evaluate.score import row_scores
 from tunewright.evaluate.write import read_predictions
 from tunewright.model.load import load_tokenizer
-from tunewright.prepare.given import file_tags, named_files
+from tunewright.prepare.given import named_files
+from tunewright.tables.files import file_tags
 from tunewright.tables.read import read_table
 from tunewright.text.rows import read_rows
 from tunewright.text.token_view import Tokens, row_tokens

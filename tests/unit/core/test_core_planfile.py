@@ -280,6 +280,9 @@ class TestOverrides:
         assert error.where == "command line"
         assert error.exit_code == 2
 
+    def test_a_long_word_that_is_no_override_is_refused_in_words(self, tmp_path: Path) -> None:
+        assert "is not an override" in _refused(tmp_path, "data: {train: a.csv}", "a" * 300).what
+
     def test_override_aliases_are_said_aloud(self) -> None:
         assert _from({}, "lr=1e-4").notes == ("lr is read as train.learning_rate",)
 
