@@ -60,6 +60,7 @@ def hub_folder(word: str, *, cache: Path) -> Path:
     folder = cache / "datasets" / word.removeprefix(HUB).removeprefix("datasets/").replace("/", "--")
     if not folder.is_dir():
         library = _library("a data set of the hub")
+        _refuse_local(name.path, word)
         with _fetching(word, library):
             found = library.load_dataset(name.path, name.config, revision=name.revision)
         _write(found, folder, library=library)
@@ -77,11 +78,26 @@ def saved_folder(saved: Path, *, cache: Path) -> Path:
         library = _library("a folder that the library datasets has saved")
         try:
             found = library.load_from_disk(str(saved))
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        except IndexError as error:  # of the library itself: nothing to put together
+            fix = "save it again without its empty splits: del dataset['test']"
+            why = "a split of it has no row"
+            raise DataError("the saved data set cannot be read", where=str(saved), why=why, fix=fix) from error
+        except (OSError, ValueError, KeyError, RuntimeError, pa.ArrowException) as error:
             fix = "save it again, or save it as Parquet: dataset.to_parquet('train.parquet')"
             raise DataError("the saved data set cannot be read", where=str(saved), why=str(error), fix=fix) from error
         _write(found, folder, library=library)
     return folder
+
+
+def _refuse_local(path: str, word: str) -> None:
+    """The library takes a folder of this name for the data set, and it would stay in the cache as the hub's."""
+    if Path(path).exists():
+        raise DataError(
+            f"a folder here is called {path}, as the data set of the hub is",
+            where=word,
+            why="its library would read the folder instead",
+            fix=f"to read the folder: data.train=./{quote(path)}; to read the hub: start in another folder",
+        )
 
 
 def _library(needed_for: str) -> Any:
@@ -95,15 +111,19 @@ def _library(needed_for: str) -> Any:
 def _fetching(word: str, library: Any) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, library.exceptions.DatasetsError) as error:
+    except (OSError, ValueError, RuntimeError, library.exceptions.DatasetsError) as error:
         is_offline = isinstance(error, ConnectionError)
         name = hub_name(word).path
-        by_hand = f"hf download {quote(name)} --repo-type dataset --local-dir data"
+        is_script = "scripts are no longer supported" in str(error)
+        as_parquet = " --revision refs/convert/parquet" if is_script else ""
+        by_hand = f"hf download {quote(name)} --repo-type dataset{as_parquet} --local-dir data"
         raise DataError(
             "the hub cannot be reached" if is_offline else "the data set cannot be had from the hub",
             where=word,
             why=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            fix=f"where there is a network: {by_hand}; then name the folder: data.train=data"
+            fix=f"take the hub's own Parquet copy: {by_hand}; then name the folder: data.train=data"
+            if is_script
+            else f"where there is a network: {by_hand}; then name the folder: data.train=data"
             if is_offline
             else f"look at https://huggingface.co/datasets/{name}; a configuration is named so: {HUB}{name}/CONFIG",
         ) from error
@@ -115,19 +135,43 @@ def _write(found: Any, folder: Path, *, library: Any) -> None:
     with write_atomically(folder) as work:
         work.mkdir()
         for split, rows in splits.items():
-            names = {c: f.names for c, f in rows.features.items() if isinstance(f, library.ClassLabel)}
-            _write_split(rows, work / f"{split.replace(os.sep, '-')}.parquet", names=names)
+            _write_split(rows, work / f"{split.replace(os.sep, '-')}.parquet", library=library)
 
 
-def _write_split(rows: Any, path: Path, *, names: Mapping[str, list[str]]) -> None:
+def _write_split(rows: Any, path: Path, *, library: Any) -> None:
     writer: pq.ParquetWriter | None = None
     for batch in rows.with_format("arrow").iter(batch_size=_BATCH_ROWS):
         table: pa.Table = batch.replace_schema_metadata(None)
-        for column, words in names.items():
+        for column, feature in rows.features.items():
             at = table.schema.get_field_index(column)
-            cells = [None if n in (None, _NO_ANSWER) else words[n] for n in table.column(at).to_pylist()]
-            table = table.set_column(at, column, pa.array(cells, pa.string()))
+            before = table.schema.field(at).type
+            after = _named_type(before, feature, library=library)
+            if after != before:
+                cells = [_named(cell, feature, library=library) for cell in table.column(at).to_pylist()]
+                table = table.set_column(at, column, pa.array(cells, after))
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
     if writer:
         writer.close()
+
+
+def _named_type(before: pa.DataType, feature: Any, *, library: Any) -> pa.DataType:
+    """What a column's cells are once labels are words; the same where it holds none."""
+    if isinstance(feature, library.ClassLabel):
+        return pa.string()
+    if isinstance(feature, (library.List, library.LargeList)):
+        return pa.list_(_named_type(before.value_type, feature.feature, library=library))
+    if isinstance(feature, dict):
+        return pa.struct([(f.name, _named_type(f.type, feature[f.name], library=library)) for f in before])
+    return before
+
+
+def _named(cell: Any, feature: Any, *, library: Any) -> Any:
+    """A cell with words for its labels, however deep they stand."""
+    if cell is None or isinstance(feature, library.ClassLabel):
+        return None if cell in (None, _NO_ANSWER) else feature.names[cell]
+    if isinstance(feature, (library.List, library.LargeList)):
+        return [_named(one, feature.feature, library=library) for one in cell]
+    if isinstance(feature, dict):
+        return {key: _named(one, feature[key], library=library) for key, one in cell.items()}
+    return cell

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 
 from tunewright.asked import whole_plan
@@ -55,18 +56,68 @@ def test_a_saved_data_set_is_written_once_and_again_when_it_changes(tmp_path: Pa
     assert read_table(again / "train.parquet", role="train").n_read == 40
 
 
+def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The hub is a folder somewhere else: what the library does with it from there on is its own."""
+    real = datasets.load_dataset
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, *_, **__: real(str(folder / path)))
+
+
+def fill(folder: Path, **rows: int) -> None:
+    folder.mkdir(parents=True)
+    for name, n in rows.items():
+        (folder / f"{name}.csv").write_text("text,label\n" + "where is it,late\n" * n)
+
+
 def test_hub_folder_keeps_what_the_library_loads(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, n in (("train", 6), ("test", 3)):
-        (tmp_path / "shop/orders").mkdir(parents=True, exist_ok=True)
-        (tmp_path / f"shop/orders/{name}.csv").write_text("text,label\n" + "where is it,late\n" * n)
-    monkeypatch.chdir(tmp_path)  # the library takes a folder of the data set's name for the data set
+    fill(tmp_path / "hub/shop/orders", train=6, test=3)
+    stand_in(monkeypatch, tmp_path / "hub")
     folder = hub_folder("hf://shop/orders", cache=cache)
     assert sorted(path.name for path in folder.iterdir()) == ["test.parquet", "train.parquet"]
-    (tmp_path / "shop/orders/train.csv").unlink()
+    (tmp_path / "hub/shop/orders/train.csv").unlink()
     assert hub_folder("hf://datasets/shop/orders", cache=cache) == folder
     made = whole_plan(load_plan(Path("hf://shop/orders")), tell=null_tracker)
     assert made.default_name == "orders"
     assert given(made.plan, folder=made.folder, tell=null_tracker).n_read == 9
+
+
+def test_hub_folder_never_takes_a_folder_of_the_same_name_for_the_data_set(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "shop/orders", train=6)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="a folder here is called shop/orders") as caught:
+        hub_folder("hf://shop/orders", cache=cache)
+    assert "data.train=./shop/orders" in caught.value.fix
+    assert not cache.exists()
+
+
+def test_hub_folder_says_what_to_do_about_a_data_set_with_a_script(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hub/shop/orders").mkdir(parents=True)
+    (tmp_path / "hub/shop/orders/orders.py").write_text("")
+    stand_in(monkeypatch, tmp_path / "hub")
+    with pytest.raises(DataError, match="cannot be had from the hub") as caught:
+        hub_folder("hf://shop/orders", cache=cache)
+    assert "hf download shop/orders --repo-type dataset --revision refs/convert/parquet" in caught.value.fix
+
+
+def test_a_saved_data_set_with_an_empty_split_is_refused_in_words(tmp_path: Path, cache: Path) -> None:
+    datasets.DatasetDict({"train": rows(30), "test": rows(30).select([])}).save_to_disk(tmp_path / "orders")
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        saved_folder(tmp_path / "orders", cache=cache)
+    assert (caught.value.why, "del dataset" in caught.value.fix) == ("a split of it has no row", True)
+
+
+def test_labels_inside_lists_and_groups_are_read_by_their_names(tmp_path: Path, cache: Path) -> None:
+    label = datasets.ClassLabel(names=LABELS)
+    features = datasets.Features({"tags": datasets.Sequence(label), "s": {"x": label}, "n": datasets.Value("int32")})
+    cells = {"tags": [[0, 1], [], None], "s": [{"x": 1}, {"x": -1}, {"x": 0}], "n": [1, 2, 3]}
+    datasets.Dataset.from_dict(cells, features=features).save_to_disk(tmp_path / "orders")
+    kept = pq.read_table(saved_folder(tmp_path / "orders", cache=cache) / "train.parquet").to_pydict()
+    assert kept == {
+        "tags": [["late", "lost"], [], None], "s": [{"x": "lost"}, {"x": None}, {"x": "late"}], "n": [1, 2, 3],
+    }  # fmt: skip
 
 
 def test_hub_folder_says_how_to_fetch_by_hand_where_there_is_no_network(tmp_path: Path) -> None:
