@@ -69,6 +69,7 @@ def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
     for split, some in tables.items():
         for i, table in enumerate(some):
             _refuse_missing_columns(table, found, first=first)
+            _mind_missing_group(table, found, split=split, tell=tell)
             parts[split].append(converted(table, shape=found, system=plan.data.system))
             some[i] = table = _without_records(table)
     made = _collected(tables, parts, found)
@@ -131,6 +132,23 @@ def _refuse_missing_columns(table: Table, found: Shape, *, first: Table) -> None
             why=f"{first.path.name} has it; this file has {few(table.columns, most=12)}",
             fix="give every file the same columns, or name the columns they share: data.text_column=COLUMN",
         )
+
+
+def _mind_missing_group(table: Table, found: Shape, *, split: Split, tell: Tracker) -> None:
+    """Rows of train without their group could stand on both sides; those of other files are only not compared by it."""
+    group = found.group_column
+    if group is None or group in table.columns or not table.records:
+        return
+    if split != "train":
+        what = f"{table.path.name} has no column {group}: whether its rows share one with train is not looked at"
+        tell(NoteEvent(what, level="warning"))
+        return
+    raise DataError(
+        f"there is no column {group}",
+        where=str(table.path),
+        why=f"rows of one {group} stay together in one split; those of this file could not",
+        fix="give every train file the column, or split freely: data.group_column=null",
+    )
 
 
 def _collected(

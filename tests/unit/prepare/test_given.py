@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from tunewright.core.errors import PlanError
-from tunewright.core.events import null_tracker
+from tunewright.core.errors import DataError, PlanError
+from tunewright.core.events import Event, NoteEvent, null_tracker
 from tunewright.core.plan import DataPlan, Plan
 from tunewright.prepare.given import given
 
@@ -37,3 +37,33 @@ def test_given_refuses_a_sheet_when_no_file_has_any(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="no file is a workbook") as caught:
         given(Plan(data=DataPlan(train="x.csv", sheet="Old")), folder=tmp_path, tell=null_tracker)
     assert caught.value.fix == "data.sheet=null"
+
+
+def write_groups(path: Path, *, has_group: bool) -> None:
+    rows = (f"where is order {i} of {path.stem},{('late', 'lost')[i % 2]}" for i in range(40))
+    cells = (f"{row},{i // 4}" if has_group else row for i, row in enumerate(rows))
+    path.write_text("\n".join(["text,label,patient_id" if has_group else "text,label", *cells]) + "\n")
+
+
+@pytest.mark.parametrize("column", [{}, {"group_column": "patient_id"}])
+def test_given_refuses_a_train_file_without_the_column_that_keeps_rows_together(
+    tmp_path: Path, column: dict[str, str]
+) -> None:
+    write_groups(tmp_path / "a.csv", has_group=True)
+    write_groups(tmp_path / "b.csv", has_group=False)
+    plan = Plan.model_validate({"data": {"train": ["a.csv", "b.csv"], **column}})
+    with pytest.raises(DataError, match="there is no column patient_id") as caught:
+        given(plan, folder=tmp_path, tell=null_tracker)
+    assert caught.value.where == str(tmp_path / "b.csv")
+    freely = Plan.model_validate({"data": {"train": ["a.csv", "b.csv"], "group_column": None}})
+    assert caught.value.fix.endswith("data.group_column=null")
+    assert given(freely, folder=tmp_path, tell=null_tracker).n_read == 80
+
+
+def test_given_warns_when_a_test_file_has_no_such_column(tmp_path: Path) -> None:
+    write_groups(tmp_path / "a.csv", has_group=True)
+    write_groups(tmp_path / "t.csv", has_group=False)
+    told: list[Event] = []
+    given(Plan.model_validate({"data": {"train": "a.csv", "test": "t.csv"}}), folder=tmp_path, tell=told.append)
+    warned = [event.text for event in told if isinstance(event, NoteEvent) and event.level == "warning"]
+    assert warned == ["t.csv has no column patient_id: whether its rows share one with train is not looked at"]
