@@ -93,6 +93,14 @@ def findings_record(draft: Draft, *, counted: Counted | None) -> dict[str, Any]:
 
 
 def _write_changes(path: Path, changes: Sequence[Change]) -> None:
-    """Every mended cell as it was and as it is: what a check did can be undone from here."""
+    """Every mended cell as it was and as it is: what a check did can be undone from here.
+
+    Half a character (a lone surrogate) is written as \\ud83d: a Parquet text cannot hold it.
+    """
+    cells = [{name: _whole(cell) for name, cell in asdict(change).items()} for change in changes]
     with write_atomically(path) as temporary:
-        pq.write_table(pa.Table.from_pylist([asdict(change) for change in changes], schema=_CHANGE), temporary)
+        pq.write_table(pa.Table.from_pylist(cells, schema=_CHANGE), temporary)
+
+
+def _whole(cell: str) -> str:
+    return cell.encode("utf-8", "backslashreplace").decode("utf-8")

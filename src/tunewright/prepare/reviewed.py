@@ -60,17 +60,9 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
     decision, or decides twice about one row.
     """
     _refuse_in_run(path)
-    stream = open_stream(path, role=NAME, another=_another)
-    names = {column.strip().lower(): column for column in stream.columns}
-    if missing := [name for name in ("row_id", "decision") if name not in names]:
-        raise DataError(
-            f"there is no column {' and no column '.join(missing)}",
-            where=str(path),
-            why=f"it has {few(stream.columns, most=8)}",
-            fix=f"start from the review.csv of a run; its columns are {', '.join(COLUMNS)}",
-        )
+    names, rows = _table(path)
     found: dict[str, Decision] = {}
-    for record in stream:
+    for record in rows:
         if not isinstance(record, Record):
             raise DataError(
                 f"a line cannot be read: {record.reason.replace('_', ' ')}",
@@ -96,6 +88,32 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
     return tuple(found.values())
 
 
+def _table(path: Path) -> tuple[dict[str, str], list[Record | Dropped]]:
+    """Names as they stand in the header to the columns that they name, and the lines below it.
+
+    A header of these very names is one, also where a table of two columns and empty cells does not look as if it had
+    any.
+    """
+    stream = open_stream(path, role=NAME, another=_another)
+    rows = list(stream)
+    names = {column.strip().lower(): column for column in stream.columns}
+    first = rows[0] if rows else None
+    if not names.keys() >= NEEDED and isinstance(first, Record):
+        said = {cell_text(cell).strip().lower(): column for column, cell in first.values.items()}
+        names, rows = (said, rows[1:]) if said.keys() >= NEEDED else (names, rows)
+    if missing := [name for name in COLUMNS if name in NEEDED - names.keys()]:
+        raise DataError(
+            f"there is no column {' and no column '.join(missing)}",
+            where=str(path),
+            why=f"it has {few(stream.columns, most=8)}",
+            fix=f"start from the review.csv of a run; its columns are {', '.join(COLUMNS)}",
+        )
+    return names, rows
+
+
+NEEDED = frozenset({"row_id", "decision"})
+
+
 def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[str] = frozenset()) -> Examined:
     """What was seen, with every decision done: rows dropped, labels changed, one finding that counts them.
 
@@ -106,7 +124,7 @@ def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[
     if not decisions:
         return seen
     gone_before = {drop.row_id: drop.reason for drop in seen.dropped}
-    overruled = _overruled(decisions, gone_before)
+    others = (*_overruled(decisions, gone_before), *_undecided(decisions))
     lines = [one for one in decisions if one.row_id not in gone_before]
     decisions = decided(lines)
     rows = {k.row.row_id: k.row for part in seen.sides.values() for k in part}
@@ -125,7 +143,7 @@ def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[
         for split, part in seen.sides.items()
     }
     gone = tuple(Dropped(row_id, NAME, "a person decided so") for row_id, row in after.items() if row is None)
-    found = (*_finding(decisions, n_changed=len(changes)), *_ignored(lines, rows), *overruled)
+    found = (*_finding(decisions, n_changed=len(changes)), *_ignored(lines, rows), *others)
     return seen.and_then(Examined(sides, found, gone, tuple(changes)))
 
 
@@ -152,6 +170,9 @@ def _after(one: Decision, row: Row, *, labels: Collection[str]) -> Row | None:
             why=_HOW,
             fix="keep or drop",
         )
+    same = [label for label in labels if label.casefold() == one.label.casefold()]
+    if one.label not in labels and len(same) == 1:
+        return replace(row, label=same[0])
     if one.label not in labels:
         near = difflib.get_close_matches(one.label, labels, n=1, cutoff=0.5)
         raise DataError(
@@ -200,6 +221,14 @@ def _finding(decisions: Sequence[Decision], *, n_changed: int) -> tuple[Finding,
     message = f"{told(len(ids), 'was', 'were')} decided by a person: {done}"
     action: Action = "fix" if n_changed else "drop" if n_dropped else "report"
     return (Finding(NAME, "info", message, ids, "each stands in prepare/ledger.json under reviewed", action),)
+
+
+def _undecided(decisions: Sequence[Decision]) -> tuple[Finding, ...]:
+    """A file that somebody named and in which nothing is decided is no work done."""
+    if decided(decisions):
+        return ()
+    message = f"{FIELD} names a file in which nothing is decided yet"
+    return (Finding(NAME, "warning", message, (), "fill in its column decision: keep, drop, fix, or a label"),)
 
 
 def _overruled(decisions: Sequence[Decision], gone: Mapping[str, str]) -> tuple[Finding, ...]:

@@ -245,3 +245,24 @@ def test_a_decided_row_is_not_relabelled_and_is_not_asked_about_again(tmp_path: 
     assert not {suspect.row_id for suspect in made.seen.suspects} & set(changed[:3])
     (told,) = [finding for finding in made.findings if finding.check == "label_errors"]
     assert told.message.endswith("(3 of these rows were decided by a person and stay as decided)")
+
+
+@pytest.mark.parametrize(
+    "text", ["row_id,decision\ntrain:2,drop\ntrain:3,\n", "decision;row_id\ndrop;train:2\n;train:3\n"]
+)
+def test_two_columns_are_enough(tmp_path: Path, text: str) -> None:
+    (tmp_path / "small.csv").write_text(text, encoding="utf-8")
+    assert [(one.row_id, one.word) for one in read_decisions(tmp_path / "small.csv")] == [
+        ("train:2", "drop"),
+        ("train:3", "open"),
+    ]
+
+
+def test_a_label_is_known_in_any_case_and_a_file_without_decisions_is_told_of(tmp_path: Path) -> None:
+    line = ("train:2", "text 0", "a", "", "odd", "B")
+    made = draft_with(read_decisions(written(tmp_path / "review.csv", [line])), many(40))
+    assert {row.row_id: row.label for some in made.splits.values() for row in some}["train:2"] == "b"
+
+    nothing = draft_with(read_decisions(written(tmp_path / "review.csv", [(*line[:5], "")])), many(40))
+    (told,) = [finding for finding in nothing.findings if finding.check == "review"]
+    assert "nothing is decided yet" in told.message

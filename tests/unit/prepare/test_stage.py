@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.errors import DataError
+from tunewright.core.events import null_tracker
 from tunewright.core.plan import Plan, open_fields
 from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.counted import Counted
 from tunewright.prepare.draft import Draft, write_draft
 from tunewright.prepare.given import Given
-from tunewright.prepare.stage import drafted
+from tunewright.prepare.stage import draft, drafted
 from tunewright.tables.shape import Shape
 from tunewright.text.rows import read_rows
 
@@ -239,3 +240,14 @@ def test_write_draft_says_that_tokens_were_not_counted_when_a_run_is_refused(tmp
     write_draft(draft_of({"train": many(40)}), tmp_path, counted=None)
     assert json.loads((tmp_path / "ledger.json").read_text())["tokens"] == {}
     assert json.loads((tmp_path / "findings.json").read_text())["checks"]["long_rows"]["status"] == "not run"
+
+
+def test_half_a_character_in_a_mended_cell_is_written_readably(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        "".join(f'{{"text": "lone \\ud83d one {i}", "label": "{"ab"[i % 2]}"}}\n' for i in range(30)), encoding="utf-8"
+    )
+    plan = Plan.model_validate({"data": {"train": "a.jsonl"}})
+    write_draft(draft(plan, folder=tmp_path, tell=null_tracker), tmp_path / "prepare", counted=None)
+    before = pq.read_table(tmp_path / "prepare/changes.parquet").column("before").to_pylist()
+    assert len(before) == 30
+    assert before[0] == "lone \\ud83d one 0"
