@@ -18,6 +18,8 @@ from tunewright.core.values import Comparison, Metric, Prediction, Verdict
 CHECK = "leakage"
 EQUAL_KINDS = ("exact", "normalised")
 """Kinds of evidence that say a row asks the same; every other kind says it is similar."""
+HARMLESS_KINDS = ("answer",)
+"""A row that gives the same answer to another question gives no question away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ def leaked(
     found: dict[str, set[str]] = {}
     for record in evidence:
         ids = record["row_ids"]
-        if record["check"] == CHECK and any(row_id in learned for row_id in ids):
+        if record["check"] != CHECK or record["kind"] in HARMLESS_KINDS:
+            continue
+        if any(row_id in learned for row_id in ids):
             found.setdefault(record["kind"], set()).update(row_id for row_id in ids if row_id in tested)
     kinds = sorted(kind for kind, ids in found.items() if ids)
     equal = tuple(kind for kind in kinds if kind in EQUAL_KINDS)

@@ -40,10 +40,11 @@ class Span:
     """The stretch, normalised."""
 
 
-def shared_spans(left: Sequence[str], right: Sequence[str]) -> list[Span]:
+def shared_spans(left: Sequence[str], right: Sequence[str], *, every: bool = False) -> list[Span]:
     """For each right text that has one: its longest stretch that also stands in a left text; by right position.
 
     Stretches of fewer than 8 words, or of less than half of the right text, are none.
+    every: the longest one with each left text, the longest of all first.
     """
     ids: dict[str, int] = {}
     left_words = _words(left, ids)
@@ -55,9 +56,8 @@ def shared_spans(left: Sequence[str], right: Sequence[str]) -> list[Span]:
         words = words_in(text)
         if len(words) < LEAST_WORDS or not len(known.values):
             continue
-        span = _longest(position, words, ids, known)
-        if span and span.share >= LEAST_SHARE:
-            found.append(span)
+        spans = _longest(position, words, ids, known)
+        found += spans if every else spans[:1]
     return found
 
 
@@ -88,14 +88,14 @@ def _words(texts: Sequence[str], ids: dict[str, int]) -> list[list[int]]:
     return [[ids.setdefault(word, len(ids) + 1) for word in words_in(text)] for text in texts]
 
 
-def _longest(position: int, words: Sequence[str], ids: dict[str, int], known: _Grams) -> Span | None:
+def _longest(position: int, words: Sequence[str], ids: dict[str, int], known: _Grams) -> list[Span]:
     """Grams of this text that some left text has; consecutive ones on one diagonal make a longer stretch."""
     numbers = np.fromiter((ids.get(word, 0) for word in words), dtype=np.uint64, count=len(words))
     grams = _rolled(numbers)[: len(words) - LEAST_WORDS + 1]
     low = np.searchsorted(known.values, grams, side="left")
     counts = np.minimum(np.searchsorted(known.values, grams, side="right") - low, _TRIED)
     if not counts.any():
-        return None
+        return []
     mine = np.repeat(np.arange(len(grams)), counts)
     at = np.repeat(low - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
     texts, places = known.texts[at], known.places[at]
@@ -104,10 +104,15 @@ def _longest(position: int, words: Sequence[str], ids: dict[str, int], known: _G
     goes_on = (mine[1:] == mine[:-1] + 1) & (places[1:] == places[:-1] + 1) & (texts[1:] == texts[:-1])
     starts = np.concatenate([[0], np.flatnonzero(~goes_on) + 1])
     runs = np.diff(np.append(starts, len(mine)))
-    best = int(np.argmax(runs))
-    n_words, first = int(runs[best]) + LEAST_WORDS - 1, int(mine[starts[best]])
-    stretch = " ".join(words[first : first + n_words])
-    return Span(int(texts[starts[best]]), position, n_words, n_words / len(words), stretch)
+    best: dict[int, Span] = {}
+    for i in np.argsort(-runs, kind="stable").tolist():
+        text, n_words, first = int(texts[starts[i]]), int(runs[i]) + LEAST_WORDS - 1, int(mine[starts[i]])
+        if n_words < LEAST_SHARE * len(words):
+            break
+        if text not in best:
+            stretch = " ".join(words[first : first + n_words])
+            best[text] = Span(text, position, n_words, n_words / len(words), stretch)
+    return list(best.values())
 
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,8 +21,8 @@ TRAIN = ("My card is lost", "my card is lost!", "please send the new one to my o
 TEST = ("my card is lost", "please send the new one to my other addresses", "IS THERE A FEE?", "nothing of it")
 
 
-def evidence() -> list[dict[str, Any]]:
-    rows = {"train": TRAIN, "test": TEST}
+def evidence(train: Sequence[str] = TRAIN, test: Sequence[str] = TEST) -> list[dict[str, Any]]:
+    rows = {"train": train, "test": test}
     shown = {split: keyed(labelled([(t, "x") for t in texts], role=split)) for split, texts in rows.items()}
     found = look(Look("classify", "given", shown, checked_actions({"leakage": "report"})))  # type: ignore[arg-type]
     return [asdict(one) for one in found.evidence]
@@ -48,6 +49,36 @@ def test_leaked_counts_no_row_whose_twins_were_all_taken_out_of_train() -> None:
     assert equal.row_ids == {"test:2", "test:4"}, "train:3 still asks it"
     (both,) = leaked(evidence(), learned=LEARNED - {"train:2", "train:3", "train:5"}, tested=TESTED)
     assert (both.row_ids, both.is_equal) == ({"test:3"}, False)
+
+
+ADDRESS = "please send the new one to my other address since the old one is not mine any more as before"
+PASTED = f"{ADDRESS} and then tell me all about the weather in the hills and on the coast of the north"
+
+
+def test_a_row_stays_leaked_until_the_last_row_that_gives_it_away_has_left_train() -> None:
+    """Word for word, nearly so, another one nearly so, and with the whole question in a longer one."""
+    train = (ADDRESS, f"{ADDRESS}hand", f"{ADDRESS}time", PASTED, "is there a fee")
+    found = evidence(train, (ADDRESS, "nothing of it"))
+    for i in range(2, 6):
+        some = leaked(found, learned={f"train:{j}" for j in range(i, 7)}, tested={"test:2", "test:3"})
+        assert [one.row_ids for one in some] == [frozenset({"test:2"})], i
+    assert leaked(found, learned={"train:6"}, tested={"test:2", "test:3"}) == ()
+    pairs = [one["row_ids"] for one in found]
+    assert len(pairs) == len(set(pairs)) == 4, "each of them once"
+
+
+def test_a_row_whose_near_copy_the_limit_took_is_leaked_by_the_other_one() -> None:
+    found = evidence((f"{ADDRESS}hand", f"{ADDRESS}time"), (ADDRESS,))
+    for row_id in ("train:2", "train:3"):
+        (some,) = leaked(found, learned={row_id}, tested={"test:2"})
+        assert (some.kinds, some.row_ids) == (("near",), frozenset({"test:2"}))
+
+
+def test_leaked_counts_no_row_of_which_only_the_answer_stands_in_train() -> None:
+    answer = {"check": "leakage", "kind": "answer", "row_ids": ["train:2", "test:2"], "value": 0.9, "words": "yes"}
+    assert leaked([answer], learned=LEARNED, tested=TESTED) == ()
+    (some,) = leaked([answer, {**answer, "kind": "span"}], learned=LEARNED, tested=TESTED)
+    assert some.kinds == ("span",)
 
 
 def test_leaked_is_empty_when_no_test_row_is_named() -> None:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.prepare.some_rows import asked, labelled
-from tunewright.core.values import Row, Split
+from tunewright.core.values import Action, Row, Split
+from tunewright.prepare.checks.check import Found, Look
 from tunewright.prepare.checks.group_overlap import group_findings
-from tunewright.prepare.checks.leakage import leak_findings, leaking, leaks, refusal
+from tunewright.prepare.checks.leakage import leak_findings, leaking, leaks, look, refusal
+from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.keys import Keyed, keyed
 from tunewright.text.clean import normalised
 
@@ -83,3 +88,44 @@ def test_group_findings_names_a_patient_in_train_and_test() -> None:
     test = keyed([Row("test:2", text="c", group="p1")])
     (finding,) = group_findings({"train": train, "test": test})
     assert finding.row_ids == ("train:2", "test:2")
+
+
+ADDRESS = "please send the new one to my other address"
+
+
+def looked_at(given: Mapping[Split, tuple[Keyed, ...]], action: Action, **how: Any) -> Found:
+    return look(Look("classify", how.pop("moment", "given"), given, checked_actions({"leakage": action}), **how))
+
+
+def test_a_near_copy_beside_a_row_that_leaks_word_for_word_is_named_and_no_row_is_counted_twice() -> None:
+    shown = sides(train=[ADDRESS, f"{ADDRESS}es", "is there a fee"], test=[ADDRESS, "nothing of it"])
+    found = looked_at(shown, "drop")
+    equal, near = found.findings
+    assert [d.row_id for d in found.dropped] == ["train:2"]
+    assert equal.message.startswith("1 test row (50 %) also in train, word for word")
+    assert near.row_ids == ("train:3", "test:2")
+    assert near.message.startswith("1 train row beside test rows that were found in another way: nearly the same")
+    assert near.severity == "info"
+
+
+def test_near_copies_are_counted_by_the_rows_that_nothing_was_said_of_and_every_twin_is_named() -> None:
+    shown = sides(train=[ADDRESS, f"{ADDRESS}es", "where is it then please"], test=[ADDRESS, f"{ADDRESS}e"])
+    near = looked_at(shown, "report").findings[-1]
+    assert near.message.startswith("1 test row (50 %) also in train, nearly the same")
+    assert near.row_ids == ("train:3", "train:2", "test:3")  # the closest first
+
+
+def test_evidence_is_exact_only_when_every_row_of_the_question_is_there_word_for_word() -> None:
+    found = looked_at(sides(train=["a b"], test=["a b", "A b"]), "report")
+    assert [(one.kind, one.row_ids) for one in found.evidence] == [("normalised", ("train:2", "test:2", "test:3"))]
+    (one,) = looked_at(sides(train=["a b", "x"], test=["a b", "a b"]), "report").evidence
+    assert one.kind == "exact"
+
+
+def test_what_our_own_split_made_is_compared_with_itself_and_files_only_once() -> None:
+    texts = {"train": [ADDRESS], "validation": [f"{ADDRESS}es"], "test": [f"{ADDRESS}ed"]}
+    shown = sides(**texts)
+    found = looked_at(shown, "report", moment="split", own=frozenset({"train", "validation"}))
+    assert [one.row_ids for one in found.evidence] == [("train:2", "validation:2")]
+    everything = looked_at(shown, "report", moment="given")
+    assert len(everything.evidence) == 3

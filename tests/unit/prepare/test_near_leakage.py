@@ -31,7 +31,7 @@ ANSWER = "Asthma."
 def told(left: Sequence[tuple[str, str]], right: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """Test rows by how a train row gives them away."""
     found = close_leaks(keyed(asked(left)), keyed(asked(right, role="test")), exact=frozenset())
-    return {kind: tuple(pair.right for pair in pairs) for kind, pairs in found.items() if pairs}
+    return {kind: tuple(i for pair in pairs for i in pair.rights) for kind, pairs in found.items() if pairs}
 
 
 def test_a_reworded_question_with_the_same_answer_is_told() -> None:
@@ -55,11 +55,40 @@ def test_an_answer_that_many_rows_give_is_a_formula() -> None:
 
 def test_of_a_reworded_question_the_most_similar_row_is_named() -> None:
     left = [("tell me how your asthma is", ANSWER), (ASKED, ANSWER)]
-    (pair,) = close_leaks(keyed(asked(left)), keyed(asked([(REWORDED, ANSWER)], role="test")), exact=frozenset())[
-        "reworded"
-    ]
-    assert (pair.left, pair.right) == ("train:3", "test:2")
+    found = close_leaks(keyed(asked(left)), keyed(asked([(REWORDED, ANSWER)], role="test")), exact=frozenset())
+    pair = found["reworded"][0]
+    assert (pair.lefts, pair.rights) == (("train:3",), ("test:2",))
     assert pair.how_much == pytest.approx(0.45, abs=0.1)
+
+
+def test_a_row_that_was_told_of_as_reworded_is_not_counted_as_a_stretch_or_an_answer_again() -> None:
+    """Its answer is long and stands there too; a row of which only the answer stands there is counted."""
+    answer = "The patient has asthma, sinus trouble, hives and a history of psoriasis."
+    left = keyed(asked([(ASKED, answer), ("what is it about", "Nothing.")]))
+    right = keyed(asked([(REWORDED, answer), ("what was there before", answer)], role="test"))
+    found = close_leaks(left, right, exact=frozenset())
+    assert {kind: [i for pair in pairs for i in pair.rights] for kind, pairs in found.items() if pairs} == {
+        "reworded": ["test:2"],
+        "answer": ["test:3"],
+    }
+
+
+def test_of_two_reworded_questions_both_are_evidence_and_the_most_similar_one_comes_first() -> None:
+    left = [("and your asthma, how is it now", ANSWER), (REWORDED.replace("use", "took"), ANSWER), ("why", "Nothing.")]
+    right = keyed(asked([(REWORDED, ANSWER)], role="test"))
+    for some, order in ((left, ["train:3", "train:2"]), (left[1::-1], ["train:2", "train:3"])):
+        found = close_leaks(keyed(asked(some)), right, exact=frozenset())["reworded"]
+        assert [pair.lefts[0] for pair in found] == order
+
+
+def test_a_row_that_was_told_of_in_one_way_is_not_counted_in_the_next() -> None:
+    long = "please send the new one to my other address since the old one is not mine any more as before"
+    left = keyed(labelled([(f"{long}hand", "x"), (f"{long} and then tell me about the weather in the hills", "x")]))
+    right = keyed(labelled([(long, "x")], role="test"))
+    near, span = near_findings(("train", "test"), close_leaks(left, right, exact=frozenset()), n_right=1)
+    assert near.message.startswith("1 test row (100 %) also in train, nearly")
+    assert span.message.startswith("1 train row beside test rows that were found in another way: half of it")
+    assert (near.severity, span.severity) == ("warning", "info")
 
 
 STRETCH = "do you have any history of surgical procedures"

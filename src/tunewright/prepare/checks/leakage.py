@@ -50,9 +50,9 @@ def look(shown: Look) -> Found:
     evidence = [together for leak in found for together in leak.together]
     for a, b in pairs:
         left, right = shown.rows[a], shown.rows[b]
-        exact = (row_id for leak in found if (leak.left, leak.right) == (a, b) for row_id in leak.normalised[1])
-        close = close_leaks(left, right, exact=frozenset(exact))
-        findings += near_findings((a, b), close, n_right=len(right))
+        exact = frozenset(i for leak in found if (leak.left, leak.right) == (a, b) for i in leak.normalised[1])
+        close = close_leaks(left, right, exact=exact)
+        findings += near_findings((a, b), close, n_right=len(right), exact=exact)
         evidence += near_evidence(close)
     return Found(
         tuple(findings),

@@ -7,8 +7,8 @@ only a reason to look: in data about one subject, near copies are normal. They a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -46,10 +46,10 @@ Kind = Literal["near", "reworded", "span", "answer"]
 
 @dataclass(frozen=True, slots=True)
 class NearPair:
-    """A row of the right split and the row of the left one that gives it away."""
+    """What a right row asks and what a left row does that gives it away, with every row that asks it."""
 
-    left: str
-    right: str
+    lefts: tuple[str, ...]
+    rights: tuple[str, ...]
     how_much: float
     """Jaccard similarity, or the shared stretch's share of the right row."""
     words: str = ""
@@ -59,70 +59,80 @@ class NearPair:
 def close_leaks(
     left: Sequence[Keyed], right: Sequence[Keyed], *, exact: frozenset[str]
 ) -> dict[Kind, tuple[NearPair, ...]]:
-    """Every right row that a left one gives away, by how; a row that is told of in one way is not told of in the next.
+    """Every left row that gives a right one away, by how; a pair that is named in one way is not in the next.
 
+    Rows that leaked in another way are looked at too: that twin may leave train, and this one stay. Of answers only the
+    best, for rows that nothing else is known of.
     exact: right row ids that ask the same as a left one.
     """
-    near = near_leaks(left, right)
-    known = exact | {pair.right for pair in near}
-    reworded = reworded_leaks(left, right, known=known)
-    known |= {pair.right for pair in reworded}
-    spans = span_leaks(left, right, known=known, words_of=asked_words)
-    known |= {pair.right for pair in spans}
-    answers = span_leaks(left, right, known=known, words_of=answer_words)
-    return {"near": near, "reworded": reworded, "span": spans, "answer": answers}
+    asking = {k.row.row_id: asked_words(k) for k in (*left, *right)}
+    named: set[tuple[str, str]] = set()
+    found: dict[Kind, tuple[NearPair, ...]] = {}
+    ways: tuple[tuple[Kind, Callable[[], tuple[NearPair, ...]]], ...] = (
+        ("near", lambda: near_leaks(left, right)),
+        ("reworded", lambda: reworded_leaks(left, right)),
+        ("span", lambda: span_leaks(left, right, words_of=asked_words)),
+    )
+    for kind, look in ways:
+        pairs = _without_exact(look(), asking, exact=exact)
+        keys = [(asking[pair.lefts[0]], asking[pair.rights[0]]) for pair in pairs]
+        found[kind] = tuple(pair for pair, key in zip(pairs, keys, strict=True) if key not in named)
+        named.update(keys)
+    known = exact.union(*(pair.rights for pairs in found.values() for pair in pairs))
+    others = [k for k in right if k.row.row_id not in known]
+    return {**found, "answer": span_leaks(left, others, words_of=answer_words)}
 
 
 def near_leaks(left: Sequence[Keyed], right: Sequence[Keyed]) -> tuple[NearPair, ...]:
-    """Each right row that is nearly, and not exactly, what a left row asks: with the most similar one."""
-    texts = [asked_words(k) for k in (*left, *right)]
-    exact = set(texts[: len(left)])
-    sides = [0] * len(left) + [1] * len(right)
-    best: dict[int, NearPair] = {}
-    for pair in similar_pairs(texts, sides=sides):
-        if texts[pair.right] not in exact and pair.right not in best:
-            right_row = right[pair.right - len(left)].row.row_id
-            best[pair.right] = NearPair(left[pair.left].row.row_id, right_row, pair.jaccard)
-    return tuple(best[i] for i in sorted(best))
+    """What right rows and left rows ask that is nearly, and not exactly, the same; the most similar first."""
+    of_left, of_right = _by_words(left, asked_words), _by_words(right, asked_words)
+    texts = [*of_left, *of_right]
+    sides = [0] * len(of_left) + [1] * len(of_right)
+    return tuple(
+        NearPair(of_left[texts[pair.left]], of_right[texts[pair.right]], pair.jaccard)
+        for pair in similar_pairs(texts, sides=sides)
+        if texts[pair.left] != texts[pair.right]
+    )
 
 
-def reworded_leaks(left: Sequence[Keyed], right: Sequence[Keyed], *, known: frozenset[str]) -> tuple[NearPair, ...]:
+def reworded_leaks(left: Sequence[Keyed], right: Sequence[Keyed]) -> tuple[NearPair, ...]:
     """Each right row whose answer a left row gives too, word for word, to a question with some of the same words.
 
-    As a translation there and back leaves them. The answer must be rare; with the most similar such left row.
+    As a translation there and back leaves them. The answer must be rare; the most similar such left row first.
     """
     giving: dict[str, list[Keyed]] = {}
     for k in left:
         giving.setdefault(answer_words(k), []).append(k)
-    asked = [k for k in right if k.row.row_id not in known and answer_words(k)]
+    asked = [k for k in right if answer_words(k)]
     couples = [(one, k) for k in asked if len(of := giving.get(answer_words(k), [])) <= FORMULA_ROWS for one in of]
     if not couples:
         return ()
     sets = shingles([asked_words(k) for couple in couples for k in couple])
-    similarity = jaccard(sets, np.arange(2 * len(couples)).reshape(-1, 2))
-    best: dict[str, NearPair] = {}
-    for (one, k), alike in zip(couples, similarity.tolist(), strict=True):
-        row_id = k.row.row_id
-        if alike >= LEAST_REWORDED and (row_id not in best or best[row_id].how_much < alike):
-            best[row_id] = NearPair(one.row.row_id, row_id, alike)
-    return tuple(best.values())
+    similarity = jaccard(sets, np.arange(2 * len(couples)).reshape(-1, 2)).tolist()
+    pairs = [
+        NearPair((one.row.row_id,), (k.row.row_id,), alike)
+        for (one, k), alike in zip(couples, similarity, strict=True)
+        if alike >= LEAST_REWORDED
+    ]
+    return tuple(sorted(pairs, key=lambda pair: -pair.how_much))
 
 
 def span_leaks(
-    left: Sequence[Keyed], right: Sequence[Keyed], *, known: frozenset[str], words_of: Callable[[Keyed], str]
+    left: Sequence[Keyed], right: Sequence[Keyed], *, words_of: Callable[[Keyed], str]
 ) -> tuple[NearPair, ...]:
-    """Each right row of which half or more of what words_of reads stands in a left row in one stretch.
+    """Right rows of which half or more of what words_of reads stands in a left row in one stretch.
 
-    known: right row ids that were already told of. Stretches that are made of formulas are none.
+    Stretches that are made of formulas are none. Of answers with the longest one only.
     """
-    texts_left, texts_right = [words_of(k) for k in left], [words_of(k) for k in right]
-    spans = [span for span in shared_spans(texts_left, texts_right) if right[span.right].row.row_id not in known]
+    of_left, of_right = _by_words(left, words_of), _by_words(right, words_of)
+    is_answer = words_of is answer_words
+    texts_left, texts_right = list(of_left), list(of_right)
+    spans = shared_spans(texts_left, texts_right, every=not is_answer)
     n_saying = _n_saying({run for span in spans for run in _runs(span.words.split())}, texts_left)
-    repeated = _repeated(texts_left) if words_of is answer_words else frozenset()
     return tuple(
-        NearPair(left[span.left].row.row_id, right[span.right].row.row_id, span.share, span.words)
+        NearPair(of_left[texts_left[span.left]], of_right[texts_right[span.right]], span.share, span.words)
         for span in spans
-        if texts_left[span.left] not in repeated and not _is_formula(span, n_saying)
+        if not (is_answer and len(of_left[texts_left[span.left]]) > FORMULA_ROWS) and not _is_formula(span, n_saying)
     )
 
 
@@ -135,33 +145,74 @@ _HOW: Mapping[Kind, tuple[str, str, float]] = {
 
 
 def near_findings(
-    sides: tuple[Split, Split], found: Mapping[Kind, Sequence[NearPair]], *, n_right: int
+    sides: tuple[Split, Split],
+    found: Mapping[Kind, Sequence[NearPair]],
+    *,
+    n_right: int,
+    exact: frozenset[str] = frozenset(),
 ) -> tuple[Finding, ...]:
-    """One for each kind that was found, naming every row on both sides."""
-    left, right = sides
-    findings = []
-    for kind, (how, unit, worrying) in _HOW.items():
+    """One for each kind that was found; right rows that were told of before are not counted again.
+
+    What else on the left gives those away is named, once it is the only thing that is found too.
+    """
+    told, findings = set(exact), []
+    for kind in _HOW:
         pairs = found.get(kind, ())
-        if not pairs:
-            continue
-        top = max(pairs, key=lambda pair: pair.how_much)
-        message = (
-            f"{rows(len(pairs), right)} ({percent(len(pairs), n_right)}) also in {left}, {how}, "
-            f"as {top.right} beside {top.left} ({top.how_much:.2f} {unit})"
-        )
-        ids = tuple(dict.fromkeys(pair.left for pair in pairs)) + tuple(pair.right for pair in pairs)
-        is_warning = len(pairs) > worrying * n_right
-        suggestion = "look at the pairs in prepare/evidence.json; if they belong together, data.group_column=COLUMN"
-        findings.append(Finding(NAME, "warning" if is_warning else "info", message, ids, suggestion))
+        if pairs:
+            findings.append(_finding(sides, kind, pairs, n_right=n_right, told=told))
+            told.update(row_id for pair in pairs for row_id in pair.rights)
     return tuple(findings)
+
+
+def _finding(
+    sides: tuple[Split, Split], kind: Kind, pairs: Sequence[NearPair], *, n_right: int, told: Collection[str]
+) -> Finding:
+    (left, right), (how, unit, worrying) = sides, _HOW[kind]
+    new = [pair for pair in pairs if any(row_id not in told for row_id in pair.rights)]
+    rights = dict.fromkeys(row_id for pair in new for row_id in pair.rights if row_id not in told)
+    lefts = dict.fromkeys(row_id for pair in (*new, *pairs) for row_id in pair.lefts)
+    n_more = len(lefts) - len({row_id for pair in new for row_id in pair.lefts})
+    top = max(new or pairs, key=lambda pair: pair.how_much)
+    told_of = next((row_id for row_id in top.rights if row_id not in told), top.rights[0])
+    example = f"as {told_of} beside {top.lefts[0]} ({top.how_much:.2f} {unit})"
+    more = f"{rows(n_more, left)}{' more' if new else ''} beside {right} rows that were found in another way"
+    if new:
+        message = f"{rows(len(rights), right)} ({percent(len(rights), n_right)}) also in {left}, {how}, {example}"
+        message += f"; {more}" if n_more else ""
+    else:
+        message = f"{more}: {how}, {example}"
+    ids = (*lefts, *(rights or dict.fromkeys(row_id for pair in pairs for row_id in pair.rights)))
+    is_warning = len(rights) > worrying * n_right
+    suggestion = "look at the pairs in prepare/evidence.json; if they belong together, data.group_column=COLUMN"
+    return Finding(NAME, "warning" if is_warning else "info", message, ids, suggestion)
 
 
 def near_evidence(found: Mapping[Kind, Sequence[NearPair]]) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence(NAME, kind, (pair.left, pair.right), pair.how_much, pair.words)
+        Evidence(NAME, kind, (*pair.lefts, *pair.rights), pair.how_much, pair.words)
         for kind, pairs in found.items()
         for pair in pairs
     )
+
+
+def _without_exact(
+    pairs: Iterable[NearPair], asking: Mapping[str, str], *, exact: frozenset[str]
+) -> tuple[NearPair, ...]:
+    """Without what asks the same word for word: that is told of as equal, unless other things tell the rows apart."""
+    made = []
+    for pair in pairs:
+        is_same = asking[pair.lefts[0]] == asking[pair.rights[0]]
+        rights = tuple(row_id for row_id in pair.rights if row_id not in exact) if is_same else pair.rights
+        made += [replace(pair, rights=rights)] if rights else []
+    return tuple(made)
+
+
+def _by_words(some: Iterable[Keyed], words_of: Callable[[Keyed], str]) -> dict[str, tuple[str, ...]]:
+    """Row ids by what they say."""
+    found: dict[str, list[str]] = {}
+    for k in some:
+        found.setdefault(words_of(k), []).append(k.row.row_id)
+    return {words: tuple(ids) for words, ids in found.items()}
 
 
 def _is_formula(span: Span, n_saying: Mapping[tuple[str, ...], int]) -> bool:
@@ -179,7 +230,3 @@ def _n_saying(wanted: set[tuple[str, ...]], texts: Sequence[str]) -> Counter[tup
 
 def _runs(words: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + RUN_WORDS]) for i in range(len(words) - RUN_WORDS + 1)]
-
-
-def _repeated(texts: Sequence[str]) -> frozenset[str]:
-    return frozenset(text for text, n in Counter(texts).items() if n > FORMULA_ROWS)
