@@ -1,6 +1,6 @@
 """The lights and cards of the data on a terminal: the same as on the page, the most important first.
 
-In: Doctor. Out: lines of styled pieces, at most 80 columns. Its own file because `check` has enough to say of models.
+In: Doctor. Out: lines of styled pieces, at most 80 columns. Its own file because `check` and `prepare` show the same.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ Side = Literal["before", "after"]
 _SIDES: dict[Side, tuple[str, str]] = {"before": ("- ", "red"), "after": ("+ ", "green")}
 
 
-def doctor_lines(doctor: Doctor, *, has_colour: bool) -> Iterator[Styled]:
+def doctor_lines(doctor: Doctor, *, has_colour: bool, whole: str = "--json") -> Iterator[Styled]:
     """The lights, then the cards.
 
     has_colour: False marks words with brackets.
+    whole: where those that are left out are found.
     """
     yield from _lights(doctor)
     for i, card in enumerate(doctor.cards[:MOST_CARDS]):
@@ -39,7 +40,7 @@ def doctor_lines(doctor: Doctor, *, has_colour: bool) -> Iterator[Styled]:
             yield ()
         yield from _card(card, has_rows=i < WITH_ROWS, has_colour=has_colour)
     if len(doctor.cards) > MOST_CARDS:
-        yield from _wrapped("", f"and {len(doctor.cards) - MOST_CARDS} more that found something: --json has them all")
+        yield from _wrapped("", f"and {len(doctor.cards) - MOST_CARDS} more that found something: {whole} has them all")
 
 
 def _lights(doctor: Doctor) -> Iterator[Styled]:

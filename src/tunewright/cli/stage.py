@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from tunewright.cli.console import Console, open_console
+from tunewright.cli.console import Console, has_colour, open_console
 from tunewright.cli.exported import exported_lines
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanOrRun, PlanPath, Quiet, RunsDir
 from tunewright.cli.outcome import show_verdict, shown_path, systems_table
@@ -135,8 +135,11 @@ def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, s
 
 def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -> None:
     if stage == "prepare":
-        for line in (*prepared_lines(found, findings=_findings(run)), *review_lines(run)):
+        for line in prepared_lines(found):
             console.result(line)
+        _show_doctor(console, run)
+        for i, line in enumerate(review_lines(run)):
+            console.result(line if i else f"\n{line}")
     elif stage == "select":
         for candidate in found["candidates"]:
             console.result(f"{candidate['rank']}  {candidate['name']}: {candidate['reason']}")
@@ -154,8 +157,21 @@ def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -
         show_verdict(console, found["verdict"])
 
 
-def prepared_lines(ledger: Mapping[str, Any], *, findings: list[Mapping[str, Any]]) -> list[str]:
-    """Rows, tokens, and every finding with what to do about it."""
+def _show_doctor(console: Console, run: Run) -> None:
+    """The lights and cards of the data, as `check` shows them."""
+    from tunewright.cli.data_doctor import doctor_lines  # what reads a run takes a moment: --help does not wait
+    from tunewright.report.doctor import doctor_of
+
+    found, cards = (_read(run, name) for name in ("findings.json", "cards.json"))
+    doctor = doctor_of(found.get("findings", ()), found.get("checks", {}), cards.get("cards", ()))
+    if doctor:
+        console.result("")
+        for line in doctor_lines(doctor, has_colour=has_colour(console.people), whole="findings.json"):
+            console.line(line)
+
+
+def prepared_lines(ledger: Mapping[str, Any]) -> list[str]:
+    """Rows and tokens."""
     kept = ", ".join(f"{n:,} {split}" for split, n in ledger["rows_kept"].items())
     dropped = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in ledger["dropped"].items()) or "none"
     lines = [f"{ledger['rows_read']:,} rows read: {kept}; dropped: {dropped}"]
@@ -164,9 +180,6 @@ def prepared_lines(ledger: Mapping[str, Any], *, findings: list[Mapping[str, Any
         n_cut = tokens["rows_cut"]
         cut = f"{tokens['cut']:,} cut in {n_cut:,} {'row' if n_cut == 1 else 'rows'}"
         lines.append(f"{tokens['total']:,} tokens in train{trained}; {cut}")
-    for finding in findings:
-        lines.append(f"{finding['severity']}: {finding['message']}")
-        lines += [f"  try: {finding['suggestion']}"] if finding["suggestion"] else []
     return lines
 
 
@@ -204,6 +217,7 @@ def explained_lines(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _findings(run: Run) -> list[Mapping[str, Any]]:
-    path = run.stage("prepare") / "findings.json"
-    return list(json_module.loads(path.read_text(encoding="utf-8"))["findings"]) if path.is_file() else []
+def _read(run: Run, name: str) -> Mapping[str, Any]:
+    """A file of prepare; empty where an older run has none."""
+    path = run.stage("prepare") / name
+    return dict(json_module.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -226,3 +227,39 @@ def _row_id(folder: Path, split: str) -> str:
     import pyarrow.parquet as pq
 
     return str(pq.read_table(folder / f"runs/plan/prepare/{split}.parquet").column("row_id")[0].as_py())
+
+
+def test_prepare_shows_the_lights_and_cards_of_the_data_and_what_waits_for_a_person(
+    folder: Path, ran: tuple[dict[str, Any], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    reviewed = "row_id,text,label,suggestion,reason,decision\ntrain:2,money,refund,,why,\n"
+    (tmp_path / "runs/plan/prepare/review.csv").write_text(reviewed, encoding="utf-8")
+    capsys.readouterr()
+    assert main(["prepare", str(folder / "plan.yaml"), "--runs-dir", str(tmp_path / "runs")]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].endswith("dropped: 1 duplicate")
+    lights = ["act        1 to act on: held out size", "look       1 to look at: duplicates"]
+    at = shown.index(lights[0])
+    assert shown[at - 1 : at + 2] == ["", *lights]
+    assert "           train:50  money back please" in shown
+    waiting = shown.index("1 row waits for a person's decision (none is needed)")
+    assert shown[waiting - 1] == ""
+    assert shown[waiting + 1].startswith("  try: cp ")
+    assert waiting > shown.index("           train:50  money back please")
+
+
+def test_only_the_file_of_findings_is_named_where_json_does_not_have_them(
+    folder: Path, ran: tuple[dict[str, Any], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    path = tmp_path / "runs/plan/prepare/findings.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    found["findings"] += [{**found["findings"][0], "check": f"check_{i}"} for i in range(9)]
+    path.write_text(json.dumps(found), encoding="utf-8")
+    (tmp_path / "runs/plan/prepare/cards.json").unlink()
+    capsys.readouterr()
+    assert main(["prepare", str(folder / "plan.yaml"), "--runs-dir", str(tmp_path / "runs")]) == 0
+    shown = capsys.readouterr().out
+    assert "and 5 more that found something: findings.json has them all" in shown
+    assert "--json" not in shown
