@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from tests.unit.prepare.some_rows import labelled
 from tunewright.core.values import Comparison, Metric, Verdict
 from tunewright.evaluate.leaked import Leaked, WithoutLeaked, leaked, read_evidence
-from tunewright.evaluate.verdict import and_without_leaked, verdict
+from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
 from tunewright.prepare.checks.check import Look
 from tunewright.prepare.checks.leakage import look
 from tunewright.prepare.checks.table import checked_actions
@@ -139,3 +139,11 @@ def test_verdict_tells_the_score_without_the_rows_that_leaked() -> None:
 )
 def test_verdict_tells_it_in_words_that_fit(told: str, words: str) -> None:
     assert words in told
+
+
+def test_status_of_leaves_out_what_could_not_be_compared() -> None:
+    made = Comparison("tuned", "base", "accuracy", 0.5, (0.4, 0.6), 0.001, "McNemar", "better")
+    none = replace(made, b="tfidf", difference=float("nan"), verdict="not distinguishable")
+    assert status_of([made, none]) == "better"
+    assert status_of([none]) == "not distinguishable"
+    assert status_of([none, replace(none, verdict="worse")]) == "not distinguishable"

@@ -114,6 +114,33 @@ def test_every_system_is_scored_without_the_rows_that_leaked(classified: tuple[E
     assert any(line.startswith("2 test rows stand in train") for line in found["verdict"]["details"])
 
 
+def test_comparisons_without_leaked_rows_are_made_of_the_rows_that_are_left(
+    classified: tuple[EvaluateInputs, Path],
+) -> None:
+    found = _metrics(classified)
+    (without,) = found["without_leaked"]
+    for comparison in without["comparisons"]:
+        ours, theirs = (without["systems"][comparison[side]]["accuracy"]["value"] for side in ("a", "b"))
+        assert comparison["difference"] == pytest.approx(ours - theirs), comparison["b"]
+    before = [c["difference"] for c in found["comparisons"]]
+    assert [c["difference"] for c in without["comparisons"]] != before
+
+
+def test_a_row_that_only_validation_gives_away_counts_as_leaked(
+    classified: tuple[EvaluateInputs, Path], tmp_path: Path
+) -> None:
+    inputs, _ = classified
+    train = tuple(replace(row, row_id=f"train:{i}") for i, row in enumerate(read_rows(inputs.prepared, "train"), 2))
+    write_rows(tmp_path / "train.parquet", train)
+    write_rows(tmp_path / "test.parquet", read_rows(inputs.prepared, "test"))
+    write_rows(tmp_path / "validation.parquet", (Row("validation:2", text="my card is lost 0", label=LABELS[0]),))
+    leak = {"check": "leakage", "kind": "exact", "row_ids": ["validation:2", "test:2"], "value": 1.0, "words": ""}
+    (tmp_path / "evidence.json").write_text(json.dumps({"evidence": [leak]}), encoding="utf-8")
+    plan = inputs.plan.model_copy(update={"evaluate": inputs.plan.evaluate.with_(systems=("tuned", "majority"))})
+    (without,) = evaluate(replace(inputs, plan=plan, prepared=tmp_path), work=tmp_path)["without_leaked"]
+    assert (without["left_out"], without["rows"]) == (1, 11)
+
+
 def test_nothing_is_said_of_leaked_rows_when_none_leaked(generated: tuple[EvaluateInputs, Path]) -> None:
     found = _metrics(generated)
     assert found["without_leaked"] == []

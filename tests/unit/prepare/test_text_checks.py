@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.values import Action
 from tunewright.prepare.checks.check import Found, Look
+from tunewright.prepare.checks.repetition import _longest_loop
 from tunewright.prepare.checks.table import CHECKS, checked_actions
 from tunewright.prepare.keys import keyed
 
@@ -119,3 +123,16 @@ def test_every_check_is_silent_about_clean_rows_and_none_at_all(name: str) -> No
         assert not made.repaired
         assert not made.refusal
         assert not made.findings or name in ("rare_labels", "held_out_size")
+
+
+@given(st.text("ab ", max_size=60), st.integers(1, 8))
+def test_a_loop_is_the_one_that_a_search_word_by_word_finds(text: str, n: int) -> None:
+    words = text.split() * 2
+    numbers = np.array([sorted(set(words)).index(word) for word in words], dtype=np.int64)
+    best, start, run = 0, 0, 0
+    for i in range(len(words) - n):
+        run = run + 1 if words[i] == words[i + n] else 0
+        if run > best:
+            best, start = run, i - run + 1
+    if n < len(words):
+        assert _longest_loop(numbers, n) == (start, best // n + 1)

@@ -6,7 +6,9 @@ In: all rows. Out: a finding that names them. Its own file because such a text t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tunewright.core.values import Finding, Row
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
@@ -52,8 +54,10 @@ def loop_in(text: str) -> str:
     words = text.split()
     if len(words) < LOOP_TIMES or 2 * len(set(words)) > len(words) + LOOP_WORDS:
         return ""
-    for n in range(1, LOOP_WORDS + 1):
-        start, times = _longest_loop(words, n)
+    ids: dict[str, int] = {}
+    numbers = np.array([ids.setdefault(word, len(ids)) for word in words], dtype=np.int64)
+    for n in range(1, min(LOOP_WORDS, len(words) - 1) + 1):
+        start, times = _longest_loop(numbers, n)
         phrase = " ".join(words[start : start + n])
         if times >= LOOP_TIMES and times * len(phrase) >= LEAST_LOOP_CHARACTERS:
             return f"{quoted(phrase)} {times} times in a row"
@@ -71,11 +75,14 @@ def refrain_in(text: str) -> str:
     return f"{quoted(' '.join(best))} is {share:.0%} of it" if n > 1 and share > MOST_SHARE else ""
 
 
-def _longest_loop(words: Sequence[str], n: int) -> tuple[int, int]:
-    """Where n words begin that are followed by themselves, and how often they stand there in a row."""
-    best, start, run = 0, 0, 0
-    for i in range(len(words) - n):
-        run = run + 1 if words[i] == words[i + n] else 0
-        if run > best:
-            best, start = run, i - run + 1
-    return start, best // n + 1
+def _longest_loop(words: NDArray[np.int64], n: int) -> tuple[int, int]:
+    """Where n words begin that are followed by themselves, and how often they stand there in a row; the first such.
+
+    words: a number for each word. At once for all places: a text may have a million words.
+    """
+    is_same = np.concatenate([[False], words[n:] == words[:-n], [False]])
+    edges = np.flatnonzero(is_same[1:] != is_same[:-1]).reshape(-1, 2)
+    if not len(edges):
+        return 0, 1
+    start, end = edges[np.argmax(edges[:, 1] - edges[:, 0])].tolist()
+    return start, (end - start) // n + 1
