@@ -122,7 +122,7 @@ def machine_checks(machine: Machine) -> Iterator[Check]:
 
 def folder_checks(name: str, folder: Path) -> Iterator[Check]:
     """Can it be written, and is there space?"""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     other = "--runs-dir DIR" if name == "runs" else "TUNEWRIGHT_CACHE=DIR"
     try:
         with tempfile.TemporaryFile(dir=there):

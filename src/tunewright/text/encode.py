@@ -44,7 +44,7 @@ def encode(
 
 
 CHUNK_ROWS, CHUNK_CHARACTERS = 1_000, 2_000_000
-"""Tokenised at once: what a tokenizer says of a row besides its ids takes ten times their memory."""
+"""Tokenised at once. A tokenizer says more of a row than its ids: 200,000 rows of 32 tokens at once took 1.59 GB."""
 
 
 def _chunks(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
@@ -62,7 +62,7 @@ def _chunks(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
 
 @dataclass(frozen=True, slots=True)
 class _Same:
-    """Equal ids and equal masks are one object each: a million rows of 40 tokens take .4 GB instead of 2."""
+    """Equal ids and equal masks are one object each: with chunks the same 200,000 rows took .09 GB."""
 
     ids: dict[int, int]
     masks: dict[tuple[bool, ...], tuple[bool, ...]]

@@ -47,8 +47,8 @@ class Private:
     end: int
 
 
-def private_in(text: str) -> tuple[Private, ...]:
-    """What is found, from left to right, none within another.
+def private_in(text: str, *, kinds: Sequence[Kind] = KINDS) -> tuple[Private, ...]:
+    """What is found of these kinds, from left to right, none within another of any kind.
 
     >>> [found.kind for found in private_in("mail me: ann@example.org or call +49 30 901820")]
     ['email', 'phone']
@@ -56,12 +56,13 @@ def private_in(text: str) -> tuple[Private, ...]:
     if not _MAY_HOLD.search(text):
         return ()
     found: list[Private] = []
-    for kind, pattern, is_one in _KINDS:
+    last = max(KINDS.index(kind) for kind in kinds)  # a kind takes characters from later ones only
+    for kind, pattern, is_one in _KINDS[: last + 1]:
         for match in pattern.finditer(text):
             start, end = match.span("value")
             if is_one(match["value"]) and not any(other.start < end and start < other.end for other in found):
                 found.append(Private(kind, start, end))
-    return tuple(sorted(found, key=lambda one: one.start))
+    return tuple(sorted((one for one in found if one.kind in kinds), key=lambda one: one.start))
 
 
 def masked(text: str, *, kinds: Sequence[Kind] = KINDS) -> str:
@@ -71,10 +72,9 @@ def masked(text: str, *, kinds: Sequence[Kind] = KINDS) -> str:
     'my card [card] was charged'
     """
     out, at = [], 0
-    for found in private_in(text):
-        if found.kind in kinds:
-            out += [text[at : found.start], f"[{found.kind}]"]
-            at = found.end
+    for found in private_in(text, kinds=kinds):
+        out += [text[at : found.start], f"[{found.kind}]"]
+        at = found.end
     return "".join(out) + text[at:] if out else text
 
 

@@ -41,11 +41,9 @@ def test_folder_checks_look_at_the_nearest_folder_when_it_is_not_there_yet(tmp_p
     assert FREE_BYTES < 1e10
 
 
-def test_folder_checks_are_a_problem_when_the_place_cannot_be_written() -> None:
-    place = Path("/proc/1/nothing")
-    if not place.parent.is_dir():
-        pytest.skip("needs /proc")
-    (check,) = folder_checks("models", place)
+def test_folder_checks_are_a_problem_when_the_place_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder: not even an administrator makes one in it", encoding="utf-8")
+    (check,) = folder_checks("models", tmp_path / "file" / "models")
     assert check.status == "problem"
     assert "TUNEWRIGHT_CACHE" in check.fix
 

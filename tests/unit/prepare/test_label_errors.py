@@ -217,3 +217,14 @@ def test_label_errors_looks_only_at_labels_that_still_have_enough_rows_among_tho
     assert set(finding.row_ids) <= {f"train:{i}" for i in range(2, 8)}
     assert "drawn of 605" in finding.message
     assert "300 drawn" not in finding.message, "the rare ones among the 300 are not looked at"
+
+
+def test_labels_that_do_not_follow_from_the_texts_are_not_called_wrong_rows() -> None:
+    seed = secrets.randbelow(10**6)
+    sys.stdout.write(f"seed {seed}\n")
+    draw = np.random.default_rng(seed)
+    words = [f"word{i}" for i in range(60)]
+    rows = labelled([(" ".join(draw.choice(words, 6)), "abcd"[draw.integers(4)]) for _ in range(400)])
+    (finding,) = look(Look("classify", "split", {"train": keyed(rows)}, checked_actions({}))).findings
+    assert "is it the right column?" in finding.suggestion
+    assert "drop" not in finding.suggestion

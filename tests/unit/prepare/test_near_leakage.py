@@ -15,8 +15,11 @@ from tests.shared_data import shared_data
 from tests.unit.prepare.some_rows import asked, labelled
 from tunewright.core.events import null_tracker
 from tunewright.core.plan import Plan
+from tunewright.prepare.checks.check import Look
 from tunewright.prepare.checks.leakage import leaks
+from tunewright.prepare.checks.leakage import look as look_for_leaks
 from tunewright.prepare.checks.near_leakage import FORMULA_ROWS, close_leaks, near_findings
+from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.draft import Draft
 from tunewright.prepare.keys import keyed
 from tunewright.prepare.stage import draft
@@ -197,3 +200,18 @@ def test_leaks_finds_every_row_that_is_planted_as_it_stands_or_in_other_letters_
     sys.stdout.write(f"seed {seed}: {len(planted & set(leak.normalised[1]))} of 600 planted rows found\n")
     assert set(leak.normalised[1]) == planted, seed
     assert {f"test:{i}" for i in range(2, 602, len(changed))} <= set(leak.exact[1]), seed
+
+
+def test_what_to_do_about_near_copies_depends_on_who_made_the_split() -> None:
+    text = "my card has not arrived after two weeks and nobody at your office answers the phone"
+    rows = {"train": keyed(labelled([(text, "a")])), "test": keyed(labelled([(f"{text} now", "a")], role="test"))}
+    given, ours = (
+        look_for_leaks(Look("classify", moment, rows, checked_actions({}), own=frozenset(rows)))  # type: ignore[arg-type]
+        for moment in ("given", "split")
+    )
+    assert [
+        ("group_column" in f.suggestion, "one file" in f.suggestion) for f in (*given.findings, *ours.findings)
+    ] == [
+        (False, True),
+        (True, False),
+    ]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.shared_data import shared_data
-from tunewright.text.private import luhn, masked, mod97, private_in, quoted
+from tunewright.text.private import KINDS, luhn, masked, mod97, private_in, quoted
 
 TEXT = "please call me about the order it arrived late and my account shows the wrong amount"
 WORDS = tuple(TEXT.split(" "))
@@ -163,3 +163,12 @@ def test_a_key_without_its_last_line_is_masked_with_its_characters(line_end: str
     lines = ["MIIEowIBAAKCAQEA7bq1" * 3, "x9+/Qd" * 10]
     text = line_end.join(["it is -----BEGIN RSA PRIVATE KEY-----", *lines])
     assert masked(f"{text}, keep it") == "it is [key], keep it"
+
+
+def test_kinds_that_are_not_asked_for_still_keep_what_is_theirs() -> None:
+    text = "token=q7R2v9Zk1pXw mail ann@example.org card 4111 1111 1111 1111 call +49 30 901820"
+    everything = private_in(text)
+    assert [one.kind for one in everything] == ["key", "email", "card", "phone"]
+    for kind in KINDS:
+        assert private_in(text, kinds=(kind,)) == tuple(one for one in everything if one.kind == kind)
+    assert [one.kind for one in private_in("pay to 4111 1111 1111 1111", kinds=("phone",))] == []

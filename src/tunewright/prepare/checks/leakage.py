@@ -52,7 +52,7 @@ def look(shown: Look) -> Found:
         left, right = shown.rows[a], shown.rows[b]
         exact = frozenset(i for leak in found if (leak.left, leak.right) == (a, b) for i in leak.normalised[1])
         close = close_leaks(left, right, exact=exact)
-        findings += near_findings((a, b), close, n_right=len(right), exact=exact)
+        findings += near_findings((a, b), close, n_right=len(right), exact=exact, is_own=shown.moment == "split")
         evidence += near_evidence(close)
     return Found(
         tuple(findings),

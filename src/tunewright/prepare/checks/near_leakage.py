@@ -150,16 +150,19 @@ def near_findings(
     *,
     n_right: int,
     exact: frozenset[str] = frozenset(),
+    is_own: bool = True,
 ) -> tuple[Finding, ...]:
     """One for each kind that was found; right rows that were told of before are not counted again.
 
-    What else on the left gives those away is named, once it is the only thing that is found too.
+    What else on the left gives those away is named, once it is the only thing that is found too. is_own: our own split
+    divided these rows, so that a group column would keep them together; files that a person gave stay as they are.
     """
     told, findings = set(exact), []
     for kind in _HOW:
         pairs = found.get(kind, ())
         if pairs:
-            findings.append(_finding(sides, kind, pairs, n_right=n_right, told=told))
+            found_so = _finding(sides, kind, pairs, n_right=n_right, told=told)
+            findings.append(replace(found_so, suggestion=_TOGETHER if is_own else _APART))
             told.update(row_id for pair in pairs for row_id in pair.rights)
     return tuple(findings)
 
@@ -183,8 +186,11 @@ def _finding(
         message = f"{more}: {how}, {example}"
     ids = (*lefts, *(rights or dict.fromkeys(row_id for pair in pairs for row_id in pair.rights)))
     is_warning = len(rights) > worrying * n_right
-    suggestion = "look at the pairs in prepare/evidence.json; if they belong together, data.group_column=COLUMN"
-    return Finding(NAME, "warning" if is_warning else "info", message, ids, suggestion)
+    return Finding(NAME, "warning" if is_warning else "info", message, ids)
+
+
+_TOGETHER = "look at the pairs in prepare/evidence.json; if they belong together, data.group_column=COLUMN"
+_APART = "look at the pairs in prepare/evidence.json and take them out of one file: only equal rows are ever dropped"
 
 
 def near_evidence(found: Mapping[Kind, Sequence[NearPair]]) -> tuple[Evidence, ...]:

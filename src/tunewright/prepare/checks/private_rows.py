@@ -25,7 +25,7 @@ def private_rows(shown: Look, *, name: str, kinds: Sequence[Kind], what: str) ->
     holding: list[tuple[str, Row]] = []
     for split, part in shown.rows.items():
         for k in part:
-            found = [one.kind for text in texts_of(k.row) for one in private_in(text) if one.kind in kinds]
+            found = [one.kind for text in texts_of(k.row) for one in private_in(text, kinds=kinds)]
             counts.update(found)
             holding += [(split, k.row)] if found else []
     if not holding:
