@@ -38,7 +38,7 @@ average precision of uniform / confusable errors (two seeds): ratio alone .977 /
 margin .963 / .866; cleanlab's best method for each .975 / .850, its default .975 / .756."""
 HARDLY_LEARNED = 0.3
 """Share of doubted labels above which it is the labels that are odd, not rows. Ours: real sets have up to 14 % wrong
-ones (banking77, Ying & Thomas 2022), random labels came to 44 % and 69 %."""
+ones (banking77, Ying & Thomas 2022), labels that hardly follow from their texts came to 44 % and 69 %."""
 SMALLEST = 1e-12
 """A probability of 0 is taken for this: 28 nats."""
 
