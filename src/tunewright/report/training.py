@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tunewright.report import charts, numbers, words
+from tunewright.report.reached import Reached, reached_of
 from tunewright.report.read import Record, RunFiles
 
 
@@ -28,6 +29,7 @@ class Training:
     caption: str
     validations: tuple[tuple[str, str, str, bool], ...]
     """(step, loss, score, is the kept one)."""
+    reached: Reached | None
     is_unfinished: bool
     """Steps were logged but no summary was written."""
 
@@ -51,6 +53,7 @@ def training_of(run: RunFiles) -> Training | None:
         peak_rate=_peak_rate(steps),
         caption=f"{averages}. Loss in nats for each target; lower is better.",
         validations=tuple(_validation(v, run.summary) for v in validations),
+        reached=reached_of(run.summary),
         is_unfinished=not run.summary,
     )
 

@@ -26,6 +26,7 @@ from tunewright.model.adapt import Parameters, adapted, parameters, trainable_st
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.memory import training_flops
 from tunewright.model.rate import matrix_flops
+from tunewright.model.reach import Reach, missed_note, reach
 from tunewright.model.trained import save_trained
 from tunewright.text.encode import encode
 from tunewright.text.render import render
@@ -72,13 +73,16 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     if not rows:
         raise DataError("no row has anything to train on", where=str(inputs.prepared), fix="tunewright show PLAN")
     loaded = adapted(loaded, plan.train, seed=plan.run.seed)
+    reached = reach(loaded.model)
+    if note := missed_note(reached, plan.train):
+        tell(note)
     training = training_of(plan, loaded, rows)
     position = _train_all(training, validation, inputs=inputs, work=work, tell=tell)
     if position.best_step:
         load_weights(work / "checkpoints" / BEST, training, digest=position.best_digest)
     training.model.eval()
     save_trained(work, loaded, max_length=plan.prepare.max_length)
-    return _write_summary(inputs, training, position, work=work)
+    return _write_summary(inputs, training, position, reached, work=work)
 
 
 def planned_steps(plan: Plan, *, n_rows: int) -> int:
@@ -249,7 +253,9 @@ def _forget_steps_after(path: Path, step: int) -> None:
     write_text(path, "".join(line + "\n" for line in kept))
 
 
-def _write_summary(inputs: TrainInputs, training: Training, position: Position, *, work: Path) -> dict[str, Any]:
+def _write_summary(
+    inputs: TrainInputs, training: Training, position: Position, reached: Reach, *, work: Path
+) -> dict[str, Any]:
     plan, size = inputs.plan, parameters(training.model)
     steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
     losses = [line for line in steps if line["event"] == "StepEvent"]
@@ -260,6 +266,7 @@ def _write_summary(inputs: TrainInputs, training: Training, position: Position, 
         "layers": plan.train.layers,
         "trainable_parameters": size.n_trainable,
         "total_parameters": size.n_total,
+        "reached": asdict(reached),
         "steps": position.step,
         "n_steps_planned": training.n_steps,
         "stopped_early": position.step < training.n_steps,

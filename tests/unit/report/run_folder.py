@@ -307,6 +307,7 @@ def _write_train(folder: Path, task: str) -> None:
             "stopped_early": False,
             "trainable_parameters": 22_717_836 if is_classify else 4_884_480,
             "total_parameters": 22_717_836 if is_classify else 139_399_488,
+            "reached": _reached(22_717_836) if is_classify else {},
             "epochs": 5.0,
             "tokens_seen": 173_850,
             "tokens_trained_on": 9120,
@@ -322,6 +323,11 @@ def _write_train(folder: Path, task: str) -> None:
             "seed": 0,
         },
     )
+
+
+def _reached(n: int) -> dict[str, Any]:
+    part = {"n_weights": n, "n_reached": n, "n_trained": n}
+    return {"by_kind": {"attention": part}, "by_block": [part], "missed": []}
 
 
 def _classified(labels: tuple[str, ...], n_test: int, text: str, random_: random.Random) -> list[dict[str, Any]]:
