@@ -25,7 +25,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from threadpoolctl import threadpool_limits
 
-from tunewright.prepare.checks.label_errors import doubts, suspects
+from tunewright.prepare.checks.label_errors import doubts
+from tunewright.text.doubts import suspects
 from tunewright.text.keywords import keyword_features, keyword_model
 
 HERE = Path(__file__).parent

@@ -13,6 +13,7 @@ from tunewright.core.registry import lookup
 from tunewright.core.systems import LATER, SYSTEMS, outside_name, subject_word, trains
 from tunewright.core.values import Machine, ModelCard
 from tunewright.evaluate.definition import METRICS
+from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
 
@@ -20,7 +21,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "evaluate.systems": (*SYSTEMS, *LATER),
     "evaluate.metrics": tuple(METRICS),
     "evaluate.primary_metric": tuple(METRICS),
-    "explain.methods": ("occlusion",),
+    "explain.methods": METHODS,
     "export.targets": ("adapter", "merged"),
 }
 """Fields that name parts, and the parts there are."""
@@ -99,6 +100,8 @@ def refuse_contradictions(asked: Plan, plan: Plan) -> None:
             where="explain.methods",
             fix="leave explain.methods out",
         )
+    if not is_auto(asked.explain.methods) and LABEL_ERRORS in asked.explain.methods:
+        refuse_label_errors(plan)
 
 
 def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,12 @@ from tunewright.core.run import (
 )
 from tunewright.core.systems import trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
+from tunewright.explain.cost import LABEL_ERRORS
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
 from tunewright.prepare.refusal import refuse_leakage
 from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
+from tunewright.train_on import retrained, train_on
 
 STAGES = ("prepare", "select", "train", "evaluate", "explain", "export", "report")
 BESIDE = ("explain", "export")
@@ -193,17 +196,8 @@ def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None
         if not work:
             return
         evaluation = importlib.import_module("tunewright.evaluate.stage")
-        training = importlib.import_module("tunewright.train.stage")
         evaluation.preview(decided.plan, facts=decided.facts, prepared=run.stage("prepare"), tell=tell)
-        inputs = training.TrainInputs(
-            plan=decided.plan,
-            card=decided.card,
-            facts=decided.facts,
-            prepared=run.stage("prepare"),
-            fingerprint=fingerprint,
-            predicted_peak_memory_bytes=decided.predicted_peak_memory_bytes,
-        )
-        training.train(inputs, work=work, tell=tell)
+        train_on(run.stage("prepare"), decided, fingerprint=fingerprint, work=work, tell=tell)
 
 
 def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
@@ -223,10 +217,12 @@ def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> N
 
 
 def explain_model(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
-    with _model_stage(run, "explain", decided, tell=tell, ran=ran) as work:
+    is_long = LABEL_ERRORS in decided.plan.explain.methods
+    with _model_stage(run, "explain", decided, tell=tell, ran=ran, is_resumable=is_long) as work:
         if work:
             explaining = importlib.import_module("tunewright.explain.stage")
-            inputs = explaining.ExplainInputs(decided.plan, subject_of(run, decided), run.stage("prepare"))
+            retrain = partial(retrained, decided=decided) if trains(decided.plan) else None
+            inputs = explaining.ExplainInputs(decided.plan, subject_of(run, decided), run.stage("prepare"), retrain)
             explaining.explain(inputs, work=work, tell=tell)
 
 
@@ -239,13 +235,13 @@ def export_model(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -
 
 
 def _model_stage(
-    run: Run, stage: str, decided: Decided, *, tell: Tracker, ran: list[str]
+    run: Run, stage: str, decided: Decided, *, tell: Tracker, ran: list[str], is_resumable: bool = False
 ) -> AbstractContextManager[Path | None]:
     """The folder of a stage that works on the measured model: it is made anew when that model is another one."""
     fingerprint = stage_fingerprint(
         stage, plan=decided.plan, before=_model_fingerprint(run, decided), facts=outside_files(decided.plan)
     )
-    return _stage(run, stage, fingerprint=fingerprint, tell=tell, ran=ran)
+    return _stage(run, stage, fingerprint=fingerprint, tell=tell, ran=ran, is_resumable=is_resumable)
 
 
 def _model_fingerprint(run: Run, decided: Decided) -> str:

@@ -18,7 +18,7 @@ LAYERS = (
     {"select", "prepare", "train", "evaluate", "explain", "export", "serve", "report"},
     {"contradictions"},
     {"resolve", "fingerprint", "asked", "scored", "decided"},
-    {"deciding"},
+    {"deciding", "train_on"},
     {"pipeline"},
     {"verbs"},
     {"cli"},

@@ -24,8 +24,8 @@ from tunewright.cli.words import duration, number, size
 from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run, find_run
 from tunewright.pipeline import Outcome
-from tunewright.prepare.review import n_undecided
 from tunewright.tables.words import told
+from tunewright.text.review_table import n_undecided
 from tunewright.verbs.on_run import on_run
 
 RESULTS = {
@@ -147,7 +147,7 @@ def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -
         for line in trained_lines(found):
             console.result(line)
     elif stage == "explain":
-        for line in explained_lines(found):
+        for line in explained_lines(found, folder=shown_path(run.stage("explain"))):
             console.result(line)
     elif stage == "export":
         for line in exported_lines(found, folder=shown_path(run.stage("export"))):
@@ -206,15 +206,31 @@ def trained_lines(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def explained_lines(found: Mapping[str, Any]) -> list[str]:
-    """How many answers were explained, and whether their pictures are worth looking at."""
-    summary = found["summary"]
-    share = summary["share_better_than_random"]
-    better = f"; {share:.0%} of the pictures are better than random words" if share is not None else ""
-    return [
-        f"{len(found['rows']):,} of {found['rows_in_test']:,} test rows, drawn by seed{better}",
-        summary["sentence"],
-    ]
+def explained_lines(found: Mapping[str, Any], *, folder: str) -> list[str]:
+    """How many answers were explained, whether their pictures are worth looking at, and which labels are doubted."""
+    lines = []
+    if summary := found.get("summary"):
+        share = summary["share_better_than_random"]
+        better = f"; {share:.0%} of the pictures are better than random words" if share is not None else ""
+        lines += [f"{len(found['rows']):,} of {found['rows_in_test']:,} test rows, drawn by seed{better}"]
+        lines += [summary["sentence"]]
+    return lines + doubted_lines(found.get("label_errors") or {}, folder=folder)
+
+
+def doubted_lines(found: Mapping[str, Any], *, folder: str) -> list[str]:
+    """Labels that are probably wrong, what it cost to know, and how to decide about them."""
+    if not found:
+        return []
+    if found.get("not_run"):
+        return [f"label errors: not run, {found['not_run']}"]
+    cost = f"{found['n_models']} more trainings, {duration(found['seconds'])}"
+    lines = [f"label errors: {found['sentence']} ({cost})"]
+    lines += [f"  not looked at: {n:,} rows ({why})" for why, n in found["not_looked"].items() if n]
+    if found["n_suspects"]:
+        file = found["file"]
+        how = f"cp {shlex.quote(f'{folder}/{file}')} . and fill in its column decision"
+        lines.append(f"  try: {how}; then prepare.review={file}")
+    return lines
 
 
 def _read(run: Run, name: str) -> Mapping[str, Any]:

@@ -69,7 +69,7 @@ EXAMPLES: dict[str, str] = {
     "evaluate.max_new_tokens": "128",
     "evaluate.limit": "100",
     "evaluate.require": "null",
-    "explain.methods": "[occlusion]",
+    "explain.methods": "[occlusion, label_errors]",
     "explain.rows": "50",
     "export.targets": "[adapter, merged]",
     "export.max_kl_nats": "0.01",

@@ -226,8 +226,9 @@ class EvaluatePlan(Section):
 
 class ExplainPlan(Section):
     methods: tuple[str, ...] = AUTO
-    """How answers are explained: occlusion; an empty list: not at all.
-    Left out: occlusion for labels while it is quick, else not until `tunewright explain` asks."""
+    """How answers are explained: occlusion; label_errors finds train labels that are probably wrong, by training three
+    more models; an empty list: not at all. Left out: occlusion for labels while it is quick, else not until
+    `tunewright explain` asks."""
     rows: int = Field(default=50, ge=1)
     """Test rows that are explained, drawn by seed."""
 

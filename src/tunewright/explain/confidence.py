@@ -58,7 +58,7 @@ class Confidence:
 def own_answer(loaded: Loaded, row: Row, *, max_length: int, max_new_tokens: int) -> Answer:
     """The likeliest label, or the greedy answer of at most max_new_tokens."""
     if loaded.task == "classify":
-        [p_C] = _class_probabilities(loaded, [row], max_length=max_length)
+        [p_C] = label_probabilities(loaded, [row], max_length=max_length)
         return Answer(loaded.labels[int(p_C.argmax())])
     limit = loaded.card.context_tokens - max_new_tokens
     [written] = answers(loaded, [_prompt(loaded, row, limit)], max_new_tokens=max_new_tokens)
@@ -73,7 +73,7 @@ def confidences(loaded: Loaded, rows: Sequence[Row], *, answer: Answer, max_leng
     it was written: rendered anew, its text might become other ids, or push the prompt out of max_length.
     """
     if loaded.task == "classify":
-        p_NC = _class_probabilities(loaded, rows, max_length=max_length)
+        p_NC = label_probabilities(loaded, rows, max_length=max_length)
         p_N = np.maximum(p_NC[:, loaded.labels.index(answer.text)], LEAST_PROBABILITY)
         return tuple(Confidence(float(log_p), 1) for log_p in np.log(p_N))
     prompts = [_prompt(loaded, row, answer.prompt_tokens) for row in rows]
@@ -88,7 +88,8 @@ def _prompt(loaded: Loaded, row: Row, max_length: int) -> Encoded:
     return encode_prompt(prompt_of(row.messages), tokenizer=loaded.tokenizer, max_length=max_length)
 
 
-def _class_probabilities(loaded: Loaded, rows: Sequence[Row], *, max_length: int) -> NDArray[np.float64]:
+def label_probabilities(loaded: Loaded, rows: Sequence[Row], *, max_length: int) -> NDArray[np.float64]:
+    """p_NC of a classifier, in the order of its labels."""
     examples = [render(row, task=loaded.task, labels=loaded.labels) for row in rows]
     encoded = encode(examples, tokenizer=loaded.tokenizer, task=loaded.task, max_length=max_length)
     return class_probabilities(loaded, encoded)

@@ -1,14 +1,19 @@
 """Whether answers are explained when nobody says so, and what that costs.
 
-In: the plan, the card, facts of the data. Out: a Choice. Its own file because it is asked before any work starts, by
-`resolve`, and so may load nothing heavy.
+In: the plan, the card, facts of the data. Out: a Choice, or the refusal of what cannot be explained. Its own file
+because it is asked before any work starts, by `resolve`, and so may load nothing heavy.
 """
 
 from __future__ import annotations
 
+from tunewright.core.errors import PlanError
 from tunewright.core.plan import Plan
+from tunewright.core.systems import trains
 from tunewright.core.values import Choice, DataFacts, ModelCard
 
+OCCLUSION = "occlusion"
+LABEL_ERRORS = "label_errors"
+METHODS = (OCCLUSION, LABEL_ERRORS)
 TEXTS_A_ROW = 138
 """Texts that are scored for one row at most: the whole, 32 without a piece, 5 shares of 21 orders."""
 PARAMETER_TOKENS_A_SECOND = 6e11
@@ -18,7 +23,8 @@ MOST_SECONDS = 60
 
 
 def methods_choice(plan: Plan, *, card: ModelCard, facts: DataFacts, mean_tokens: float) -> Choice:
-    """explain.methods where the plan leaves it open: occlusion for labels, while it is cheap."""
+    """explain.methods where the plan leaves it open: occlusion for labels, while it is cheap; never label_errors, which
+    costs twice the training."""
     field, asking = "explain.methods", "tunewright explain RUN"
     if plan.task == "text":
         return Choice(field, (), "a model of raw text gives no answer that words could have carried")
@@ -31,7 +37,21 @@ def methods_choice(plan: Plan, *, card: ModelCard, facts: DataFacts, mean_tokens
     )
     if seconds > MOST_SECONDS:
         return Choice(field, (), f"{cost}, so only when asked: {asking}")
-    return Choice(field, ("occlusion",), f"the words that carried an answer, against random words; {cost}")
+    dearer = "label_errors only when named: it trains three more models on two thirds of the rows each"
+    return Choice(field, (OCCLUSION,), f"the words that carried an answer, against random words; {cost}; {dearer}")
+
+
+def refuse_label_errors(plan: Plan) -> None:
+    """Raises PlanError where label_errors is named and cannot be done: without labels, or without a training."""
+    if plan.task == "classify" and trains(plan):
+        return
+    raise PlanError(
+        "label_errors looks for wrong labels, and "
+        + ("this plan trains nothing" if plan.task == "classify" else f"the task is {plan.task}"),
+        where="explain.methods",
+        why="it trains the plan's model three times more, each time without a third of the labelled rows",
+        fix=f"explain.methods=[{OCCLUSION}]",
+    )
 
 
 def occlusion_seconds(card: ModelCard, *, n_rows: int, mean_tokens: float) -> float:

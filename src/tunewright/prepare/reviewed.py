@@ -18,12 +18,12 @@ from tunewright.core.errors import DataError, PlanError
 from tunewright.core.run import MANIFEST
 from tunewright.core.values import Action, Change, Dropped, Finding, Row
 from tunewright.prepare.examine import Examined, changes_of
-from tunewright.prepare.keys import comparable, keyed
-from tunewright.prepare.review import COLUMNS, shown_text
+from tunewright.prepare.keys import comparable, keyed, text_of
 from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, cell_text
 from tunewright.tables.words import few, told
 from tunewright.tables.words import rows as rows_of
+from tunewright.text.review_table import COLUMNS, shown_text
 
 NAME = "review"
 """The check that drops and changes are told under."""
@@ -190,7 +190,7 @@ def _refuse_other_rows(decisions: Sequence[Decision], rows: Mapping[str, Row]) -
         row = rows.get(one.row_id)
         if row is not None and _is_about(one, row):
             continue
-        says = "is not among the rows" if row is None else f"says something else: {shown_text(row)[:60]!r}"
+        says = "is not among the rows" if row is None else f"says something else: {shown_text(text_of(row))[:60]!r}"
         raise DataError(
             f"{one.row_id} {says}",
             where=one.where,
@@ -201,7 +201,7 @@ def _refuse_other_rows(decisions: Sequence[Decision], rows: Mapping[str, Row]) -
 
 def _is_about(one: Decision, row: Row) -> bool:
     """A line without its text is taken at its word."""
-    line, now = one.line[COLUMNS.index("text")], shown_text(row)
+    line, now = one.line[COLUMNS.index("text")], shown_text(text_of(row))
     said, says = comparable(line), comparable(now)
     if not line.strip() or said == says:
         return True
@@ -264,7 +264,7 @@ def _refuse_in_run(path: Path) -> None:
             "this file is a run's own, and is made anew with it: decisions in it would be lost",
             where=FIELD,
             why=str(path),
-            fix=f"cp {quote(str(path))} . and {FIELD}=review.csv (paths start from the plan's own folder)",
+            fix=f"cp {quote(str(path))} . and {FIELD}={quote(path.name)} (paths start from the plan's own folder)",
         )
 
 

@@ -19,6 +19,7 @@ from tunewright.core.systems import TUNED
 from tunewright.report import numbers, words
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import Decisions, decisions_of
+from tunewright.report.doubts import LabelDoubts, label_doubts_of
 from tunewright.report.examples import Group, examples_of
 from tunewright.report.explanations import Explanations, explanations_of
 from tunewright.report.exported import Exported, exported_of
@@ -63,6 +64,7 @@ class Page:
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
     explanations: Explanations | None
+    label_doubts: LabelDoubts | None
     exported: Exported | None
     is_explainable: bool
     """Raw text has no answer to explain."""
@@ -99,6 +101,7 @@ def page_of(run: RunFiles) -> Page:
         mistakes=mistakes_of(run),
         examples=examples_of(run),
         explanations=explanations_of(run),
+        label_doubts=label_doubts_of(run),
         exported=exported_of(run),
         is_explainable=run.task != "text",
         decisions=decisions,
@@ -206,7 +209,7 @@ def _terms(run: RunFiles) -> set[str]:
         found |= {"max_length", "leakage"}
     if run.card:
         found.add("context")
-    if run.explanations:
+    if run.explanations.get("rows"):
         found |= {"occlusion", "nats", "p_value"}
     return found
 

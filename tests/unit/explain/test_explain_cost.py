@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.golden.contexts import CLASSIFY, DECODER, ENCODER
@@ -39,4 +41,22 @@ def test_occlusion_costs_in_proportion_to_rows_tokens_and_parameters() -> None:
 def test_plan_is_refused_when_raw_text_shall_be_explained() -> None:
     plan = Plan.model_validate({"task": "text", "explain": {"methods": ["occlusion"]}})
     with pytest.raises(PlanError, match="no answer"):
+        refuse_contradictions(plan, plan)
+
+
+def test_label_errors_is_never_done_unasked_and_its_price_is_named() -> None:
+    choice = methods_choice(PLAN, card=ENCODER, facts=CLASSIFY.facts, mean_tokens=20)
+    assert "label_errors" not in choice.value
+    assert "label_errors only when named: it trains three more models" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("section", "why"),
+    [({"task": "generate"}, "the task is generate"), ({"evaluate": {"systems": ["path:/m"]}}, "trains nothing")],
+)
+def test_label_errors_is_refused_where_no_labelled_training_can_be_done_again(
+    section: dict[str, Any], why: str
+) -> None:
+    plan = Plan.model_validate({"task": "classify", "explain": {"methods": ["label_errors"]}, **section})
+    with pytest.raises(PlanError, match=why):
         refuse_contradictions(plan, plan)

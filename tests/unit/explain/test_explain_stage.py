@@ -96,7 +96,12 @@ def inputs(trained: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Explain
 
 def inputs_of(folder: Path, *, task: Task, path: str, rows: int) -> ExplainInputs:
     plan = Plan.model_validate(
-        {"task": task, "evaluate": {"max_new_tokens": 5}, "explain": {"rows": rows}, "run": {"seed": 3}}
+        {
+            "task": task,
+            "evaluate": {"max_new_tokens": 5},
+            "explain": {"methods": ["occlusion"], "rows": rows},
+            "run": {"seed": 3},
+        }
     )
     subject = Subject(
         name="tuned",
@@ -235,3 +240,10 @@ def test_a_text_too_short_to_check_is_never_called_better(trained: Loaded, text:
     found: Any = explained(Row("a:1", text=text), explaining=explaining)[0]
     assert not found.is_better_than_random
     assert f"too short to check ({word})" in found.sentence
+
+
+def test_label_errors_is_refused_before_anything_is_loaded_where_the_task_has_no_labels(tmp_path: Path) -> None:
+    inputs = inputs_of(tmp_path, task="generate", path=str(tmp_path), rows=1)
+    plan = inputs.plan.with_(explain=inputs.plan.explain.with_(methods=("label_errors",)))
+    with pytest.raises(PlanError, match="the task is generate"):
+        explain(replace(inputs, plan=plan), work=tmp_path)

@@ -24,9 +24,10 @@ from tests.shared_data import shared_data
 from tests.unit.prepare.some_rows import labelled
 from tunewright.core.values import Action
 from tunewright.prepare.checks.check import Found, Look
-from tunewright.prepare.checks.label_errors import FOLDS, doubts, doubts_of, look, suspects
+from tunewright.prepare.checks.label_errors import FOLDS, doubts, look
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.keys import keyed
+from tunewright.text.doubts import doubts_of, suspects
 from tunewright.text.keywords import keyword_features, keyword_model
 
 SHARE = 0.1

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.unit.prepare.some_rows import labelled
 from tunewright.prepare.checks.check import Suspect
-from tunewright.prepare.review import COLUMNS, SHOWN_CHARACTERS, write_review
+from tunewright.prepare.review import write_review
+from tunewright.text.review_table import COLUMNS, SHOWN_CHARACTERS
 
 
 def test_review_has_a_line_for_each_row_with_its_reasons_and_an_empty_decision(tmp_path: Path) -> None:

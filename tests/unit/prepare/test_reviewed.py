@@ -17,9 +17,9 @@ from tunewright.core.plan import Plan
 from tunewright.core.values import Row
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.draft import Draft, write_draft
-from tunewright.prepare.review import COLUMNS, n_undecided
 from tunewright.prepare.reviewed import Decision, decided, read_decisions
 from tunewright.prepare.stage import drafted
+from tunewright.text.review_table import COLUMNS, n_undecided
 
 LINES = [
     ("train:2", "the first text", "a", "b", "odd", "drop"),
