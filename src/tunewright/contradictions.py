@@ -16,6 +16,7 @@ from tunewright.evaluate.definition import METRICS
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
+from tunewright.train.trackers.table import refuse_missing_trackers
 
 WORDS: dict[str, tuple[str, ...]] = {
     "evaluate.systems": (*SYSTEMS, *LATER),
@@ -32,7 +33,7 @@ _OTHERS_KNOW = (OUTSIDE, "api:")
 def refuse_unsupported(plan: Plan) -> None:
     """What the plan may say and this version cannot do is an error, never silently left out.
 
-    Raises PlanError.
+    Raises PlanError, MissingExtra.
     """
     asked = {
         "select.race": plan.select.race is True,
@@ -51,6 +52,7 @@ def refuse_unsupported(plan: Plan) -> None:
         if is_asked:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
     _refuse_unknown_words(plan)
+    refuse_missing_trackers(plan)
     if plan.run.memory_limit:
         size_bytes(plan.run.memory_limit)
     if not subject_word(plan):

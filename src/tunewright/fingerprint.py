@@ -36,6 +36,8 @@ PLACES = {
 }
 """Fields that say where something lies; what lies there is told by `before` and `facts`. Of several data files the
 folders that tell their rows apart stay."""
+LISTENERS = ("trackers",)
+"""Fields of `train` that change nothing in what is trained."""
 
 
 def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
@@ -140,6 +142,7 @@ def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:
         return "/".join((*(part for part in path.parts[:-1] if "=" in part), path.name))  # lang=en/ is a column
 
     out = dict(sections)
+    out["train"] = {field: value for field, value in sections.get("train", {}).items() if field not in LISTENERS}
     for section, fields in PLACES.items():
         values = sections.get(section, {})
         out[section] = values | {

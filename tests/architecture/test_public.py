@@ -28,7 +28,7 @@ OPTIONS = {
     "train": (
         "method layers lora_r lora_alpha lora_dropout target_modules use_rslora use_dora adapter learning_rate epochs"
         " max_steps batch_size gradient_accumulation_steps warmup_ratio weight_decay lr_scheduler_type max_grad_norm"
-        " packing save_steps eval_steps patience"
+        " packing save_steps eval_steps patience trackers"
     ),
     "evaluate": "systems metrics primary_metric seeds max_new_tokens limit require",
     "explain": "methods rows",

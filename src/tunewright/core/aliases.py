@@ -44,6 +44,7 @@ ALIASES: dict[str, str] = {
     "scheduler": "train.lr_scheduler_type",
     "lr_scheduler": "train.lr_scheduler_type",
     "max_gradient_norm": "train.max_grad_norm",
+    "report_to": "train.trackers",
 }
 
 WARMUP_STEPS = "warmup_steps"
@@ -63,7 +64,6 @@ NO_COUNTERPART: dict[str, str] = {
     "gradient_checkpointing": "activation checkpointing is not in this version; lower train.batch_size instead",
     "optim": "the optimizer is AdamW in this version",
     "optimizer": "the optimizer is AdamW in this version",
-    "report_to": "every step is in events.jsonl and train/steps.jsonl; other trackers are not in this version",
     "resume_from_checkpoint": "runs go on by themselves: type the same command again",
 }
 """Known spellings that have no field here, and what to do instead."""

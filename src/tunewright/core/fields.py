@@ -62,6 +62,7 @@ EXAMPLES: dict[str, str] = {
     "train.save_steps": "50",
     "train.eval_steps": "50",
     "train.patience": "3",
+    "train.trackers": "[tensorboard]",
     "evaluate.systems": "[tuned, base, tfidf]",
     "evaluate.metrics": "[accuracy, f1_macro]",
     "evaluate.primary_metric": "f1_macro",

@@ -202,6 +202,14 @@ class TrainPlan(Section):
     """Optimizer steps between validations. Left out: an epoch."""
     patience: int | None = Field(default=AUTO, ge=1)
     """Stop after this many validations without a better one; null: never. Left out: 3."""
+    trackers: tuple[str, ...] = ()
+    """Tools that draw the training while it runs: tensorboard, mlflow, wandb, trackio. They stay on this machine unless
+    you have set them up for a server. Left out: none; every step is in train/steps.jsonl."""
+
+    @field_validator("trackers", mode="before")
+    @classmethod
+    def _one_word_is_a_list(cls, value: Any) -> Any:
+        return [word for word in (value,) if word != "none"] if isinstance(value, str) else value or ()
 
 
 class EvaluatePlan(Section):

@@ -34,6 +34,7 @@ from tunewright.text.rows import read_rows
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch, train_steps, validation_loss
 from tunewright.train.objective import OBJECTIVES
+from tunewright.train.trackers.listening import listening
 
 STEPS = "steps.jsonl"
 BEST = "best.safetensors"
@@ -146,7 +147,12 @@ def _train_all(
     _forget_steps_after(work / STEPS, position.step)
     if position.step:
         tell(NoteEvent(f"training goes on after step {position.step} of {training.n_steps}"))
-    with stop_request() as is_stop_asked, line_writer(work / STEPS) as log:
+    steps = work / STEPS
+    with (
+        stop_request() as is_stop_asked,
+        line_writer(steps) as log,
+        listening(inputs.plan, work=work, log=steps, tell=tell) as tell,
+    ):
         for event in _remaining(training, position, patience=plan.patience):
             position = _counted(position, event)
             _log(log, event, tell)

@@ -106,9 +106,13 @@ class TestSpellings:
         self, alias: str, canonical: str
     ) -> None:
         section, _, name = canonical.partition(".")
-        value = {"dtype": "float32", "use_dora": True, "packing": False, "lr_scheduler_type": "linear"}.get(
-            name, "some" if section in ("data", "model", "run") or name == "target_modules" else 9
-        )
+        value = {
+            "dtype": "float32",
+            "use_dora": True,
+            "packing": False,
+            "lr_scheduler_type": "linear",
+            "trackers": ("some",),
+        }.get(name, "some" if section in ("data", "model", "run") or name == "target_modules" else 9)
 
         top, inside = _from({alias: value}), _from({section: {alias: value}})
 

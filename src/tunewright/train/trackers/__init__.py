@@ -1,0 +1,1 @@
+"""Tools that draw a training while it runs. JSONL is always written; these are extras."""
