@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,15 @@ from tests.tiny import save_tiny_decoder, save_tiny_encoder
 
 torch.set_num_threads(1)
 """Tiny models gain nothing from a second thread, and waiting threads burn a core that another test process needs."""
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no collection looks at it again.
+
+    A collection of torch's objects takes .4 s, and statsmodels asks for one at every call.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tests.warm import run_warm
+
 COMMAND = Path(sys.executable).parent / "tunewright"
 """The installed command."""
 QUICK = {
@@ -85,6 +87,11 @@ class Scene:
             encoding="utf-8",
             timeout=limit_seconds,
         )
+        return Told(done.returncode, done.stdout, done.stderr)
+
+    def typed_warm(self, line: str, *, limit_seconds: float = LIMIT_SECONDS) -> Told:
+        """The same, in a process that has not to load torch."""
+        done = run_warm(shlex.split(line), cwd=self.folder, env=self.environment(), limit_seconds=limit_seconds)
         return Told(done.returncode, done.stdout, done.stderr)
 
 

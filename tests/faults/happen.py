@@ -1,4 +1,4 @@
-"""A fault happens: the installed command is run in a fresh folder, and what has to hold is asserted.
+"""A fault happens: the command is run in a fresh folder and process, and what has to hold is asserted.
 
 In: a Fault and its Scene. Out: a Record for each line of the page. Its own file because what holds for every fault
 (exit code, words, no traceback, the user's files unchanged, rows accounted for) is said once.
@@ -33,7 +33,11 @@ def records_of(fault: Fault, scene: Scene) -> Mapping[str, Record]:
 
 def refused(fault: Refused, scene: Scene) -> Record:
     before = users_files(scene.folder)
-    told = replace(scene, env=fault.env).typed(f"{fault.typed} --quiet", limit_seconds=fault.limit_seconds)
+    line, limit_seconds = f"{fault.typed} --quiet", fault.limit_seconds
+    if fault.env:  # libraries read variables when they are loaded
+        told = replace(scene, env=fault.env).typed(line, limit_seconds=limit_seconds)
+    else:
+        told = scene.typed_warm(line, limit_seconds=limit_seconds)
     message = error_message(told, exit_code=fault.exit_code, words=fault.words, folder=scene.folder)
     assert users_files(scene.folder) == before, "the user's files were changed"
     assert_nothing_half(scene.folder)
@@ -43,7 +47,7 @@ def refused(fault: Refused, scene: Scene) -> Record:
 
 def survived(fault: Survived, scene: Scene) -> Record:
     before = users_files(scene.folder)
-    told = scene.typed(f"{fault.typed} {QUICK[fault.model]}")
+    told = scene.typed_warm(f"{fault.typed} {QUICK[fault.model]}")
     assert told.exit_code == 0, told.stderr
     assert_no_traceback(told)
     assert users_files(scene.folder) == before, "the user's files were changed"

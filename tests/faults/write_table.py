@@ -56,7 +56,7 @@ def main() -> None:
 
 _HEAD = """# What can go wrong, and what is said then
 
-{n} faults, each made by a test with the installed command: the exit code, the words and that the user's files are
+{n} faults, each made by a test that runs the command: the exit code, the words and that the user's files are
 unchanged are asserted (`tests/faults`). No fault ends in a traceback. This page is written by
 `python -m tests.faults.write_table`; a test compares every line with what happens. Sizes and folders of the machine
 are left out.
