@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
+
+from tunewright.cli.main import QUIET_LIBRARIES
+
+os.environ.setdefault("GOMP_SPINCOUNT", QUIET_LIBRARIES["GOMP_SPINCOUNT"])  # read when torch is loaded
+
 import torch
 
 from tests.tiny import save_tiny_decoder, save_tiny_encoder
