@@ -302,8 +302,7 @@ def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
         "lora": 0 if is_auto(train.lora_r) else lora_parameters(card, r=train.lora_r),
         "head": card.hidden_size * max(1, len(context.facts.labels)),
     }[train.method]
-    is_classify = plan.task == "classify"
-    length = min(plan.prepare.max_length, context.lengths.longest)
+    length, is_classify = min(plan.prepare.max_length, context.lengths.longest), plan.task == "classify"
     answer = length if plan.task == "text" else min(length, context.lengths.answer_p95)
     return memory_plan(
         card,
@@ -312,6 +311,7 @@ def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
         length=length,
         logit_rows=batch_size if is_classify else batch_size * answer,
         n_classes=len(context.facts.labels) if is_classify else 0,
+        device=plan.run.device,
     )
 
 

@@ -206,10 +206,13 @@ class TestRules:
 
     def test_resolve_makes_batches_smaller_until_they_fit(self) -> None:
         whole = _resolve(GENERATE)
-        tight = replace(GENERATE, machine=replace(LAPTOP, memory_bytes=8_000_000_000))
-        resolved = _resolve(tight)
+        """On a GPU, through which a batch goes whole; a processor takes it in parts of which memory does not grow."""
+        gpu = replace(LAPTOP, accelerator="a GPU", accelerator_memory_bytes=8_000_000_000)
+        resolved = _resolve(replace(GENERATE, machine=gpu))
+        on_cpu = _resolve(replace(GENERATE, machine=replace(LAPTOP, memory_bytes=8_000_000_000)))
 
         assert whole.plan.train.batch_size == 8
+        assert on_cpu.plan.train.batch_size == 8
         assert resolved.plan.train.batch_size in (1, 2, 4)
         assert resolved.memory.total <= 0.9 * 8_000_000_000
         assert "7.2 GB" in _reason(resolved, "train.batch_size")

@@ -53,6 +53,12 @@ def trained_logits(model: nn.Module, batch: Batch) -> Tensor:
     return torch.as_tensor(out.logits)[0].float()
 
 
+def trained_hidden(model: nn.Module, batch: Batch) -> Tensor:
+    """hidden_NH in front of the output layer, of the same positions as trained_logits."""
+    out = unwrapped(model).base_model(input_ids=batch.ids_BT, attention_mask=batch.mask_BT, use_cache=False)
+    return torch.as_tensor(out.last_hidden_state)[batch.targets_BT != IGNORE]
+
+
 def unwrapped(model: nn.Module) -> Any:
     """The model below peft's wrapper, if there is one."""
     return model.get_base_model() if isinstance(model, PeftModel) else model

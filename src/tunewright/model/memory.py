@@ -16,6 +16,9 @@ from tunewright.core.values import ModelCard
 PROCESS_BYTES = 650_000_000
 """Python with torch, transformers and peft imported. Measured: 0.6 GB resident before any weight."""
 FLOAT_BYTES = 4
+MICRO_TOKENS: dict[str, int | None] = {"cpu": 1024, "cuda": None, "mps": None}
+"""By device: padded tokens that go through the model at once. A processor is as fast on small parts of a batch, whose
+activations stay near it: docs/decisions/0013-training-on-a-processor.md. None: the whole batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,22 @@ class MemoryPlan:
 
 
 def memory_plan(
-    card: ModelCard, *, n_trainable: int, batch_size: int, length: int, logit_rows: int, n_classes: int = 0
+    card: ModelCard,
+    *,
+    n_trainable: int,
+    batch_size: int,
+    length: int,
+    logit_rows: int,
+    n_classes: int = 0,
+    device: str = "cpu",
 ) -> MemoryPlan:
     """Peak of a training step in float32.
 
     n_trainable: weights that change. length: tokens of the longest row. logit_rows: trained positions of a batch
     (generate, text) or its rows (classify, with n_classes).
     """
-    tokens = batch_size * length
+    tokens = max(length, min(batch_size * length, MICRO_TOKENS[device] or batch_size * length))
+    logit_rows = min(logit_rows, tokens)
     per_token = 18 * card.hidden_size + (4 if card.is_gated_mlp else 2) * card.intermediate_size
     scores = 2 * card.n_heads * length
     outputs = n_classes or card.vocabulary_size

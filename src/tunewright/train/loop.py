@@ -42,6 +42,8 @@ class Training:
     device: str
     dtype: torch.dtype
     batch_size: int
+    micro_tokens: int | None
+    """A batch goes through the model in parts of this many padded tokens; None: whole."""
     gradient_accumulation_steps: int
     n_steps: int
     learning_rate: float
@@ -117,7 +119,8 @@ def validation_loss(training: Training, rows: Sequence[Encoded]) -> tuple[LossSu
     total, n_correct = LossSum(), 0
     was_training = training.model.training
     training.model.eval()
-    most = min(VALIDATION_TOKENS, training.batch_size * max(len(row) for row in training.rows))
+    whole = training.batch_size * max(len(row) for row in training.rows)
+    most = min(VALIDATION_TOKENS, whole, training.micro_tokens or whole)
     for group in by_length(rows, max_tokens=most):
         batch = batch_of([rows[i] for i in group], pad_id=training.pad_id, device=training.device)
         with torch.inference_mode(), precision(training.device, training.dtype):
@@ -132,7 +135,9 @@ def _train_step(
     training: Training, groups: Sequence[Sequence[int]], *, step: int, epoch: float, started: float
 ) -> StepEvent:
     batches = [
-        batch_of([training.rows[i] for i in group], pad_id=training.pad_id, device=training.device) for group in groups
+        batch_of([training.rows[i] for i in part], pad_id=training.pad_id, device=training.device)
+        for group in groups
+        for part in _parts(training, group)
     ]
     training.optimizer.zero_grad(set_to_none=True)
     total = LossSum()
@@ -162,6 +167,14 @@ def _train_step(
         grad_norm=grad_norm,
         seconds=time.perf_counter() - started,
     )
+
+
+def _parts(training: Training, group: Sequence[int]) -> list[tuple[int, ...]]:
+    """Rows of like length together; sums of parts are the sum of the whole."""
+    if training.micro_tokens is None:
+        return [tuple(group)]
+    parts = by_length([training.rows[i] for i in group], max_tokens=training.micro_tokens)
+    return [tuple(group[i] for i in part) for part in parts]
 
 
 def _mean_and_clip(training: Training, *, n_targets: int) -> float:

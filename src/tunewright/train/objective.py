@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tunewright.core.values import IGNORE, Task
-from tunewright.model.forward import class_logits, trained_logits
+from tunewright.model.forward import class_logits, trained_hidden, trained_logits
+from tunewright.model.kernels.output import output_nats
 from tunewright.text.batch import Batch
 
 
@@ -49,3 +51,18 @@ def language_loss(model: nn.Module, batch: Batch) -> Loss:
 
 
 OBJECTIVES: dict[Task, Objective] = {"classify": classify_loss, "generate": language_loss, "text": language_loss}
+
+
+def objective_of(task: Task, *, output_weight: Tensor | None = None) -> Objective:
+    """output_weight: of a plain output layer (kernels.install); language models' logits then never exist whole."""
+    if task == "classify" or output_weight is None:
+        return OBJECTIVES[task]
+
+    def in_blocks(model: nn.Module, batch: Batch) -> Loss:
+        targets_N = batch.targets_BT[batch.targets_BT != IGNORE]
+        hidden_NH = trained_hidden(model, batch)
+        if torch.is_autocast_enabled("cpu"):
+            hidden_NH = hidden_NH.to(torch.get_autocast_dtype("cpu"))
+        return Loss(output_nats(hidden_NH, output_weight, targets_N), n_targets=len(targets_N))
+
+    return in_blocks

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tunewright.core.files import file_digest, json_text, line_writer, write_jso
 from tunewright.core.interrupt import stop_request
 from tunewright.core.machine import peak_memory_bytes
 from tunewright.core.plan import Plan
-from tunewright.core.values import DataFacts, Encoded, ModelCard, Split, Task
+from tunewright.core.values import DataFacts, Encoded, ModelCard, Split
 from tunewright.model.adapt import Parameters, adapted, parameters, trainable_state
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.memory import training_flops
@@ -32,8 +32,8 @@ from tunewright.text.encode import encode
 from tunewright.text.render import render
 from tunewright.text.rows import read_rows
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
-from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch, train_steps, validation_loss
-from tunewright.train.objective import OBJECTIVES
+from tunewright.train.loop import Training, train_steps, validation_loss
+from tunewright.train.ready import in_training, with_target
 from tunewright.train.trackers.listening import listening
 
 STEPS = "steps.jsonl"
@@ -77,23 +77,13 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     reached = reach(loaded.model)
     if note := missed_note(reached, plan.train):
         tell(note)
-    training = training_of(plan, loaded, rows)
-    position = _train_all(training, validation, inputs=inputs, work=work, tell=tell)
-    if position.best_step:
-        load_weights(work / "checkpoints" / BEST, training, digest=position.best_digest)
+    with in_training(plan, loaded, rows) as training:
+        position = _train_all(training, validation, inputs=inputs, work=work, tell=tell)
+        if position.best_step:
+            load_weights(work / "checkpoints" / BEST, training, digest=position.best_digest)
     training.model.eval()
     save_trained(work, loaded, max_length=plan.prepare.max_length)
     return _write_summary(inputs, training, position, reached, work=work)
-
-
-def planned_steps(plan: Plan, *, n_rows: int) -> int:
-    """Optimizer steps of a resolved plan."""
-    per_epoch = steps_per_epoch(
-        n_rows,
-        batch_size=plan.train.batch_size,
-        gradient_accumulation_steps=plan.train.gradient_accumulation_steps,
-    )
-    return plan.train.max_steps or max(1, math.ceil(plan.train.epochs * per_epoch))
 
 
 def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:
@@ -103,38 +93,6 @@ def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Enco
     examples = [render(row, task=plan.task, labels=inputs.facts.labels) for row in rows]
     encoded = encode(examples, tokenizer=loaded.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
     return with_target(encoded, task=plan.task)
-
-
-def with_target(encoded: Sequence[Encoded], *, task: Task) -> tuple[Encoded, ...]:
-    """Those that have something to learn: a class, or a trained token."""
-    return tuple(e for e in encoded if (e.label_index is not None if task == "classify" else any(e.trained)))
-
-
-def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:
-    """The training that a resolved plan asks for, of an adapted model on these rows."""
-    plan = asked.train
-    return Training(
-        model=loaded.model.train(),
-        optimizer=adamw(
-            loaded.model,
-            learning_rate=plan.learning_rate,
-            weight_decay=plan.weight_decay,
-            head_rate_factor=HEAD_RATE_FACTORS[plan.method],
-        ),
-        objective=OBJECTIVES[asked.task],
-        rows=rows,
-        pad_id=loaded.pad_id,
-        device=loaded.device,
-        dtype=loaded.dtype,
-        batch_size=plan.batch_size,
-        gradient_accumulation_steps=plan.gradient_accumulation_steps,
-        n_steps=planned_steps(asked, n_rows=len(rows)),
-        learning_rate=plan.learning_rate,
-        warmup_ratio=plan.warmup_ratio,
-        lr_scheduler_type=plan.lr_scheduler_type,
-        max_grad_norm=plan.max_grad_norm,
-        seed=asked.run.seed,
-    )
 
 
 def _train_all(

@@ -7,7 +7,8 @@ Axes: N scored positions, V vocabulary or classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,7 +25,7 @@ from tunewright.prepare.draft import Draft
 from tunewright.text.batch import batch_of
 from tunewright.text.mask_probes import Looked
 from tunewright.train.loop import Training, train_steps
-from tunewright.train.stage import training_of, with_target
+from tunewright.train.ready import in_training, with_target
 
 N_ROWS = 6
 """Enough for batches that pad, few enough for a minute on two cores."""
@@ -86,21 +87,19 @@ def spread(ordered: Sequence[Encoded], *, n: int) -> tuple[Encoded, ...]:
     return tuple(ordered[i] for i in places)
 
 
-def training(bench: Bench, loaded: Loaded, *, batch_size: int, n_steps: int, accumulate: int = 1) -> Training:
+@contextmanager
+def training(bench: Bench, loaded: Loaded, *, batch_size: int, n_steps: int, accumulate: int = 1) -> Iterator[Training]:
     """The plan's training on the bench's rows, with other batches and fewer steps."""
     torch.manual_seed(bench.plan.run.seed)
-    return replace(
-        training_of(bench.plan, loaded, bench.rows),
-        batch_size=batch_size,
-        gradient_accumulation_steps=accumulate,
-        n_steps=n_steps,
-    )
+    with in_training(bench.plan, loaded, bench.rows, restore=True) as made:
+        yield replace(made, batch_size=batch_size, gradient_accumulation_steps=accumulate, n_steps=n_steps)
 
 
 def trained(bench: Bench) -> Trained:
     """A fresh model after N_STEPS steps, ready to answer."""
     loaded = bench.fresh()
-    events = tuple(train_steps(training(bench, loaded, batch_size=2, n_steps=N_STEPS)))
+    with training(bench, loaded, batch_size=2, n_steps=N_STEPS) as made:
+        events = tuple(train_steps(made))
     loaded.model.eval()
     return Trained(loaded, events)
 

@@ -35,7 +35,7 @@ from tunewright.model.adapt import adapted, parameters
 from tunewright.model.load import load_model
 from tunewright.text.batch import epoch_order
 from tunewright.train.loop import Training, train_steps, validation_loss
-from tunewright.train.stage import training_of
+from tunewright.train.ready import in_training
 
 TYPICAL_STEPS = 8
 TYPICAL_SECONDS = 20.0
@@ -133,17 +133,17 @@ def take_steps(inputs: StepInputs) -> MeasuredSteps:
     )
     loaded = adapted(loaded, plan.train, seed=plan.run.seed)
     size = parameters(loaded.model)
-    training = training_of(plan, loaded, inputs.rows)
-    *_, longest = _timed(_longest_first(training))
-    peak = torch.cuda.max_memory_allocated() if training.device == "cuda" else peak_memory_bytes()
-    return MeasuredSteps(
-        peak_memory_bytes=peak,
-        longest=longest,
-        typical=_typical(training) or (longest,),
-        validation=_validation(training, inputs.validation),
-        n_trainable=size.n_trainable,
-        n_total=size.n_total,
-    )
+    with in_training(plan, loaded, inputs.rows) as training:
+        *_, longest = _timed(_longest_first(training))
+        peak = torch.cuda.max_memory_allocated() if training.device == "cuda" else peak_memory_bytes()
+        return MeasuredSteps(
+            peak_memory_bytes=peak,
+            longest=longest,
+            typical=_typical(training) or (longest,),
+            validation=_validation(training, inputs.validation),
+            n_trainable=size.n_trainable,
+            n_total=size.n_total,
+        )
 
 
 def _longest_first(training: Training) -> Training:

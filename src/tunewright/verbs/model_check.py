@@ -29,7 +29,7 @@ from tunewright.text.encode import token_account, trained_runs
 from tunewright.text.token_view import Tokens, row_tokens
 from tunewright.train.checkpoint import KEPT, STATE_BYTES
 from tunewright.train.loop import steps_per_epoch
-from tunewright.train.stage import planned_steps, with_target
+from tunewright.train.ready import planned_steps, with_target
 from tunewright.verbs.measured_step import MeasuredSteps, StepInputs, measured_steps
 
 DETECTABLE_SE = 2.8

@@ -26,7 +26,7 @@ from tunewright.model.trained import load_trained, save_trained
 from tunewright.text.encode import encode_prompt
 from tunewright.text.render import prompt_of
 from tunewright.train.checkpoint import STATE_BYTES, Position, load_checkpoint, save_checkpoint
-from tunewright.train.loop import Training, train_steps
+from tunewright.train.loop import train_steps
 from tunewright.verbs.bench import N_STEPS, Bench, Trained, log_probabilities, training
 
 PADDING_LIMITS = {"float32": 1e-4, "bfloat16": 0.1}
@@ -75,16 +75,16 @@ def accumulation_probe(bench: Bench, made: Trained, work: Path) -> Probe:
 def resume_probe(bench: Bench, made: Trained, work: Path) -> Probe:
     """Stopped after a step and gone on in a fresh model, against never stopped."""
     name, why = "resume", "a stopped training would end elsewhere"
-    first = training(bench, bench.fresh(), batch_size=2, n_steps=N_STEPS)
-    if lack := _lack(work, need_bytes=STATE_BYTES * parameters(first.model).n_trainable):
-        return not_run(name, lack, why=why)
-    next(train_steps(first))
-    save_checkpoint(work, first, Position(step=1), fingerprint=FINGERPRINT)
-    second = training(bench, bench.fresh(), batch_size=2, n_steps=N_STEPS)
-    torch.manual_seed(bench.plan.run.seed + 1)  # whatever happened before, the checkpoint's random state counts
-    position = load_checkpoint(work, second, fingerprint=FINGERPRINT)
-    for _ in train_steps(second, done=position.step):
-        pass
+    with training(bench, bench.fresh(), batch_size=2, n_steps=N_STEPS) as first:
+        if lack := _lack(work, need_bytes=STATE_BYTES * parameters(first.model).n_trainable):
+            return not_run(name, lack, why=why)
+        next(train_steps(first))
+        save_checkpoint(work, first, Position(step=1), fingerprint=FINGERPRINT)
+    with training(bench, bench.fresh(), batch_size=2, n_steps=N_STEPS) as second:
+        torch.manual_seed(bench.plan.run.seed + 1)  # whatever happened before, the checkpoint's random state counts
+        position = load_checkpoint(work, second, fingerprint=FINGERPRINT)
+        for _ in train_steps(second, done=position.step):
+            pass
     weights, again = trainable_state(made.loaded.model), trainable_state(second.model)
     off = max(_largest((weights[name] - again[name]).detach()) for name in weights)
     limit = 0.0 if second.device == "cpu" else GRADIENT_LIMIT
@@ -178,9 +178,10 @@ def _lack(folder: Path, *, need_bytes: int) -> str:
 
 def _gradients(bench: Bench, *, batch_size: int, accumulate: int) -> dict[str, Tensor]:
     """After the first step of a fresh model, as the loop left them: the mean, not clipped."""
-    made: Training = training(bench, bench.fresh(), batch_size=batch_size, n_steps=1, accumulate=accumulate)
-    made = replace(made, dtype=torch.float32, model=made.model.eval(), max_grad_norm=math.inf)
-    next(train_steps(made))
+    exact = replace(bench.fresh(), dtype=torch.float32)
+    with training(bench, exact, batch_size=batch_size, n_steps=1, accumulate=accumulate) as made:
+        made = replace(made, model=made.model.eval(), max_grad_norm=math.inf)
+        next(train_steps(made))
     return {name: p.grad for name, p in trainable_state(made.model).items() if p.grad is not None}
 
 

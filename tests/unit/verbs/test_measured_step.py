@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import BertConfig, BertModel
 
 from tests.pipeline.data import write_labelled
-from tests.tiny import save_tiny_encoder
+from tests.tiny import ENCODER_SPECIAL, byte_tokenizer, save_tiny_encoder, tiny_card
 from tunewright.core.errors import ModelError, TrainError
 from tunewright.core.events import null_tracker
 from tunewright.core.planfile import load_plan
 from tunewright.deciding import cut_rows, decisions
 from tunewright.prepare.stage import draft
-from tunewright.train.stage import with_target
+from tunewright.train.ready import with_target
 from tunewright.verbs.measured_step import StepInputs, measured_steps
 
 
@@ -82,11 +83,13 @@ except ModelError as error:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is enforced on Linux")
-def test_measured_steps_survive_an_allocation_that_fails(inputs: StepInputs) -> None:
-    """5,000 rows of 128 tokens: 82 MB for each tensor 32 wide, and dozens of them are kept for the backward pass."""
-    row = replace(inputs.rows[0], ids=(inputs.rows[0].ids * 20)[:128], trained=(False,) * 128)
-    plan = inputs.plan.with_(train=inputs.plan.train.with_(batch_size=5_000, gradient_accumulation_steps=1))
-    huge = replace(inputs, plan=plan, rows=(row,) * 5_000, validation=())
+def test_measured_steps_survive_an_allocation_that_fails(inputs: StepInputs, tmp_path: Path) -> None:
+    """50 million weights: with gradients and two moments 800 MB, beside what they are read from."""
+    sizes = {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = BertConfig(vocab_size=300, **sizes)
+    BertModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
+    byte_tokenizer(ENCODER_SPECIAL).save_pretrained(tmp_path)
+    huge = replace(inputs, card=replace(tiny_card(tmp_path, "encoder"), hidden_size=2048))
     done = subprocess.run([sys.executable, "-c", TOO_LARGE], input=pickle.dumps(huge), capture_output=True, check=True)
     assert b"does not fit into memory" in done.stdout, done.stdout + done.stderr
     assert b"try: train.batch_size=1" in done.stdout

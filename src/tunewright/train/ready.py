@@ -1,0 +1,74 @@
+"""A resolved plan, an adapted model and encoded rows become a training that can take steps.
+
+In: Plan, Loaded, Encoded rows. Out: Training, with the fast ways through the model put on for as long as it lasts.
+Its own file because `check`, `selftest` and the train stage must take the very same steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from tunewright.core.plan import Plan
+from tunewright.core.values import Encoded, Task
+from tunewright.model.kernels.install import kernels
+from tunewright.model.load import Loaded
+from tunewright.model.memory import MICRO_TOKENS
+from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch
+from tunewright.train.objective import objective_of
+
+
+def planned_steps(plan: Plan, *, n_rows: int) -> int:
+    """Optimizer steps of a resolved plan."""
+    per_epoch = steps_per_epoch(
+        n_rows,
+        batch_size=plan.train.batch_size,
+        gradient_accumulation_steps=plan.train.gradient_accumulation_steps,
+    )
+    return plan.train.max_steps or max(1, math.ceil(plan.train.epochs * per_epoch))
+
+
+def with_target(encoded: Sequence[Encoded], *, task: Task) -> tuple[Encoded, ...]:
+    """Those that have something to learn: a class, or a trained token."""
+    return tuple(e for e in encoded if (e.label_index is not None if task == "classify" else any(e.trained)))
+
+
+@contextmanager
+def in_training(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...], *, restore: bool = False) -> Iterator[Training]:
+    """training_of with the fast ways through the model (model/kernels), which are taken off again afterwards.
+
+    restore: whether weights that were only rounded for it come back too, at the price of keeping them.
+    """
+    training = training_of(asked, loaded, rows)
+    with kernels(loaded.model, device=loaded.device, dtype=loaded.dtype, restore=restore) as put_on:
+        yield replace(training, objective=objective_of(asked.task, output_weight=put_on.output_weight))
+
+
+def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:
+    """The training that a resolved plan asks for, of an adapted model on these rows."""
+    plan = asked.train
+    return Training(
+        model=loaded.model.train(),
+        optimizer=adamw(
+            loaded.model,
+            learning_rate=plan.learning_rate,
+            weight_decay=plan.weight_decay,
+            head_rate_factor=HEAD_RATE_FACTORS[plan.method],
+        ),
+        objective=objective_of(asked.task),
+        rows=rows,
+        pad_id=loaded.pad_id,
+        device=loaded.device,
+        dtype=loaded.dtype,
+        batch_size=plan.batch_size,
+        micro_tokens=MICRO_TOKENS[loaded.device],
+        gradient_accumulation_steps=plan.gradient_accumulation_steps,
+        n_steps=planned_steps(asked, n_rows=len(rows)),
+        learning_rate=plan.learning_rate,
+        warmup_ratio=plan.warmup_ratio,
+        lr_scheduler_type=plan.lr_scheduler_type,
+        max_grad_norm=plan.max_grad_norm,
+        seed=asked.run.seed,
+    )
