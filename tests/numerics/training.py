@@ -39,7 +39,6 @@ def tiny_training(
         device="cpu",
         dtype=torch.float32,
         batch_size=4,
-        micro_tokens=None,
         gradient_accumulation_steps=1,
         n_steps=n_steps,
         learning_rate=1e-2,

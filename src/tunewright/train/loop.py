@@ -42,8 +42,6 @@ class Training:
     device: str
     dtype: torch.dtype
     batch_size: int
-    micro_tokens: int | None
-    """A batch goes through the model in parts of this many padded tokens; None: whole."""
     gradient_accumulation_steps: int
     n_steps: int
     learning_rate: float
@@ -51,6 +49,8 @@ class Training:
     lr_scheduler_type: Shape
     max_grad_norm: float
     seed: int
+    micro_tokens: int | None = None
+    """A batch goes through the model in parts of this many padded tokens; None: whole."""
 
 
 def steps_per_epoch(n_rows: int, *, batch_size: int, gradient_accumulation_steps: int) -> int:

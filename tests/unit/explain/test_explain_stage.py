@@ -71,7 +71,6 @@ def trained(tiny_encoder: Path) -> Loaded:
         device="cpu",
         dtype=torch.float32,
         batch_size=32,
-        micro_tokens=None,
         gradient_accumulation_steps=1,
         n_steps=120,
         learning_rate=3e-3,
