@@ -33,7 +33,7 @@ OPTIONS = {
     "evaluate": "systems metrics primary_metric seeds max_new_tokens limit require",
     "explain": "methods rows",
     "export": "targets max_kl_nats",
-    "run": "name seed device threads memory_limit",
+    "run": "name seed device threads memory_limit carbon_intensity price_per_kwh price_per_hour",
 }
 """Every option there is. A new one costs an old one, or a decision page (docs/decisions)."""
 

@@ -78,6 +78,9 @@ EXAMPLES: dict[str, str] = {
     "run.seed": "1",
     "run.threads": "2",
     "run.memory_limit": "8GB",
+    "run.carbon_intensity": "380",
+    "run.price_per_kwh": "0.3",
+    "run.price_per_hour": "1.2",
 }
 """A value to copy, as YAML. Fields with few possible values are not here: their first one is the example."""
 

@@ -38,7 +38,6 @@ MAX_NAME_CHARACTERS = 60
 """Of a run's name: at most 240 bytes in UTF-8, below the 255 that file systems take."""
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))})
 """No folder may be called so on Windows, whatever its ending. Source: Microsoft, "Naming Files, Paths, Namespaces"."""
-
 OUTSIDE = "path:"
 """A system of evaluate.systems that is a folder: a model that something else has trained."""
 
@@ -203,8 +202,8 @@ class TrainPlan(Section):
     patience: int | None = Field(default=AUTO, ge=1)
     """Stop after this many validations without a better one; null: never. Left out: 3."""
     trackers: tuple[str, ...] = ()
-    """Tools that draw the training while it runs: tensorboard, mlflow, wandb, trackio. They stay on this machine unless
-    you have set them up for a server. Left out: none; every step is in train/steps.jsonl."""
+    """Tools that draw the training: tensorboard, mlflow, wandb, trackio; offline unless you have set up a server.
+    Left out: none; every step is in train/steps.jsonl."""
 
     @field_validator("trackers", mode="before")
     @classmethod
@@ -219,15 +218,13 @@ class EvaluatePlan(Section):
     metrics: tuple[str, ...] = AUTO
     """Which numbers are reported. Left out: all of the task."""
     primary_metric: str = AUTO
-    """The number the verdict is about.
-    Left out: accuracy, f1_macro when a class is rare; bits_per_byte for generate and text."""
+    """The number the verdict is about. Left out: accuracy, or f1_macro when a class is rare; else bits_per_byte."""
     seeds: int = Field(default=1, ge=1, le=20)
     """Trainings with different seeds (not in this version: 1)."""
     max_new_tokens: int = Field(default=AUTO, ge=1)
     """Cap on a generated answer, tokens. Left out: a quarter above the 95th percentile of yours, at most 512."""
     limit: int | None = Field(default=AUTO, ge=1)
-    """Rows that answers are generated for; likelihood and labels use all rows.
-    Left out: 64 on a processor, 200 on a GPU."""
+    """Rows that answers are written for; likelihood and labels use all. Left out: 64 on a processor, 200 on a GPU."""
     require: dict[str, str] | None = None
     """Conditions that end a run with exit 6 when not met (not in this version)."""
 
@@ -259,6 +256,12 @@ class RunPlan(Section):
     """Processor cores that are used. Left out: all that this process may use."""
     memory_limit: str | None = None
     """Most memory the run may use, as in 8GB; null: nine tenths of what the machine has."""
+    carbon_intensity: float | None = Field(default=None, ge=0)
+    """Grams of CO2 that a kilowatt-hour of your electricity stands for. Left out: no CO2 is told."""
+    price_per_kwh: float | None = Field(default=None, ge=0)
+    """What a kilowatt-hour costs you, in your money. Left out: no price is told."""
+    price_per_hour: float | None = Field(default=None, ge=0)
+    """What an hour of the machine costs you, in your money. Left out: no price is told."""
 
     @field_validator("name")
     @classmethod

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tunewright.report import charts, numbers, words
+from tunewright.report.electricity import electricity
 from tunewright.report.reached import Reached, reached_of
 from tunewright.report.read import Record, RunFiles
 
@@ -86,7 +87,7 @@ def _facts(summary: Record) -> tuple[tuple[str, str, str], ...]:
     planned, steps = summary.get("n_steps_planned"), summary.get("steps")
     early = f"stopped early, {numbers.count_text(planned)} were planned" if summary.get("stopped_early") else ""
     epochs = numbers.number(summary.get("epochs"))
-    kept = summary.get("best_step")
+    kept, cost = summary.get("best_step"), electricity(summary)
     return (
         ("Steps", numbers.count_text(steps), early or (f"{epochs:.3g} epochs" if math.isfinite(epochs) else "")),
         ("Trained weights", numbers.rounded_count_text(trained), share),
@@ -100,6 +101,7 @@ def _facts(summary: Record) -> tuple[tuple[str, str, str], ...]:
             numbers.significant_text(summary.get("validation_loss_nats")),
             f"nats, best: step {numbers.count_text(kept)}" if kept else "nats",
         ),
+        *((cost,) if cost else ()),
     )
 
 

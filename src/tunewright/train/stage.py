@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 
+from tunewright.core.energy import Energy
 from tunewright.core.errors import DataError
-from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker
+from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker, tee
 from tunewright.core.files import file_digest, json_text, line_writer, write_json, write_text
 from tunewright.core.interrupt import stop_request
 from tunewright.core.machine import peak_memory_bytes
@@ -33,6 +34,7 @@ from tunewright.text.render import render
 from tunewright.text.rows import read_rows
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tunewright.train.loop import Training, train_steps, validation_loss
+from tunewright.train.meter import energy_of, meter_of
 from tunewright.train.ready import in_training, with_target
 from tunewright.train.trackers.listening import listening
 
@@ -77,13 +79,15 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     reached = reach(loaded.model)
     if note := missed_note(reached, plan.train):
         tell(note)
+    meter = meter_of(plan.run.device)
     with in_training(plan, loaded, rows) as training:
-        position = _train_all(training, validation, inputs=inputs, work=work, tell=tell)
+        position = _train_all(training, validation, inputs=inputs, work=work, tell=tee(tell, meter.listen))
         if position.best_step:
             load_weights(work / "checkpoints" / BEST, training, digest=position.best_digest)
     training.model.eval()
     save_trained(work, loaded, max_length=plan.prepare.max_length)
-    return _write_summary(inputs, training, position, reached, work=work)
+    cost = energy_of(meter, plan, seconds=position.seconds)
+    return _write_summary(inputs, training, position, reached, cost, work=work)
 
 
 def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:
@@ -218,7 +222,7 @@ def _forget_steps_after(path: Path, step: int) -> None:
 
 
 def _write_summary(
-    inputs: TrainInputs, training: Training, position: Position, reached: Reach, *, work: Path
+    inputs: TrainInputs, training: Training, position: Position, reached: Reach, cost: Energy | None, *, work: Path
 ) -> dict[str, Any]:
     plan, size = inputs.plan, parameters(training.model)
     steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
@@ -251,6 +255,7 @@ def _write_summary(
         "needed_flops": flops,
         "matrix_flops": rate,
         "utilisation": flops / position.seconds / rate if position.seconds else math.nan,
+        "energy": asdict(cost) if cost else None,
         "model_fingerprint": inputs.card.fingerprint,
     }
     write_json(work / "summary.json", summary)
