@@ -22,8 +22,9 @@ from tunewright.tables.convert import Converted, converted
 from tunewright.tables.files import file_tags
 from tunewright.tables.read import read_table
 from tunewright.tables.shape import Shape
-from tunewright.tables.table import Table
+from tunewright.tables.table import Table, cell_text
 from tunewright.tables.words import few, rows
+from tunewright.text.private import quoted
 
 _SHOWN_FILES = 5
 """Of the files of a split, those that are told one by one."""
@@ -69,6 +70,7 @@ def given(plan: Plan, *, folder: Path, tell: Tracker) -> Given:
     for split, some in tables.items():
         for i, table in enumerate(some):
             _refuse_missing_columns(table, found, first=first)
+            _refuse_several_labels(table, found)
             _mind_missing_group(table, found, split=split, tell=tell)
             parts[split].append(converted(table, shape=found, system=plan.data.system))
             some[i] = table = _without_records(table)
@@ -131,6 +133,21 @@ def _refuse_missing_columns(table: Table, found: Shape, *, first: Table) -> None
             where=str(table.path),
             why=f"{first.path.name} has it; this file has {few(table.columns, most=12)}",
             fix="give every file the same columns, or name the columns they share: data.text_column=COLUMN",
+        )
+
+
+def _refuse_several_labels(table: Table, found: Shape) -> None:
+    """A list of one label is that label; joined, the labels of others would be a class of their own."""
+    column = found.label_column
+    cells = [(record.row_id, record.values.get(column)) for record in table.records] if column else []
+    several = [(row_id, cell) for row_id, cell in cells if isinstance(cell, list) and len(cell) > 1]
+    if several:
+        raise DataError(
+            f"the column {column} gives {rows(len(several))} several labels each",
+            where=str(table.path),
+            why=f"several labels per row are not supported yet: {few([row_id for row_id, _ in several])}, "
+            f"the first {quoted(cell_text(several[0][1]))}",
+            fix=f"leave one label in each row, or name another column: data.label_column=COLUMN (not {column})",
         )
 
 

@@ -122,7 +122,10 @@ def _group(record: Record, shape: Shape) -> str | None:
 
 
 def _label(record: Record, shape: Shape, notes: list[Note]) -> str:
-    label, said = label_notes(record.row_id, cell_text(record.values.get(shape.label_column or "")))
+    value = record.values.get(shape.label_column or "")
+    if isinstance(value, list) and len(value) == 1:  # how sets of one label a row write it: [27]
+        value = value[0]
+    label, said = label_notes(record.row_id, cell_text(value))
     notes += said
     return label
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,28 @@ def test_given_warns_when_a_test_file_has_no_such_column(tmp_path: Path) -> None
     given(Plan.model_validate({"data": {"train": "a.csv", "test": "t.csv"}}), folder=tmp_path, tell=told.append)
     warned = [event.text for event in told if isinstance(event, NoteEvent) and event.level == "warning"]
     assert warned == ["t.csv has no column patient_id: whether its rows share one with train is not looked at"]
+
+
+def write_listed(path: Path, *, several: bool) -> Plan:
+    labels = [["late"], ["lost"]] * 20
+    labels[3] = ["late", "lost"] if several else ["late"]
+    lines = [json.dumps({"text": f"where is order {i}", "tags": tags}) for i, tags in enumerate(labels)]
+    path.write_text("\n".join(lines) + "\n")
+    return Plan(task="classify", data=DataPlan(train=path.name, label_column="tags"))
+
+
+def test_given_refuses_rows_with_several_labels_and_names_them(tmp_path: Path) -> None:
+    plan = write_listed(tmp_path / "x.jsonl", several=True)
+    with pytest.raises(DataError, match="the column tags gives 1 row several labels each") as caught:
+        given(plan, folder=tmp_path, tell=null_tracker)
+    assert "several labels per row are not supported yet: train:4" in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_given_reads_a_list_of_one_label_as_that_label(tmp_path: Path) -> None:
+    made = given(write_listed(tmp_path / "x.jsonl", several=False), folder=tmp_path, tell=null_tracker)
+    assert {row.label for row in made.rows["train"]} == {"late", "lost"}
+    (tmp_path / "n.jsonl").write_text("".join(f'{{"text": "order {i}", "tags": [{i % 2}]}}\n' for i in range(40)))
+    plan = Plan(task="classify", data=DataPlan(train="n.jsonl", label_column="tags"))
+    numbered = given(plan, folder=tmp_path, tell=null_tracker)
+    assert {row.label for row in numbered.rows["train"]} == {"0", "1"}
