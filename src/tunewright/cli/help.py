@@ -145,7 +145,21 @@ def _field(field: Field) -> Entry:
         ("typed", f"tunewright run tickets.csv {override(field)}"),
         ("in a plan", plan_line(field)),
     )
-    return Entry("field", field.name, tuple((what, text) for what, text in facts if text))
+    more = _checks() if field.name == "prepare.actions" else ()
+    return Entry("field", field.name, (*((what, text) for what, text in facts if text), *more))
+
+
+def _checks() -> tuple[tuple[str, str], ...]:
+    """Every check of the data: its action where the plan names none, the others it has, what it looks for."""
+    from tunewright.prepare.checks.table import all_checks  # scikit-learn: no other word waits for it
+
+    return tuple(
+        (
+            name,
+            check.actions[0] + (f" (or {', '.join(rest)})" if (rest := check.actions[1:]) else "") + f": {check.finds}",
+        )
+        for name, check in all_checks().items()
+    )
 
 
 def _errors_of(word: str) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ from tunewright.cli.verbs import VERBS, help_text
 from tunewright.core.aliases import ALIASES, NO_COUNTERPART
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import plan_fields
+from tunewright.prepare.checks.table import CHECKS
 from tunewright.report.glossary import GLOSSARY, term
 
 EVERY_WORD = [
@@ -83,3 +84,12 @@ def test_help_takes_several_words_and_tells_programs(capsys: pytest.CaptureFixtu
     found = json.loads(capsys.readouterr().out)
     assert found["word"] == "bits per byte"
     assert [entry["kind"] for entry in found["entries"]] == ["word"]
+
+
+def test_help_of_the_actions_lists_every_check_with_what_it_does_unasked() -> None:
+    [entry] = entries("prepare.actions")
+    lines = dict(entry.lines)
+    unasked = {name: lines[name].split()[0].removesuffix(":") for name in CHECKS}
+    assert unasked == {name: check.actions[0] for name, check in CHECKS.items()}
+    assert lines["label_errors"] == "report (or drop, fix): label that is probably wrong"
+    assert entries("actions") == entries("prepare.actions")
