@@ -53,6 +53,13 @@ def refuse_unsupported(plan: Plan) -> None:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
     _refuse_unknown_words(plan)
     refuse_missing_trackers(plan)
+    if plan.prepare.review is not None and not plan.prepare.review.strip():
+        raise PlanError(
+            "prepare.review names no file",
+            where="prepare.review",
+            why="an empty word would leave every decision undone without a word about it",
+            fix="prepare.review=review.csv, or prepare.review=null where nobody decided",
+        )
     if plan.run.memory_limit:
         size_bytes(plan.run.memory_limit)
     if not subject_word(plan):

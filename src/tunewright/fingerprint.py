@@ -28,6 +28,7 @@ CODE_OF: dict[str, tuple[str, ...]] = {
     "report": ("report",),
 }
 """Packages whose source makes a stage's result: changed code is a changed input."""
+REVIEW = "prepare.review"
 PLACES = {
     "data": ("train", "validation", "test"),
     "prepare": ("review",),
@@ -53,7 +54,7 @@ def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
         for i, name in enumerate((paths,) if isinstance(paths, str) else paths):
             found[f"{role}:{i}"] = _content(folder / name, field=f"data.{role}")
     if plan.prepare.review:
-        found["review"] = _content(folder / plan.prepare.review, field="prepare.review")
+        found["review"] = _content(folder / plan.prepare.review, field=REVIEW)
     return found
 
 
@@ -68,6 +69,14 @@ def _content(path: Path, *, field: str) -> str:
 
 
 def _no_file(path: Path, *, field: str) -> DataError:
+    if field == REVIEW and path.exists():
+        is_folder = path.is_dir()
+        return DataError(
+            f"{path} holds no decisions",
+            where=field,
+            why="it is a folder, not a file" if is_folder else "it is no ordinary file: a pipe or a device",
+            fix=f"name a file in it: {field}={quote(str(path / 'FILE'))}" if is_folder else "save it as a file first",
+        )
     names = [other.name for other in path.parent.iterdir() if other.is_file()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, names, n=1)
     return DataError(

@@ -14,7 +14,7 @@ import pytest
 from tunewright import fingerprint
 from tunewright.asked import from_anywhere
 from tunewright.core.errors import DataError
-from tunewright.core.plan import Plan
+from tunewright.core.plan import Plan, PreparePlan
 from tunewright.core.planfile import LoadedPlan
 from tunewright.fingerprint import CODE_OF, asked_fingerprint, data_digests, stage_fingerprint
 
@@ -190,3 +190,16 @@ def test_the_plan_of_a_run_folder_finds_the_decisions_from_anywhere(tmp_path: Pa
     plan = Plan.model_validate({**BASE, "prepare": {"review": "review.csv"}})
     kept = from_anywhere(LoadedPlan(plan, folder=tmp_path, default_name="x"), name="x")
     assert kept.prepare.review == str(tmp_path / "review.csv")
+
+
+@pytest.mark.parametrize(
+    ("review", "why"), [("folder", "it is a folder"), ("pipe", "it is no ordinary file"), ("/dev/null", "no ordinary")]
+)
+def test_data_digests_say_what_stands_where_a_file_should(tmp_path: Path, review: str, why: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    plan = Plan(prepare=PreparePlan(review=review))
+    with pytest.raises(DataError, match=why) as caught:
+        data_digests(plan, folder=tmp_path)
+    assert "there is no file" not in str(caught.value)
+    assert "prepare.review" in str(caught.value)

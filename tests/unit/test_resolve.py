@@ -299,6 +299,11 @@ class TestRefusals:
             refuse_unsupported(Plan.model_validate({section: {name: [value]}}))
         assert caught.value.where == field
 
+    def test_refuse_unsupported_takes_no_empty_word_for_a_file_of_decisions(self) -> None:
+        with pytest.raises(PlanError, match=r"prepare\.review names no file") as caught:
+            refuse_unsupported(Plan.model_validate({"prepare": {"review": " "}}))
+        assert "prepare.review=null" in str(caught.value)
+
     def test_refuse_unsupported_lets_the_defaults_pass(self) -> None:
         for plan in (Plan(), _resolve(CLASSIFY).plan):
             assert refuse_unsupported(plan) is None, "no error is the whole promise"
