@@ -21,12 +21,17 @@ _BLANKS = re.compile(r"(?<=[^\n\t ])[^\S\n]+|[^\S\n \t]+")
 _INVISIBLE = re.compile("[\u200b\u2060\xad]")
 """Zero-width space, word joiner, soft hyphen: two labels that differ in them look the same. What joins letters and
 signs stays: emoji, Persian and Hindi are written with it."""
+_UNSEEN = re.compile(
+    "[\\s\xad\u034f\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\uffa0]+"
+)
+"""A text of these alone shows nothing. Source: Unicode 16, DerivedCoreProperties, Default_Ignorable_Code_Point."""
 _LINE_ENDS = re.compile(r"[^\S\n]+(?=\n)")
 _GAPS = re.compile(r"\n{3,}")
 
 
 def clean_text(text: str, *, mends_mojibake: bool = True) -> str:
-    """The text without damage: mojibake undone, NFC, no control characters, blanks and empty lines collapsed, trimmed.
+    """The text without damage: mojibake undone, NFC, no control characters, blanks and empty lines collapsed, trimmed;
+    empty when nobody could see anything of it.
 
     Single newlines stay (the steps of an answer), more than two become two.
     mends_mojibake: False where the plan keeps it (prepare.actions.mojibake=report).
@@ -39,7 +44,8 @@ def clean_text(text: str, *, mends_mojibake: bool = True) -> str:
         text = unmangled(text) if mends_mojibake else text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _BLANKS.sub(" ", unicodedata.normalize("NFC", _CONTROLS.sub("", text)))
-    return _GAPS.sub("\n\n", _LINE_ENDS.sub("", text)).strip()
+    text = _GAPS.sub("\n\n", _LINE_ENDS.sub("", text)).strip()
+    return "" if _UNSEEN.fullmatch(text) else text
 
 
 def clean_label(label: str) -> str:

@@ -204,3 +204,14 @@ def test_converted_is_quick() -> None:
     started = time.process_time()
     _real("banking77/banking_data/train.csv")
     assert time.process_time() - started < 1.5  # measured 0.3 s on two cores; ftfy on every row would take longer
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u200b \u2060\n\u200d", "\u200e\u202a\u202c", "\u3164\xad\ufe0f"])
+def test_a_text_of_which_nobody_sees_anything_is_empty(unseen: str) -> None:
+    result = made(
+        "labelled", [{"t": unseen, "l": "x"}, {"t": f"a{unseen}b", "l": "x"}], text_column="t", label_column="l"
+    )
+    assert reasons(result) == [("train:1", "empty")]
+    assert [row.row_id for row in result.rows] == ["train:2"]
+    answered = made("prompt_completion", [{"p": "why?", "c": unseen}], prompt_column="p", completion_column="c")
+    assert reasons(answered) == [("train:1", "no_answer")]
