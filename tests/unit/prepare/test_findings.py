@@ -34,6 +34,7 @@ def test_label_findings_names_rows_of_rare_labels() -> None:
     assert "2 of 3 labels" in rare.message
     assert "1 of them one" in rare.message
     assert "'c' 1, 'b' 4" in rare.message
+    assert imbalance.row_ids == ("train:16",)
 
 
 def test_label_findings_is_silent_about_balanced_labels() -> None:
