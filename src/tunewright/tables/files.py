@@ -100,13 +100,19 @@ def split_named(name: str) -> Split | None:
     >>> split_named("MTS-TrainingSet.csv"), split_named("split=test/part-0.parquet"), split_named("tickets.csv")
     ('train', 'test', None)
     """
+    said = _splits_named(name)
+    return next(iter(said)) if len(said) == 1 else None
+
+
+def _splits_named(name: str) -> set[Split]:
+    """All splits that the last part of a path names which names any."""
     for part in reversed(PurePath(name).parts):
         pair = _PARTITION.fullmatch(part)
         if pair and pair[1].lower() not in _SPLIT_KEYS:
             continue
         if said := split_said(unpacked_name(part)):
-            return next(iter(said)) if len(said) == 1 else None
-    return None
+            return said
+    return set()
 
 
 def file_tags(names: Sequence[str]) -> tuple[str, ...]:
@@ -223,10 +229,11 @@ def _divided(names: Sequence[str], *, below: str, folder: Path, role: Split) -> 
 
 
 def _refuse_doubtful(names: Sequence[str], *, below: str, folder: Path, role: Split) -> None:
-    """A file that may be for testing is not read for training because its name is spelled in a new way."""
+    """A file that may be for testing is not read for training because its name is spelled in a new way, or says two
+    splits at once."""
     inside = {name: _inside(name, below=below, folder=folder) for name in names}
-    words = {name: doubtful_word(inside[name]) for name in names if split_named(inside[name]) is None}
-    doubtful = [name for name, word in words.items() if word]
+    reasons = {name: _doubt(inside[name]) for name in names}
+    doubtful = [name for name, reason in reasons.items() if reason]
     if role != "train" or not doubtful or len(doubtful) == len(names):
         return
     first = doubtful[0]
@@ -234,10 +241,19 @@ def _refuse_doubtful(names: Sequence[str], *, below: str, folder: Path, role: Sp
     raise DataError(
         f"is {inside[first]} for training or for testing?",
         where=f"{folder / first} (data.{role})",
-        why=f"its name holds {words[first]!r}; rows that are trained on cannot be tested with",
+        why=f"its name {reasons[first]}; rows that are trained on cannot be tested with",
         fix=f"rename it, or name the files: {quote(f'data.train=[{kept}]')} {quote(f'data.test={first}')}; to train on "
         "it too, name it in data.train",
     )
+
+
+def _doubt(name: str) -> str:
+    """What a file's name does that leaves its split open; empty when it is plain, or says nothing of one."""
+    said = _splits_named(name)
+    if len(said) > 1:
+        return f"says {' and '.join(split for split in SPLITS if split in said)}"
+    word = None if said else doubtful_word(name)
+    return f"holds {word!r}" if word else ""
 
 
 def _inside(name: str, *, below: str, folder: Path) -> str:

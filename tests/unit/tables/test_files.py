@@ -153,7 +153,13 @@ def test_files_of_says_so_when_every_file_is_for_something_else(tmp_path: Path) 
     assert caught.value.fix == "name the file itself: data.train=d/dev.csv"
 
 
-@pytest.mark.parametrize("name", ["testabc.csv", "speedtest.csv", "validfoo.csv", "more/holdoutz/x.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("testabc.csv", "speedtest.csv", "validfoo.csv", "more/holdoutz/x.csv"),
+        *("train_test.csv", "train-test-split.csv", "test_train.jsonl", "traintest.csv", "train_test/x.csv"),
+    ],
+)
 def test_files_of_asks_when_a_name_might_say_test(tmp_path: Path, name: str) -> None:
     fill(tmp_path / "d", "a.csv", name)
     with pytest.raises(DataError, match="for training or for testing") as caught:
@@ -162,6 +168,15 @@ def test_files_of_asks_when_a_name_might_say_test(tmp_path: Path, name: str) -> 
     assert found(tmp_path, "d", test=f"d/{name}").by_split == {"train": ("d/a.csv",)}
     fill(tmp_path / "d", "train.csv")
     assert found(tmp_path, "d").by_split == {"train": ("d/train.csv",)}, "it is left out, and told"
+
+
+def test_files_of_says_which_splits_a_name_says_and_reads_a_file_that_is_all_there_is(tmp_path: Path) -> None:
+    fill(tmp_path / "d", "train_test.csv", "readme.csv")
+    with pytest.raises(DataError, match="for training or for testing") as caught:
+        found(tmp_path, "d")
+    assert caught.value.why.startswith("its name says train and test; ")
+    (tmp_path / "d/readme.csv").unlink()
+    assert found(tmp_path, "d").by_split == {"train": ("d/train_test.csv",)}
 
 
 @pytest.mark.parametrize(
