@@ -30,6 +30,9 @@ class Message:
     content: str
     is_trained: bool = False
     """True: the model learns to write this turn. Only assistant turns can be trained."""
+    lost_its_call: bool = False
+    """True: a tool's result whose call was left out while the file was read, because it has no text. Known until the
+    rows are written."""
 
 
 @dataclass(frozen=True, slots=True)

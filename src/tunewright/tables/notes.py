@@ -94,8 +94,8 @@ _SAID: dict[Reason, _Said] = {
     "tool_calls_left_out": _Said(
         "conversation_shape",
         "warning",
-        "calls tools in turns without text, which are left out: only text is learned",
-        "call tools in turns without text, which are left out: only text is learned",
+        "calls tools, and the calls are left out: only text is learned",
+        "call tools, and the calls are left out: only text is learned",
         "write the calls into the text of the turns if the model must learn to make them",
     ),
     "empty_turns": _Said(

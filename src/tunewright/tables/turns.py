@@ -57,6 +57,7 @@ def conversation(
     messages: list[Message] = []
     cells: list[str] = []
     notes: list[Note] = []
+    call_is_lost = False
     for turn in turns:
         role, content = _role(turn), _content(turn)
         if role is None:
@@ -64,14 +65,17 @@ def conversation(
         if content is None:
             return Conversation(why_not="unreadable", detail=_shown(turn))
         clean = clean_text(content, mends_mojibake=mends_mojibake)
-        if turn.get("tool_calls") or turn.get("function_call"):
+        is_call = bool(turn.get("tool_calls") or turn.get("function_call"))
+        call_is_lost = (is_call and not clean) or (call_is_lost and role == "tool")
+        if is_call:
             notes.append(Note(row_id, "tool_calls_left_out"))
         elif not clean and role != "user":
             notes.append(Note(row_id, "empty_turns"))
         if not clean and role != "user":
             continue
         is_asked = any(message.role == "user" for message in messages)
-        messages.append(Message(role, clean, is_trained=role == "assistant" and is_asked and _is_trained(turn)))
+        is_trained = role == "assistant" and is_asked and _is_trained(turn)
+        messages.append(Message(role, clean, is_trained, lost_its_call=role == "tool" and call_is_lost))
         cells.append(content)
     last = max((i for i, message in enumerate(messages) if message.role == "assistant"), default=-1)
     if last < len(messages) - 1 and last >= 0:

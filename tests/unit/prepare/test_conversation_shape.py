@@ -14,6 +14,7 @@ from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.examine import Terms, examined
 from tunewright.prepare.keys import keyed
 from tunewright.prepare.turns import turn_account
+from tunewright.tables.turns import conversation
 
 
 def turns(written: str) -> tuple[Message, ...]:
@@ -72,6 +73,31 @@ def test_planted_oddities_are_found_each_on_its_row_and_nothing_else() -> None:
     said = found(rows)
     assert {row_id for finding in said.findings for row_id in finding.row_ids} == set().union(*wanted.values())
     assert {suspect.row_id for suspect in said.suspects} == set().union(*wanted.values())
+
+
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "sum"}}]}
+
+
+@pytest.mark.parametrize(
+    ("written", "odd"),
+    [
+        ("ucta", {}),
+        ("uctta", {}),
+        ("uctauta", {"result_without_call": 5}),
+        ("ucuta", {"two_questions": 2, "result_without_call": 3}),
+        ("tucta", {"result_without_call": 1}),
+    ],
+)
+def test_a_result_whose_call_was_left_out_while_reading_is_not_said_to_have_none(
+    written: str, odd: dict[str, int]
+) -> None:
+    """One letter a turn, c a call without text."""
+    roles = {"u": "user", "a": "assistant", "t": "tool"}
+    talk = [CALL if c == "c" else {"role": roles[c], "content": f"{c}{i}"} for i, c in enumerate(written)]
+    read = conversation(talk, row_id="train:1")
+    assert [note.reason for note in read.notes] == ["tool_calls_left_out"], "the call itself is told"
+    assert oddities(read.messages) == odd
+    assert {f.row_ids for f in found([Row("train:1", messages=read.messages)]).findings} == {("train:1",) for _ in odd}
 
 
 def test_findings_say_where_and_what_to_type() -> None:

@@ -2,7 +2,8 @@
 
 In: conversations. Out: a finding for each kind, and the rows with such turns put together. Its own file because a chat
 template may refuse such a row, or show the model an answer that nobody asked for. What cannot be read, is empty or has
-no answer was left out or told before, while files were read.
+no answer was left out or told before, while files were read; so was a call that has no text, and its result is not
+held against the row.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ def oddities(messages: Sequence[Message]) -> dict[Oddity, int]:
     for i, here in enumerate(messages, start=1):
         if here.role == "user" and not here.content:
             found.setdefault("empty_question", i)
-        if here.role == "tool" and (i == 1 or messages[i - 2].role not in ("assistant", "tool")):
+        is_called = here.lost_its_call or (i > 1 and messages[i - 2].role in ("assistant", "tool"))
+        if here.role == "tool" and not is_called:
             found.setdefault("result_without_call", i)
     return found
 
