@@ -51,8 +51,9 @@ def conversation(
     What the assistant says before anybody asked is not trained: there is no prompt that it could answer.
     row_id: of the row that the notes are about.
 
-    >>> conversation([{"from": "human", "value": "hi"}, {"from": "gpt", "value": "Hello."}]).messages[1]
-    Message(role='assistant', content='Hello.', is_trained=True)
+    >>> answer = conversation([{"from": "human", "value": "hi"}, {"from": "gpt", "value": "Hello."}]).messages[1]
+    >>> answer.role, answer.content, answer.is_trained
+    ('assistant', 'Hello.', True)
     """
     messages: list[Message] = []
     cells: list[str] = []
