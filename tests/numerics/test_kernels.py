@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +15,17 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from torch.nn import functional as F
 
-from tunewright.core.values import Encoded
+from tests.numerics.training import FULL, LORA, tiny_training
+from tunewright.core.plan import TrainPlan
+from tunewright.core.values import Encoded, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.model.kernels import attention as attention_module
+from tunewright.model.kernels.dropout import kept_factors
 from tunewright.model.kernels.install import kernels
 from tunewright.model.kernels.output import output_nats
 from tunewright.text.batch import Batch, batch_of
+from tunewright.train.checkpoint import Position, load_checkpoint, save_checkpoint
+from tunewright.train.loop import Training, train_steps
 from tunewright.train.objective import objective_of
 
 SIZE: dict[str, Any] = {
@@ -188,6 +197,46 @@ def test_an_encoder_sees_both_sides_and_no_padding() -> None:
     assert_same(expected[1], found[1], share=2e-5)
 
 
+def test_a_large_embedding_learns_from_its_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three steps, the second and third on other words: nothing of an earlier step is left in a gradient."""
+    monkeypatch.setattr("tunewright.model.kernels.install.LARGE_EMBEDDING", 10)
+    seen = {}
+    for is_fast in (False, True):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(20, 4, padding_idx=0), nn.Linear(4, 1))
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+        device = "cpu" if is_fast else "meta"  # on any other device nothing is put on
+        with kernels(model, device=device, dtype=torch.float32):
+            for ids in ([[1, 2, 0], [2, 3, 0]], [[4, 4, 1]], [[7, 8, 9]]):
+                optimizer.zero_grad(set_to_none=True)
+                for part in (ids, [[5, 6, 0]]):  # two parts of one batch
+                    model(torch.tensor(part)).square().sum().backward()
+                optimizer.step()
+        seen[is_fast] = {n: p.detach().clone() for n, p in model.named_parameters()}
+        assert ("forward" in vars(model[0])) is False
+    assert_same(seen[False], seen[True], share=1e-6)
+
+
+def test_dropout_keeps_the_mean_and_repeats_with_the_seed() -> None:
+    """A million draws: the share within .002 (five standard errors), kept numbers scaled up by it."""
+    torch.manual_seed(3)
+    first = kept_factors((1000, 1000), share=0.2, dtype=torch.float32)
+    second = kept_factors((1000, 1000), share=0.2, dtype=torch.float32)
+    torch.manual_seed(3)
+    assert torch.equal(kept_factors((1000, 1000), share=0.2, dtype=torch.float32), first)
+    assert not torch.equal(first, second)
+    assert first.unique().tolist() == [0.0, 1.25]
+    assert float((first == 0).float().mean()) == pytest.approx(0.2, abs=0.002)
+
+
+def test_dropout_is_only_for_training() -> None:
+    model = nn.Sequential(nn.Dropout(0.5))
+    x = torch.ones(100)
+    with kernels(model, device="cpu", dtype=torch.float32):
+        assert not torch.equal(model(x), x)
+        assert torch.equal(model.eval()(x), x)
+
+
 def test_dropout_of_attention_has_the_gradient_of_what_it_dropped() -> None:
     """Finite differences in float64, with the same draws: seeded before each forward."""
     q, k, v = (torch.randn(1, 2, 6, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
@@ -229,3 +278,32 @@ def test_bfloat16_training_steps_where_float32_steps() -> None:
     exact, rough = lengths[torch.float32], lengths[torch.bfloat16]
     assert float(rough.norm() / exact.norm()) == pytest.approx(1.0, abs=0.01)
     assert float((rough - exact).norm() / exact.norm()) < 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("task", "plan"), [("classify", FULL), ("generate", FULL), ("generate", LORA)])
+def test_resumed_training_equals_uninterrupted_with_the_kernels_on(
+    task: Task, plan: TrainPlan, dtype: torch.dtype, tiny_encoder: Path, tiny_decoder: Path, tmp_path: Path
+) -> None:
+    """Bit for bit; stopped in the middle of an epoch, batches in two parts, dropout drawn."""
+    folder = tiny_encoder if task == "classify" else tiny_decoder
+
+    @contextmanager
+    def fresh() -> Iterator[Training]:
+        training = tiny_training(folder, task=task, plan=plan, dtype=dtype, n_steps=8, micro_tokens=60)
+        with kernels(training.model, device="cpu", dtype=dtype) as put_on:
+            yield replace(training, objective=objective_of(task, output_weight=put_on.output_weight))
+
+    with fresh() as whole:
+        list(train_steps(whole))
+        expected = {n: p.detach().clone() for n, p in trainable_state(whole.model).items()}
+    with fresh() as first:
+        for event in train_steps(first):
+            if event.step == 4:
+                save_checkpoint(tmp_path, first, Position(step=4), fingerprint="f")
+                break
+    with fresh() as second:
+        torch.manual_seed(99)
+        list(train_steps(second, done=load_checkpoint(tmp_path, second, fingerprint="f").step))
+        different = [n for n, p in trainable_state(second.model).items() if not torch.equal(p, expected[n])]
+    assert not different

@@ -182,7 +182,8 @@ def _mean_and_clip(training: Training, *, n_targets: int) -> float:
 
     One division for the whole accumulated batch: the same gradient as one big batch (transformers#35203).
     """
-    parameters = [p for group in training.optimizer.param_groups for p in group["params"] if p.grad is not None]
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    torch._foreach_mul_(gradients, 1.0 / max(1, n_targets))
-    return float(torch.nn.utils.clip_grad_norm_(parameters, training.max_grad_norm))
+    gradients = [p.grad for group in training.optimizer.param_groups for p in group["params"] if p.grad is not None]
+    length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) / max(1, n_targets)
+    factor = torch.clamp(training.max_grad_norm / (length + 1e-6), max=1.0) / max(1, n_targets)
+    torch._foreach_mul_(gradients, factor)
+    return float(length)

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from tunewright.model.kernels.dropout import kept_factors
+
 NAME = "tunewright"
 """As transformers' configurations know it."""
 CHUNK = 128
@@ -149,7 +151,7 @@ def _probabilities(
     p = torch.softmax(s, -1, dtype=torch.float32).to(q.dtype)
     if not dropout:
         return p, None
-    return p, torch.empty_like(p).bernoulli_(1.0 - dropout).div_(1.0 - dropout)
+    return p, kept_factors(p.shape, share=dropout, dtype=p.dtype)
 
 
 @lru_cache(maxsize=256)

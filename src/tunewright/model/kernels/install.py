@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from transformers.models.llama import modeling_llama
 
 from tunewright.model.forward import precision, unwrapped
 from tunewright.model.kernels.attention import NAME, Unsupported
+from tunewright.model.kernels.dropout import Dropout
+from tunewright.model.kernels.embedding import Embedding
 from tunewright.model.kernels.gated import GatedMlp
 from tunewright.model.kernels.linear import LoraLinear
 from tunewright.model.kernels.norm import RmsNorm
@@ -32,6 +35,8 @@ TRIED_TOKENS = 5
 """Length of the rows on which both ways are compared, in float32."""
 TOLERANCE = 1e-4
 """Largest difference, as a share of the largest number, for which two forwards count as the same."""
+LARGE_EMBEDDING = 4_096
+"""Rows from which on a gradient of the whole matrix costs more than it tells."""
 
 
 @dataclass(slots=True)  # filled while it is being put on, read afterwards
@@ -72,6 +77,7 @@ def kernels(model: nn.Module, *, device: str, dtype: torch.dtype, restore: bool 
 def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[Any]) -> None:
     if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
         _freeze_in(model, dtype)
+    shared = _shared(model)
     for module in model.modules():
         forward: Any = None
         if type(module) is PeftLinear and _is_plain_lora(module):
@@ -83,6 +89,10 @@ def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[An
         elif _is_gated(module):
             forward = GatedMlp(module)
             done.gated += 1
+        elif type(module) is nn.Dropout:
+            forward = Dropout(module)
+        elif type(module) is nn.Embedding and _is_large(module, shared=shared):
+            forward = Embedding(module)
         if forward is not None:
             module.forward = forward
             undo.append(lambda module=module: delattr(module, "forward"))
@@ -98,6 +108,23 @@ def _weights_back(model: nn.Module) -> Any:
             module.weight.data = weight
 
     return back
+
+
+def _shared(model: nn.Module) -> set[int]:
+    """Weights that an embedding has in common with another module, by id."""
+    owners = Counter(id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding | nn.Linear))
+    return {weight for weight, n in owners.items() if n > 1}
+
+
+def _is_large(module: nn.Embedding, *, shared: set[int]) -> bool:
+    """Trained, alone, and plain; a small one is not worth it."""
+    is_plain = module.max_norm is None and not module.sparse and not module.scale_grad_by_freq
+    return (
+        is_plain
+        and module.weight.requires_grad
+        and id(module.weight) not in shared
+        and module.num_embeddings >= LARGE_EMBEDDING
+    )
 
 
 def _freeze_in(model: nn.Module, dtype: torch.dtype) -> None:
