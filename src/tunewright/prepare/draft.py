@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 
 from tunewright.core.files import write_atomically, write_json
 from tunewright.core.values import SPLITS, Change, Choice, DataFacts, Dropped, Finding, Row, Split, Task
-from tunewright.prepare.cards import Cards
+from tunewright.prepare.cards import SHOWN_ROWS, Cards, cards
 from tunewright.prepare.examine import Examined
+from tunewright.prepare.keys import keyed
 from tunewright.prepare.ledger import ledger
 from tunewright.prepare.review import write_review
 from tunewright.prepare.reviewed import Decision
@@ -71,7 +72,7 @@ def write_draft(draft: Draft, work: Path, *, counted: Counted | None) -> None:
     decided = [one.line for one in draft.decisions]
     write_review(work / "review.csv", draft.seen.suspects, rows=rows, decided=decided)
     write_json(work / "evidence.json", {"evidence": list(draft.seen.evidence)})
-    write_json(work / "cards.json", draft.cards)
+    write_json(work / "cards.json", shown_cards(draft, counted=counted))
     account = ledger(
         rows_read=draft.rows_read,
         splits=draft.splits,
@@ -90,6 +91,16 @@ def findings_record(draft: Draft, *, counted: Counted | None) -> dict[str, Any]:
     if counted is None:
         return {"findings": list(draft.findings), "checks": draft.checks}
     return {"findings": [*draft.findings, *counted.findings], "checks": {**draft.checks, **counted.checks}}
+
+
+def shown_cards(draft: Draft, *, counted: Counted | None) -> Cards:
+    """The content of cards.json: also the first rows of what tokens say, once they are counted."""
+    if counted is None or not counted.findings:
+        return draft.cards
+    ids = {row_id for finding in counted.findings for row_id in finding.row_ids[:SHOWN_ROWS]}
+    sides = {split: keyed([row for row in part if row.row_id in ids]) for split, part in draft.splits.items()}
+    more = cards(counted.findings, seen=Examined({}), sides=sides, splits=draft.splits, dropped=())
+    return replace(draft.cards, cards=(*draft.cards.cards, *more.cards))
 
 
 def _write_changes(path: Path, changes: Sequence[Change]) -> None:

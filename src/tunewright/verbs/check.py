@@ -21,7 +21,7 @@ from tunewright.core.values import SPLITS, Choice, Dropped, Finding, Split, Task
 from tunewright.fingerprint import data_digests
 from tunewright.prepare.cards import Card
 from tunewright.prepare.checks.table import checked_actions
-from tunewright.prepare.draft import Draft, findings_record
+from tunewright.prepare.draft import Draft, findings_record, shown_cards
 from tunewright.prepare.findings import unusable_findings
 from tunewright.prepare.given import Given, given
 from tunewright.prepare.refusal import refuse_leakage
@@ -102,7 +102,14 @@ def check(
         return replace(found, error=error)
     record = findings_record(data, counted=decided.counted)
     stopped = decided.counted.refusal or model.step_error
-    return replace(found, model=model, findings=tuple(record["findings"]), checks=record["checks"], error=stopped)
+    return replace(
+        found,
+        findings=tuple(record["findings"]),
+        checks=record["checks"],
+        cards=shown_cards(data, counted=decided.counted).cards,
+        model=model,
+        error=stopped,
+    )
 
 
 def _of_data(data: Draft, *, how: tuple[str, ...]) -> Check:

@@ -236,6 +236,24 @@ def test_write_draft_writes_what_the_design_promises(tmp_path: Path) -> None:
     assert record["checks"]["contamination"]["status"] == "not run"
 
 
+def test_the_card_of_long_rows_shows_them_where_they_are_with_private_values_masked(tmp_path: Path) -> None:
+    rows = (*many(40), *labelled([("mail ann@example.org, " + "word " * 500, "a")], role="train:long"))
+    made = draft_of({"train": rows})
+    (place,) = (split for split in SPLITS if any(row.row_id == "train:long:2" for row in made.splits[split]))
+    first = made.splits["train"][0]
+    findings = tuple(
+        Finding("long_rows", "warning", "1 row over prepare.max_length", (row_id,))
+        for row_id in ("train:long:2", first.row_id)
+    )
+    write_draft(made, tmp_path, counted=Counted({}, findings, {"long_rows": {"status": "found", "why": "2 findings"}}))
+    shown = {card["check"]: card for card in json.loads((tmp_path / "cards.json").read_text())["cards"]}
+    assert set(shown) == {*(card.check for card in made.cards.cards), "long_rows"}
+    long, other = shown["long_rows"]["groups"][0]["rows"]
+    assert (long["row_id"], long["place"], long["label"]) == ("train:long:2", place, "a")
+    assert "".join(piece["text"] for piece in long["text"]["pieces"]).startswith("mail [email], word word")
+    assert (other["row_id"], other["text"]["pieces"][0]["text"]) == (first.row_id, first.text)
+
+
 def test_write_draft_says_that_tokens_were_not_counted_when_a_run_is_refused(tmp_path: Path) -> None:
     write_draft(draft_of({"train": many(40)}), tmp_path, counted=None)
     assert json.loads((tmp_path / "ledger.json").read_text())["tokens"] == {}

@@ -65,6 +65,8 @@ def test_check_accounts_for_every_row_and_token(labelled: Path, tiny_encoder: Pa
     assert (train.rows, train.turns, train.turns_trained) == (found.rows_kept["train"],) * 3
     assert train.rows_cut > 0
     assert found.checks["long_rows"]["status"] == "found"
+    (card,) = (card for card in found.cards if card.check == "long_rows")
+    assert card.groups[0].rows[0].row_id in {i for f in found.findings if f.check == "long_rows" for i in f.row_ids}
     assert (model.step, model.time, model.memory.measured_bytes) == (None, None, None)
     assert model.why_no_step == "--no-step"
 
