@@ -23,6 +23,7 @@ from tunewright.tables.stream import open_stream
 from tunewright.tables.table import Record, cell_text
 from tunewright.tables.words import few, told
 from tunewright.tables.words import rows as rows_of
+from tunewright.text.private import quoted
 from tunewright.text.review_table import COLUMNS, shown_text
 
 NAME = "review"
@@ -143,7 +144,12 @@ def reviewed(seen: Examined, decisions: Sequence[Decision], *, fixed: frozenset[
         for split, part in seen.sides.items()
     }
     gone = tuple(Dropped(row_id, NAME, "a person decided so") for row_id, row in after.items() if row is None)
-    found = (*_finding(decisions, n_changed=len(changes)), *_ignored(lines, rows), *others)
+    found = (
+        *_finding(decisions, n_changed=len(changes)),
+        *_relabelled(decisions, rows, after),
+        *_ignored(lines, rows),
+        *others,
+    )
     return seen.and_then(Examined(sides, found, gone, tuple(changes)))
 
 
@@ -221,6 +227,24 @@ def _finding(decisions: Sequence[Decision], *, n_changed: int) -> tuple[Finding,
     message = f"{told(len(ids), 'was', 'were')} decided by a person: {done}"
     action: Action = "fix" if n_changed else "drop" if n_dropped else "report"
     return (Finding(NAME, "info", message, ids, "each stands in prepare/ledger.json under reviewed", action),)
+
+
+def _relabelled(
+    decisions: Sequence[Decision], rows: Mapping[str, Row], after: Mapping[str, Row | None]
+) -> tuple[Finding, ...]:
+    """Decided rows whose label is not the one that the person saw beside them, unless the decision gives them that."""
+    said = {one.row_id: one.line[COLUMNS.index("label")].strip() for one in decisions}
+    ids = tuple(
+        row_id
+        for row_id, label in said.items()
+        if label not in ("", rows[row_id].label) and ((row := after[row_id]) is None or row.label != label)
+    )
+    if not ids:
+        return ()
+    labels = f"{quoted(said[ids[0]])} in the review and {quoted(rows[ids[0]].label or '')} in the data"
+    what = f"{told(len(ids), 'was', 'were')} decided with another label in the review than in the data"
+    message = f"{what}, as {few(ids)} (the first: {labels}); the decisions are done all the same"
+    return (Finding(NAME, "warning", message, ids, "look whether they still hold; the new review.csv has the labels"),)
 
 
 def _undecided(decisions: Sequence[Decision]) -> tuple[Finding, ...]:

@@ -168,6 +168,27 @@ def test_a_label_that_was_changed_without_a_decision_is_said_and_not_done(tmp_pa
     assert {row.row_id: row.label for rows in made.splits.values() for row in rows}["train:6"] == "b"
 
 
+def test_a_decided_row_that_has_another_label_by_now_is_told_and_its_decision_done(tmp_path: Path) -> None:
+    seen: list[tuple[str, ...]] = [
+        ("train:2", "", "b", "", "odd", "drop"),
+        ("train:3", "", "b", "", "odd", "keep"),
+        ("train:4", "", "b", "", "odd", "b"),
+        ("train:5", "", "a", "", "odd", "keep"),
+        ("train:6", "", "", "", "odd", "keep"),
+        ("train:7", "", "c", "", "odd", "b"),
+    ]
+    rows = labelled([(f"some text {i}", "a") for i in range(6)] + [(f"other {i}", "ab"[i % 2]) for i in range(30)])
+    made = draft_with(read_decisions(written(tmp_path / "review.csv", seen)), rows)
+    done, other = [finding for finding in made.findings if finding.check == "review"]
+    assert done.message == "6 rows were decided by a person: 1 left out, 2 given another label, 3 kept as they are"
+    assert other.message == (
+        "3 rows were decided with another label in the review than in the data, as train:2, train:3, train:7 "
+        "(the first: 'b' in the review and 'a' in the data); the decisions are done all the same"
+    )
+    assert (other.severity, other.row_ids) == ("warning", ("train:2", "train:3", "train:7"))
+    assert [d.row_id for d in made.dropped] == ["train:2"]
+
+
 def test_a_row_that_a_repair_drops_needs_no_decision(tmp_path: Path) -> None:
     line = ("train:2", "write to [email] please", "a", "", "odd", "keep")
     rows = (*labelled([("write to ann@example.org please", "a")]), *many(40)[1:])
