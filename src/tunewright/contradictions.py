@@ -170,7 +170,7 @@ def named_lora_fields(train: TrainPlan) -> tuple[str, ...]:
     """Fields that the plan gives and only lora reads."""
     open_ones = ("lora_r", "lora_alpha", "lora_dropout", "target_modules")
     given = tuple(name for name in open_ones if not is_auto(getattr(train, name)))
-    return given + tuple(name for name in ("use_rslora", "use_dora", "adapter") if getattr(train, name))
+    return given + tuple(name for name in ("use_rslora", "use_dora", "use_pissa", "adapter") if getattr(train, name))
 
 
 def _refuse_unknown_words(plan: Plan) -> None:

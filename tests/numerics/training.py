@@ -21,14 +21,19 @@ LORA = TrainPlan(method="lora", layers="all", lora_r=4, lora_alpha=8, lora_dropo
 FULL = TrainPlan(method="full", layers="all")
 
 
+def tiny_adapted(folder: Path, *, task: Task, plan: TrainPlan) -> Loaded:
+    """An encoder for classify, else a decoder, as a training starts with it."""
+    architecture = "encoder" if task == "classify" else "decoder"
+    torch.manual_seed(0)
+    loaded = load_model(tiny_card(folder, architecture), task=task, labels=LABELS if task == "classify" else ())
+    return adapted(loaded, plan, seed=0)
+
+
 def tiny_training(
     folder: Path, *, task: Task, plan: TrainPlan = FULL, n_rows: int = 24, n_steps: int = 12, **changes: object
 ) -> Training:
     """Seeded: two calls with the same arguments train to the same weights."""
-    architecture = "encoder" if task == "classify" else "decoder"
-    torch.manual_seed(0)
-    loaded = load_model(tiny_card(folder, architecture), task=task, labels=LABELS if task == "classify" else ())
-    loaded = adapted(loaded, plan, seed=0)
+    loaded = tiny_adapted(folder, task=task, plan=plan)
     torch.manual_seed(0)
     training = Training(
         model=loaded.model.train(),

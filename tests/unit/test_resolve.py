@@ -171,7 +171,14 @@ class TestRules:
 
     @pytest.mark.parametrize(
         "train",
-        [{"lora_r": 8}, {"lora_alpha": 3}, {"use_dora": True}, {"target_modules": "all-linear"}, {"adapter": {"r": 4}}],
+        [
+            {"lora_r": 8},
+            {"lora_alpha": 3},
+            {"use_dora": True},
+            {"use_pissa": True},
+            {"target_modules": "all-linear"},
+            {"adapter": {"r": 4}},
+        ],
     )
     def test_resolve_takes_lora_when_the_plan_names_what_only_lora_has(self, train: dict[str, Any]) -> None:
         resolved = _resolve(CONTEXTS["few rows"], train=train)

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tunewright.core.run_name import is_run_name
 from tunewright.core.values import Action, Task
 
 
@@ -34,10 +35,6 @@ class Auto:
         return Auto, ()
 
 
-MAX_NAME_CHARACTERS = 60
-"""Of a run's name: at most 240 bytes in UTF-8, below the 255 that file systems take."""
-_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))})
-"""No folder may be called so on Windows, whatever its ending. Source: Microsoft, "Naming Files, Paths, Namespaces"."""
 OUTSIDE = "path:"
 """A system of evaluate.systems that is a folder: a model that something else has trained."""
 
@@ -47,17 +44,6 @@ AUTO: Any = Auto()
 
 def is_auto(value: object) -> bool:
     return isinstance(value, Auto)
-
-
-def is_run_name(name: str) -> bool:
-    """A folder can be called so on every system, and the word is no option of a command.
-
-    >>> is_run_name("tickets 2"), is_run_name("../tickets"), is_run_name("con.csv")
-    (True, False, False)
-    """
-    if not name.strip(". ") or name != name.strip() or name[0] == "-" or len(name) > MAX_NAME_CHARACTERS:
-        return False
-    return name.partition(".")[0].lower() not in _DEVICES and not any(c < " " or c in '/\\:*?"<>|' for c in name)
 
 
 class Section(BaseModel):
@@ -173,8 +159,11 @@ class TrainPlan(Section):
     """Count alpha / root of rank times instead: for large ranks. Source: Kalajdzievski 2023."""
     use_dora: bool = False
     """Learn length and direction of the weights apart. Slower. Source: Liu et al. 2024."""
+    use_pissa: bool = False
+    """Start the adapter as the largest part of each matrix, which then learns first. Source: Meng et al. 2024."""
     adapter: dict[str, Any] | None = None
-    """Another way to adapt: any peft config by its own field names, `peft_type` included; replaces the lora fields."""
+    """Another way to adapt: any peft config by its own field names, `peft_type` included; replaces the lora fields.
+    Blocks of train.layers are looked up in its target_modules."""
     learning_rate: float = Field(default=AUTO, gt=0, lt=10)
     """How far each step moves the weights: the peak, after warm-up. Left out: from the model's width and the method."""
     epochs: float = Field(default=AUTO, gt=0, le=1000)

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from tunewright.core.aliases import VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import override, plan_fields
-from tunewright.core.plan import MAX_NAME_CHARACTERS, SECTIONS, Plan, is_run_name, plan_dict
+from tunewright.core.plan import SECTIONS, Plan, plan_dict
 from tunewright.core.planpath import PLAN_SUFFIXES, data_place, is_pattern, refuse_no_file
+from tunewright.core.run_name import MAX_NAME_CHARACTERS, is_run_name
 from tunewright.core.spelling import canonical_name, fields_named
 
 SHORTHANDS = {"data": "train", "model": "name"}

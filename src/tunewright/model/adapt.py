@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,9 +22,14 @@ from tunewright.core.plan import TrainPlan
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.layers import layer_indices
 from tunewright.model.load import Loaded
+from tunewright.model.pissa import START, taken_out
 
 _BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
 """Where transformers' families keep their block's index in a parameter's name."""
+
+
+PLAIN_STARTS = ("gaussian", "orthogonal", "mica")
+"""Of peft's named ways to start a LoRA, those that leave the base as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +102,39 @@ def _with_adapter(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...]) -
     inner: Any = loaded.model.encoder if is_encoder else loaded.model
     try:
         config = _adapter_config(loaded, plan, blocks=blocks)
+        _refuse_unmatched(inner, config)
         with warnings.catch_warnings():  # a FutureWarning inside transformers, seen with 5.23
             warnings.simplefilter("ignore", FutureWarning)
-            wrapped = get_peft_model(inner, config)
-    except ValueError as error:
-        names = sorted({name.rpartition(".")[2] for name, m in inner.named_modules() if isinstance(m, nn.Linear)})
-        raise PlanError(
-            "the adapter fits no part of this model",
-            where="train.target_modules",
-            why=str(error).splitlines()[0],
-            fix=f"its linear modules are {', '.join(names)}; all-linear takes them all",
-        ) from error
+            wrapped: Any = get_peft_model(inner, config)
+    except (ValueError, TypeError) as error:
+        raise _misfit(inner, plan, why=str(error).splitlines()[0]) from error
+    loaded = replace(loaded, taken_out=taken_out(wrapped) if plan.use_pissa else None)
     if not is_encoder:
         return replace(loaded, model=wrapped)
     loaded.model.encoder = wrapped
     return loaded
+
+
+def _refuse_unmatched(model: nn.Module, config: Any) -> None:
+    """A name that no module bears: peft passes it by when another name finds one.
+
+    Raises ValueError.
+    """
+    targets = getattr(config, "target_modules", None)  # not every method has them
+    names = [name for name, _ in model.named_modules()]
+    for target in sorted(targets) if isinstance(targets, (set, list, tuple)) else ():
+        if not any(name == target or name.endswith(f".{target}") for name in names):
+            raise ValueError(f"no module is called {target}")
+
+
+def _misfit(model: nn.Module, plan: TrainPlan, *, why: str) -> PlanError:
+    names = sorted({name.rpartition(".")[2] for name, m in model.named_modules() if isinstance(m, nn.Linear)})
+    return PlanError(
+        "the adapter fits no part of this model",
+        where="train.adapter" if plan.adapter else "train.target_modules",
+        why=why,
+        fix=f"its linear modules are {', '.join(names)}; all-linear takes them all",
+    )
 
 
 def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...]) -> PeftConfig:
@@ -118,7 +142,10 @@ def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...])
     if loaded.card.architecture == "encoder":
         task_type = TaskType.FEATURE_EXTRACTION
     if plan.adapter is not None:
-        return _any_config(plan.adapter, task_type=task_type)
+        fields = plan.adapter
+        if len(blocks) < loaded.card.n_layers:
+            fields = _fields_in(loaded.model, fields, blocks=blocks)
+        return _any_config(fields, task_type=task_type)
     targets = plan.target_modules if isinstance(plan.target_modules, str) else list(plan.target_modules)
     if len(blocks) < loaded.card.n_layers:
         targets = _modules_in(loaded.model, targets, blocks=blocks)
@@ -129,11 +156,29 @@ def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...])
         target_modules=targets,
         use_rslora=plan.use_rslora,
         use_dora=plan.use_dora,
+        init_lora_weights=START if plan.use_pissa else True,
         task_type=task_type,
     )
 
 
-def _modules_in(model: nn.Module, targets: str | list[str], *, blocks: tuple[int, ...]) -> list[str]:
+def _fields_in(model: nn.Module, fields: dict[str, Any], *, blocks: tuple[int, ...]) -> dict[str, Any]:
+    """The same adapter on these blocks only: peft's own way, layers_to_transform, is no field of every method."""
+    if "layers_to_transform" in fields or not fields.get("target_modules"):
+        raise PlanError(
+            "train.layers and train.adapter do not say together which modules change",
+            where="train.layers",
+            why="layers_to_transform in train.adapter says which blocks, too"
+            if "layers_to_transform" in fields
+            else "the blocks are looked up in target_modules, and train.adapter has none",
+            fix="leave train.layers out"
+            if "layers_to_transform" in fields
+            else "add target_modules: all-linear, or a list of names, to train.adapter",
+        )
+    named = {key: fields[key] for key in ("target_modules", "feedforward_modules") if fields.get(key)}
+    return fields | {key: _modules_in(model, value, blocks=blocks) for key, value in named.items()}
+
+
+def _modules_in(model: nn.Module, targets: str | Sequence[str], *, blocks: tuple[int, ...]) -> list[str]:
     """Names, from the block on, of the linear modules in these blocks that the plan means.
 
     peft's own layers_to_transform does not go with all-linear (peft 0.21).
@@ -144,7 +189,7 @@ def _modules_in(model: nn.Module, targets: str | list[str], *, blocks: tuple[int
         if match is None or not isinstance(module, nn.Linear) or int(match[1]) not in blocks:
             continue
         is_meant = targets == "all-linear" or name.rpartition(".")[2] in targets or name.endswith(tuple(targets))
-        if is_meant if isinstance(targets, list) or targets == "all-linear" else re.fullmatch(targets, name):
+        if is_meant if not isinstance(targets, str) or targets == "all-linear" else re.fullmatch(targets, name):
             found.append(name[match.start() :].removeprefix("."))
     if not found:
         raise ValueError(f"no linear module of blocks {list(blocks)} is meant by {targets!r}")
@@ -157,6 +202,7 @@ def _any_config(fields: dict[str, Any], *, task_type: TaskType) -> PeftConfig:
     known = {str(getattr(key, "value", key)): config for key, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
     if kind not in known:
         raise PlanError(f"peft has no method {kind}", where="train.adapter", fix=f"peft_type: {', '.join(known)}")
+    _refuse_start(rest.get("init_lora_weights"))
     try:
         config: PeftConfig = known[kind](task_type=task_type, **rest)
     except (TypeError, ValueError) as error:
@@ -169,3 +215,18 @@ def _any_config(fields: dict[str, Any], *, task_type: TaskType) -> PeftConfig:
             fix="peft_type: LORA",
         )
     return config
+
+
+def _refuse_start(start: Any) -> None:
+    """Starts that change the weights below, or need a look at data first: what is saved would be another model."""
+    if not isinstance(start, str) or start in PLAIN_STARTS:
+        return
+    is_pissa = start.startswith("pissa")
+    raise PlanError(
+        f"init_lora_weights {start} is not done through train.adapter",
+        where="train.adapter",
+        why="it takes a part out of the base, which must be given back when the adapter is saved"
+        if is_pissa
+        else "it changes the base, or needs a pass over data first",
+        fix="train.use_pissa=true instead" if is_pissa else "leave it out, or train.use_pissa=true instead",
+    )

@@ -7,7 +7,7 @@ so the one place where unsafe files and remote code are refused.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,8 @@ class Loaded:
     device: str
     dtype: torch.dtype
     """Type of the matrix products (autocast); the weights are float32."""
+    taken_out: Mapping[str, torch.Tensor] | None = None
+    """The adapter as it started, where that start was taken out of the weights below it (model/pissa)."""
 
     @property
     def pad_id(self) -> int:

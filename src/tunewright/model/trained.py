@@ -21,6 +21,7 @@ from tunewright.core.files import remove, writing
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import HEAD_FILE, EncoderClassifier, load_head, save_head, write_labels
 from tunewright.model.load import Loaded, load_model
+from tunewright.model.pissa import save_as_lora
 
 ADAPTER = "adapter"
 MODEL = "model"
@@ -52,6 +53,8 @@ def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
     with writing(folder):
         folder.mkdir(parents=True)
         body_of(loaded.model).save_pretrained(str(folder))
+        if loaded.taken_out is not None:
+            save_as_lora(folder, start=loaded.taken_out)
         loaded.tokenizer.save_pretrained(str(folder))
         if isinstance(loaded.model, EncoderClassifier):
             save_head(folder, head=loaded.model.head, labels=loaded.labels, max_length=max_length)

@@ -55,3 +55,49 @@ def test_adapted_refuses_modules_that_the_blocks_do_not_have(tiny_decoder: Path)
 
 def test_adapted_trains_the_head_alone_when_asked(tiny_encoder: Path) -> None:
     assert names_of(tiny_encoder, task="classify", method="head") == ["head.weight", "head.bias"]
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        {"peft_type": "LOHA", "target_modules": "all-linear", "r": 2},
+        {"peft_type": "LORA", "target_modules": ["q_proj", "down_proj"], "r": 2},
+        {"peft_type": "IA3", "target_modules": ["v_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
+    ],
+    ids=lambda adapter: adapter["peft_type"],
+)
+def test_adapted_looks_the_blocks_up_in_the_adapters_modules(tiny_decoder: Path, adapter: dict[str, Any]) -> None:
+    assert blocks_of(names_of(tiny_decoder, task="generate", method="lora", adapter=adapter)) == {"0", "1"}
+    names = names_of(tiny_decoder, task="generate", method="lora", adapter=adapter, layers="last:1")
+    assert blocks_of(names) == {"1"}
+
+
+LORA = {"target_modules": "all-linear"}
+
+
+@pytest.mark.parametrize(
+    ("train", "where", "words"),
+    [
+        ({"adapter": {"peft_type": "IA3"}, "layers": "last:1"}, "train.layers", "has none"),
+        ({"adapter": LORA | {"layers_to_transform": [0]}, "layers": "last:1"}, "train.layers", "too"),
+        ({"adapter": LORA | {"init_lora_weights": "pissa"}}, "train.adapter", "train.use_pissa=true"),
+        ({"adapter": LORA | {"init_lora_weights": "olora"}}, "train.adapter", "changes the base"),
+        ({"adapter": LORA | {"init_lora_weights": "eva"}}, "train.adapter", "pass over data"),
+        ({"adapter": LORA | {"r": 0}}, "train.adapter", "positive integer"),
+        ({"adapter": LORA | {"r": "eight"}}, "train.adapter", "not supported between"),
+        ({"adapter": {"target_modules": ["q_proj", "kueri"]}}, "train.adapter", "no module is called kueri"),
+        ({"adapter": {"peft_type": "LORO"}}, "train.adapter", "peft has no method LORO"),
+        ({"adapter": LORA | {"rank": 8}}, "train.adapter", "rank"),
+        ({"target_modules": ("q_proj", "kueri")}, "train.target_modules", "k_proj, lm_head, o_proj, q_proj"),
+        ({"target_modules": "kueri"}, "train.target_modules", "kueri"),
+    ],
+    ids=str,
+)
+def test_adapted_refuses_an_adapter_that_does_not_fit(
+    tiny_decoder: Path, train: dict[str, Any], where: str, words: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        names_of(tiny_decoder, task="generate", method="lora", **train)
+    assert caught.value.where == where
+    assert words in str(caught.value)
+    assert caught.value.fix
