@@ -42,6 +42,22 @@ def test_personal_data_is_replaced_in_every_turn_when_asked_and_keys_are_not() -
     assert row.messages[1].is_trained
 
 
+@pytest.mark.parametrize("action", ["report", "fix", "drop"])
+def test_labels_that_are_private_values_are_told_once_with_what_to_do_and_never_shown(action: Action) -> None:
+    names = ["ann@example.org", "bob@firma.de", "4111 1111 1111 1111", "refund", "sk-abcdefghijklmnop1234"]
+    rows = labelled([(f"some words {i}", label) for i, label in enumerate([*names, *names[:3]])])
+    made = found("personal_data", rows, action=action)
+    (finding,) = made.findings
+    assert finding.message == (
+        "4 labels look private (2 e-mail, 1 card, 1 key; 7 rows, as train:2, train:3, train:4 and 4 more); labels are "
+        "names of classes and are not masked in review.csv, resolved.yaml and metrics.json"
+    )
+    assert finding.suggestion.startswith("rename them in the file")
+    assert (finding.severity, finding.action, len(finding.row_ids)) == ("warning", "report", 7)
+    assert not made.repaired
+    assert not made.dropped
+
+
 def test_secrets_leave_train_when_asked() -> None:
     rows = labelled([("token=ab12cd34ef56gh", "x"), ("hello", "y")])
     assert [drop.row_id for drop in found("secrets", rows, action="drop").dropped] == ["train:2"]
