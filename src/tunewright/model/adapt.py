@@ -24,8 +24,10 @@ from tunewright.model.layers import layer_indices
 from tunewright.model.load import Loaded
 from tunewright.model.pissa import START, taken_out
 
-_BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
+BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
 """Where transformers' families keep their block's index in a parameter's name."""
+TOP_NORMS = ("model.norm.weight", "final_norm.weight", "ln_f.weight")
+"""The norm behind the last block, in the families that have one."""
 
 
 PLAIN_STARTS = ("gaussian", "orthogonal", "mica")
@@ -78,10 +80,10 @@ def _changes(name: str, *, blocks: tuple[int, ...], n_layers: int) -> bool:
     """With all blocks everything changes; with some, those, the head, and the norm behind the last block."""
     if len(blocks) == n_layers or is_head(name):
         return True
-    match = _BLOCK.search(name)
+    match = BLOCK.search(name)
     if match:
         return int(match[1]) in blocks
-    return n_layers - 1 in blocks and name.endswith(("model.norm.weight", "final_norm.weight", "ln_f.weight"))
+    return n_layers - 1 in blocks and name.endswith(TOP_NORMS)
 
 
 def _head_only(loaded: Loaded) -> Loaded:
@@ -185,7 +187,7 @@ def _modules_in(model: nn.Module, targets: str | Sequence[str], *, blocks: tuple
     """
     found = []
     for name, module in model.named_modules():
-        match = _BLOCK.search(f"{name}.")
+        match = BLOCK.search(f"{name}.")
         if match is None or not isinstance(module, nn.Linear) or int(match[1]) not in blocks:
             continue
         is_meant = targets == "all-linear" or name.rpartition(".")[2] in targets or name.endswith(tuple(targets))

@@ -17,7 +17,7 @@ from torch import nn
 
 from tunewright.core.events import NoteEvent
 from tunewright.core.plan import TrainPlan
-from tunewright.model.adapt import is_head
+from tunewright.model.adapt import BLOCK, is_head
 
 KINDS = ("attention", "mlp", "experts", "router", "norms", "embeddings", "head", "other")
 SMALL_SHARE = 0.01
@@ -26,7 +26,6 @@ SMALL_SHARE = 0.01
 ALL_LINEAR = "all-linear"
 """peft's word for every linear module but the output layer."""
 
-_BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
 _COPY = "modules_to_save"
 """peft's name for a whole copy that is trained in the place of a module."""
 _WATCHED = ("attention", "mlp", "experts", "other")
@@ -145,7 +144,7 @@ def _weights(model: nn.Module) -> Iterator[_Weight]:
 
 def _weight(name: str, n_axes: int, n_weights: int, n_reached: int, n_trained: int) -> _Weight:
     plain = _plain(name)
-    block = _BLOCK.search(plain)
+    block = BLOCK.search(plain)
     return _Weight(plain, kind_of(plain), int(block[1]) if block else -1, n_axes > 1, n_weights, n_reached, n_trained)
 
 
@@ -223,6 +222,6 @@ def _in_block(name: str) -> str:
     >>> _in_block("model.layers.0.mlp.experts.3.up_proj.weight")
     'mlp.experts.N.up_proj'
     """
-    match = _BLOCK.search(name)
+    match = BLOCK.search(name)
     assert match, name
     return re.sub(r"\.\d+\.", ".N.", name[match.end() :]).removesuffix(".weight")

@@ -19,6 +19,7 @@ from tunewright.core.events import StepEvent
 from tunewright.core.values import Encoded, LossSum
 from tunewright.model.adapt import is_head, trainable_state
 from tunewright.model.forward import precision
+from tunewright.model.trunk import Trunk
 from tunewright.text.batch import batch_of, by_length, epoch_order
 from tunewright.train.objective import Objective
 from tunewright.train.schedule import Shape, rate_factor
@@ -51,6 +52,8 @@ class Training:
     seed: int
     micro_tokens: int | None = None
     """A batch goes through the model in parts of this many padded tokens; None: whole."""
+    trunk: Trunk | None = None
+    """The frozen part below the first trained block, where there is one."""
 
 
 def steps_per_epoch(n_rows: int, *, batch_size: int, gradient_accumulation_steps: int) -> int:

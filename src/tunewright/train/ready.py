@@ -16,6 +16,7 @@ from tunewright.core.values import Encoded, Task
 from tunewright.model.kernels.install import kernels
 from tunewright.model.load import Loaded
 from tunewright.model.memory import MICRO_TOKENS
+from tunewright.model.trunk import Place, trunk
 from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch
 from tunewright.train.objective import objective_of
 
@@ -36,14 +37,28 @@ def with_target(encoded: Sequence[Encoded], *, task: Task) -> tuple[Encoded, ...
 
 
 @contextmanager
-def in_training(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...], *, restore: bool = False) -> Iterator[Training]:
-    """training_of with the fast ways through the model (model/kernels), which are taken off again afterwards.
+def in_training(
+    asked: Plan,
+    loaded: Loaded,
+    rows: tuple[Encoded, ...],
+    *,
+    validation: tuple[Encoded, ...] = (),
+    place: Place | None = None,
+    restore: bool = False,
+) -> Iterator[Training]:
+    """training_of with the fast ways through the model (model/kernels, model/trunk), taken off again afterwards.
 
+    validation, place: what else runs through a frozen trunk, and how much of it may be kept; None: nothing is.
     restore: whether weights that were only rounded for it come back too, at the price of keeping them.
     """
     training = training_of(asked, loaded, rows)
-    with kernels(loaded.model, device=loaded.device, dtype=loaded.dtype, restore=restore) as put_on:
-        yield replace(training, objective=objective_of(asked.task, output_weight=put_on.output_weight))
+    kept = place or Place(memory_bytes=0, folder=None)
+    with (
+        kernels(loaded.model, device=loaded.device, dtype=loaded.dtype, restore=restore) as put_on,
+        trunk(loaded, (*rows, *validation), place=kept) as below,
+    ):
+        objective = objective_of(asked.task, output_weight=put_on.output_weight)
+        yield replace(training, objective=objective, trunk=below)
 
 
 def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:

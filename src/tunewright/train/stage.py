@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker, tee
 from tunewright.core.files import file_digest, json_text, line_writer, write_json, write_text
 from tunewright.core.interrupt import stop_request
-from tunewright.core.machine import peak_memory_bytes
+from tunewright.core.machine import peak_memory_bytes, this_machine, usable_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Encoded, ModelCard, Split
 from tunewright.model.adapt import Parameters, adapted, parameters, trainable_state
@@ -29,6 +30,7 @@ from tunewright.model.memory import training_flops
 from tunewright.model.rate import matrix_flops
 from tunewright.model.reach import Reach, missed_note, reach
 from tunewright.model.trained import save_trained
+from tunewright.model.trunk import Place, Trunk
 from tunewright.text.encode import encode
 from tunewright.text.render import render
 from tunewright.text.rows import read_rows
@@ -80,7 +82,10 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     if note := missed_note(reached, plan.train):
         tell(note)
     meter = meter_of(plan.run.device)
-    with in_training(plan, loaded, rows) as training:
+    place = _place(plan, work)
+    with in_training(plan, loaded, rows, validation=validation, place=place) as training:
+        if training.trunk is not None:
+            tell(_trunk_note(training.trunk, n_layers=inputs.card.n_layers))
         position = _train_all(training, validation, inputs=inputs, work=work, tell=tee(tell, meter.listen))
         if position.best_step:
             load_weights(work / "checkpoints" / BEST, training, digest=position.best_digest)
@@ -97,6 +102,31 @@ def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Enco
     examples = [render(row, task=plan.task, labels=inputs.facts.labels) for row in rows]
     encoded = encode(examples, tokenizer=loaded.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
     return with_target(encoded, task=plan.task)
+
+
+def _place(plan: Plan, work: Path) -> Place:
+    """A quarter of the memory and half of the free disk for what a frozen trunk says of the rows."""
+    memory = usable_bytes(this_machine(), limit=plan.run.memory_limit, is_gpu=False) // 4
+    return Place(memory_bytes=memory, folder=work, disk_bytes=shutil.disk_usage(work).free // 2)
+
+
+def _trunk_facts(trunk: Trunk | None) -> dict[str, Any] | None:
+    if trunk is None:
+        return None
+    return {
+        "blocks": trunk.first_trained,
+        "kept_bytes": trunk.n_bytes,
+        "kept_in": trunk.where,
+        "seconds": trunk.seconds,
+    }
+
+
+def _trunk_note(trunk: Trunk, *, n_layers: int) -> NoteEvent:
+    below = f"blocks 0 to {trunk.first_trained - 1} of {n_layers} are frozen"
+    if not trunk.n_bytes:
+        return NoteEvent(f"{below}; what comes out of them is kept {trunk.where}")
+    size = f"{trunk.n_bytes / 1e6:,.1f} MB in {'memory' if trunk.where == 'memory' else 'a file'}"
+    return NoteEvent(f"{below}: they ran once over all rows ({trunk.seconds:.0f} s), {size} are kept for every epoch")
 
 
 def _train_all(
@@ -249,6 +279,7 @@ def _write_summary(
         "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,
         "validation_score": position.best_score,
         "best_step": position.best_step,
+        "frozen_trunk": _trunk_facts(training.trunk),
         "dtype": plan.model.dtype,
         "threads": plan.run.threads,
         "seed": plan.run.seed,
