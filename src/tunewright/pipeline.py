@@ -43,7 +43,6 @@ from tunewright.core.systems import trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
 from tunewright.explain.cost import LABEL_ERRORS
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
-from tunewright.prepare.refusal import refuse_leakage
 from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
 from tunewright.train_on import retrained, train_on
@@ -113,8 +112,9 @@ def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
     refuse_unsupported(loaded.plan)
     loaded = whole_plan(loaded, tell=tell)
     data_digests(with_data(loaded), folder=loaded.folder)
-    draft = importlib.import_module("tunewright.prepare.stage").draft(loaded.plan, folder=loaded.folder, tell=tell)
-    refuse_leakage(draft.refusal)
+    draft = importlib.import_module("tunewright.prepare.stage").sound_draft(
+        loaded.plan, folder=loaded.folder, tell=tell
+    )
     refuse_unusable_model(loaded)
     resolved: Resolved = importlib.import_module("tunewright.deciding").decisions(loaded, draft, tell=tell).resolved
     return resolved
@@ -159,12 +159,13 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
     drafts = importlib.import_module("tunewright.prepare.draft")
     tell(StageEvent("prepare", "started"))
     write_text(run.folder / "plan.yaml", plan_yaml(from_anywhere(loaded, name=run.name)))
-    draft = preparing.draft(loaded.plan, folder=loaded.folder, tell=tell)
     before = digest(data)
-    if draft.refusal:
-        with _refused(run, fingerprint=before, why=draft.refusal, tell=tell) as work:
-            drafts.write_draft(draft, work, counted=None)
-        refuse_leakage(draft.refusal)
+    try:
+        draft = preparing.sound_draft(loaded.plan, folder=loaded.folder, tell=tell)
+    except preparing.Refused as error:
+        with _refused(run, fingerprint=before, why=error.draft.refusal or error.what, tell=tell) as work:
+            drafts.write_draft(error.draft, work, counted=None)
+        raise
     refuse_unusable_model(loaded)
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch
     decisions = deciding.decisions(loaded, draft, tell=tell)

@@ -16,16 +16,19 @@ from pathlib import Path
 from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, Tracker, null_tracker
 from tunewright.core.plan import Plan
-from tunewright.core.values import SPLITS, Action, Dropped, Split, Task
+from tunewright.core.values import SPLITS, Action, Dropped, Row, Split, Task
+from tunewright.prepare.checks.check import Moment
 from tunewright.prepare.checks.table import checked_actions
 from tunewright.prepare.choices import data_choices, shares
 from tunewright.prepare.draft import Draft
-from tunewright.prepare.examine import Terms, examined
+from tunewright.prepare.examine import Examined, Terms, examined
 from tunewright.prepare.facts import data_facts
 from tunewright.prepare.findings import check_statuses, unusable_findings
 from tunewright.prepare.given import Given, given, named_files
 from tunewright.prepare.keys import Keyed, fixed_prompts, keyed
 from tunewright.prepare.open_quotes import without_open_quotes
+from tunewright.prepare.refusal import refuse_leakage
+from tunewright.prepare.refused import Refused, refused
 from tunewright.prepare.reviewed import decided, reviewed, settled
 from tunewright.prepare.split import limited, split_of
 from tunewright.prepare.told import as_told
@@ -37,10 +40,16 @@ def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
 
     data.limit counts usable rows of data.train, drawn by seed before they are split (a row of every label first):
     a quick try is quick in every stage. Validation and test files stay what they are.
-    Raises PlanError for a check that does not exist, DataError when nothing is left to train or to test with.
+    Raises PlanError for a check that does not exist, Refused when a quote never closes or nothing is left to train or
+    to test with.
     """
     actions = checked_actions(plan.prepare.actions)
-    read = without_open_quotes(given(plan, folder=folder, tell=tell), action=actions["quotes"])
+    read = given(plan, folder=folder, tell=tell)
+    try:
+        read = without_open_quotes(read, action=actions["quotes"])
+    except DataError as error:
+        files = {split: keyed(part) for split, part in read.rows.items()}
+        raise refused(error, plan, read, Examined(files), sides=files, looked=_NONE_LOOKED) from None
     made = drafted(plan, read, actions=actions, tell=tell)
     tell(NoteEvent(_summary(made), level="warning" if _lost_most(made) else "info"))
     for finding in made.findings:
@@ -49,8 +58,24 @@ def draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
     return made
 
 
+def sound_draft(plan: Plan, *, folder: Path, tell: Tracker) -> Draft:
+    """The draft that a run goes on with.
+
+    Raises as draft does, and Refused when test rows leak into training.
+    """
+    made = draft(plan, folder=folder, tell=tell)
+    try:
+        refuse_leakage(made.refusal)
+    except DataError as error:
+        raise Refused(error, made) from None
+    return made
+
+
 def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tracker = null_tracker) -> Draft:
-    """The draft of what was read; tell hears which check is at work."""
+    """The draft of what was read; tell hears which check is at work.
+
+    Raises Refused when nothing is left to train or to test with, DataError for decisions about other rows.
+    """
     task, seed = read.shape.task, plan.run.seed
     fixed = fixed_prompts(read.rows["train"])
     terms = Terms(task, actions, seed, fixed, settled(read.decisions))
@@ -60,10 +85,13 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tra
     mended = seen.sides
     seen = seen.and_then(look("given", seen.sides))
     seen = seen.and_then(look("left", seen.sides))
-    _refuse_nothing_left(plan, seen.sides, n_read=read.n_read, dropped=(*read.dropped, *seen.dropped))
-    n_divided = len(seen.sides["train"])
-    divided, over = _split(plan, seen.sides, seed=seed)
-    _refuse_untrainable(plan, divided, task=task)
+    try:
+        _refuse_nothing_left(plan, seen.sides, n_read=read.n_read, dropped=(*read.dropped, *seen.dropped))
+        n_divided = len(seen.sides["train"])
+        divided, over = _split(plan, seen.sides, seed=seed)
+        _refuse_untrainable(plan, divided, task=task)
+    except DataError as error:
+        raise refused(error, plan, read, seen, sides=mended, looked=_looked(read.rows, seen.sides)) from None
     own: frozenset[Split] = frozenset({"train", *(split for split in SPLITS if split not in read.rows)})
     seen = seen.and_then(look("split", divided, own=own))
     splits = {split: tuple(k.row for k in seen.sides[split]) for split in SPLITS}
@@ -89,6 +117,16 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tra
         seen=replace(seen, sides={}, changes=(*read.changes, *seen.changes)),
     )
     return as_told(made, sides=mended)
+
+
+_NONE_LOOKED: tuple[Moment, ...] = ("reading",)
+
+
+def _looked(read: Mapping[Split, Sequence[Row]], left: Mapping[Split, Sequence[Keyed]]) -> tuple[Moment, ...]:
+    """The moments before the split at which there was a row to look at."""
+    if not any(read.values()):
+        return _NONE_LOOKED
+    return ("reading", "repair", "given", "left") if any(left.values()) else ("reading", "repair", "given")
 
 
 def _split(

@@ -17,10 +17,11 @@ from tunewright.core.errors import DataError
 from tunewright.core.events import null_tracker
 from tunewright.core.plan import Plan, open_fields
 from tunewright.core.values import SPLITS, Dropped, Finding, Row, Split
-from tunewright.prepare.checks.table import checked_actions
+from tunewright.prepare.checks.table import CHECKS, checked_actions
 from tunewright.prepare.counted import Counted
 from tunewright.prepare.draft import Draft, write_draft
 from tunewright.prepare.given import Given
+from tunewright.prepare.refused import Refused
 from tunewright.prepare.stage import draft, drafted
 from tunewright.tables.shape import Shape
 from tunewright.text.rows import read_rows
@@ -252,6 +253,36 @@ def test_the_card_of_long_rows_shows_them_where_they_are_with_private_values_mas
     assert (long["row_id"], long["place"], long["label"]) == ("train:long:2", place, "a")
     assert "".join(piece["text"] for piece in long["text"]["pieces"]).startswith("mail [email], word word")
     assert (other["row_id"], other["text"]["pieces"][0]["text"]) == (first.row_id, first.text)
+
+
+def test_a_refused_draft_accounts_for_every_row_and_says_which_checks_did_not_look(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as caught:
+        draft_of({"train": labelled([("mail ann@example.org", "a"), ("other words", "a"), ("Other words!", "a")])})
+    made = caught.value.draft
+    assert (caught.value.facts()["error"], caught.value.exit_code, caught.value.fix != "") == ("DataError", 3, True)
+    assert (made.rows_read, [row.row_id for row in made.splits["train"]]) == (3, ["train:2", "train:3"])
+    assert [(d.row_id, d.reason) for d in made.dropped] == [("train:4", "duplicate")]
+    write_draft(made, tmp_path, counted=None)
+    assert json.loads((tmp_path / "ledger.json").read_text())["rows_kept"] == {"train": 2, "validation": 0, "test": 0}
+    record = json.loads((tmp_path / "findings.json").read_text())
+    assert {"personal_data", "duplicates"} <= {finding["check"] for finding in record["findings"]}
+    status = {name: check["status"] for name, check in record["checks"].items()}
+    looks = ("duplicates", "secrets", "lengths", "leakage", "held_out_size", "long_rows")
+    assert [status[name] for name in looks] == ["found", "ok", "ok", "not run", "not run", "not run"]
+    assert json.loads((tmp_path / "cards.json").read_text())["cards"]
+
+
+def test_where_every_row_was_left_out_while_reading_no_check_is_ok() -> None:
+    read = read_of({"train": ()}, dropped=(Dropped("train:2", "no_label"), Dropped("train:3", "empty", "  ")))
+    plan = Plan.model_validate({"data": {"train": "train.csv"}})
+    with pytest.raises(Refused, match="no train row is left") as caught:
+        drafted(plan, read, actions=checked_actions({}))
+    made = caught.value.draft
+    assert (made.rows_read, len(made.dropped)) == (2, 2)
+    assert {finding.check for finding in made.findings} == {"unusable_rows"}
+    for name, check in CHECKS.items():
+        assert made.checks[name]["status"] in ("not run", "found") or not check.look, name
+    assert made.checks["lengths"]["why"] == "the run stopped before: no train row is left"
 
 
 def test_write_draft_says_that_tokens_were_not_counted_when_a_run_is_refused(tmp_path: Path) -> None:
