@@ -97,6 +97,12 @@ def refuse_contradictions(asked: Plan, plan: Plan) -> None:
             where=f"train.{named[0]}",
             fix=f"train.method=lora, or leave train.{named[0]} out",
         )
+    if not is_auto(train.method) and train.method == "head" and not is_auto(train.layers) and train.layers != "all":
+        raise PlanError(
+            "train.method head trains no block, and train.layers names some",
+            where="train.layers",
+            fix="train.method=full, or leave train.layers out",
+        )
     if plan.task != "classify" and not is_auto(train.method) and train.method == "head":
         raise PlanError(
             f"train.method head needs classes, and the task is {plan.task}",

@@ -22,6 +22,7 @@ from tunewright.core.planfile import LoadedPlan
 from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
 from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Machine, ModelCard, Row, Split
 from tunewright.model.card import model_card
+from tunewright.model.device import emulation_note, refuse_absent
 from tunewright.model.load import load_tokenizer
 from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, lora_parameters, memory_plan
 from tunewright.model.outside import answering
@@ -79,6 +80,9 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
         _refuse_endless(plan, encoded["train"], tokenizer=tokenizer)
     context = Context(picked.reader, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
     resolved = resolve(loaded.plan, context, given=(*data.choices, *picked.choices))
+    refuse_absent(resolved.plan.run.device)
+    if note := emulation_note(resolved.plan, machine):
+        tell(note)
     found = _counted(data, resolved.plan, encoded, most=picked.reader.context_tokens, tokenizer=tokenizer)
     return Decisions(resolved, picked.card, data.facts, picked.ranked, encoded, tokenizer, found)
 

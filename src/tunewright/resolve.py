@@ -18,11 +18,12 @@ from tunewright.contradictions import (
     refuse_too_large,
 )
 from tunewright.contradictions import refuse_unsupported as refuse_unsupported
-from tunewright.core.plan import Plan, is_auto, open_fields
+from tunewright.core.plan import AUTO, Plan, is_auto, open_fields
 from tunewright.core.systems import trains
 from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, lora_parameters, memory_plan
+from tunewright.train.default_rate import default_rate
 
 SMALL_ENCODER_PARAMETERS = 150_000_000
 """Encoders up to here are tuned whole. Source: DESIGN 5."""
@@ -115,7 +116,8 @@ def run_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     device = "cuda" if machine.accelerator else "cpu"
     yield Choice("run.device", device, f"accelerator found: {machine.accelerator or 'none'}")
     yield Choice("run.threads", machine.n_cores, f"this process may use {machine.n_cores} cores")
-    has_bf16 = machine.has_bf16 or bool(machine.accelerator)
+    device = device if is_auto(plan.run.device) else plan.run.device
+    has_bf16 = machine.has_bf16 or (device == "cuda" and bool(machine.accelerator))
     yield Choice(
         "model.dtype",
         "bfloat16" if has_bf16 else "float32",
@@ -147,7 +149,7 @@ def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         yield Choice(
             "train.method", "lora", f"the plan names train.{named[0]}, which only lora has; full is for {size}"
         )
-    elif plan.task == "classify" and n_rows < HEAD_ROWS:
+    elif plan.task == "classify" and n_rows < HEAD_ROWS and plan.train.layers in (AUTO, "all"):
         yield Choice("train.method", "head", f"{n_rows} train rows are under {HEAD_ROWS}: more weights would overfit")
     elif card.architecture == "encoder" and card.n_parameters <= SMALL_ENCODER_PARAMETERS:
         yield Choice("train.method", "full", f"an encoder of {size} fits whole; lora would save memory we do not need")
@@ -166,21 +168,8 @@ def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
 
 def rate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     card, method = context.card, plan.train.method
-    width = card.hidden_size
-    if method == "head":
-        yield Choice(
-            "train.learning_rate",
-            1e-2,
-            "only a fresh linear head learns, on frozen vectors; 1e-4 is for whole encoders",
-        )
-    elif card.architecture == "encoder":
-        rate = _rounded(1e-4 * (384 / width) * (5 if method == "lora" else 1))
-        reason = "1e-4 had the lowest validation loss of 1e-4 to 4e-4 at width 384; BERT-base's 5e-5 at 768"
-        yield Choice("train.learning_rate", rate, f"{reason}; this encoder is {width} wide")
-    else:
-        rate = _rounded(min(1e-3, 5e-4 * (2000 / width) ** 0.781) / (1 if method == "lora" else 10))
-        reason = "5e-5 x 10 x (2000/width)^0.781 (tinker-cookbook's fit for Llama), at most 1e-3"
-        yield Choice("train.learning_rate", rate, f"{reason}{'' if method == 'lora' else ', a tenth for full tuning'}")
+    rate = default_rate(card, method=method)
+    yield Choice("train.learning_rate", rate.value, rate.reason)
     epochs = {"full": 5.0 if card.architecture == "encoder" else 3.0, "lora": 3.0, "head": 20.0}[method]
     usual = f"{epochs:g} is enough for {method} tuning of {card.architecture}s"
     reason = f"{usual}; the best checkpoint by validation is kept, so more epochs cost time only"
@@ -313,8 +302,3 @@ def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
         n_classes=len(context.facts.labels) if is_classify else 0,
         device=plan.run.device,
     )
-
-
-def _rounded(value: float) -> float:
-    """Two significant digits: a rate is not known better."""
-    return float(f"{value:.1e}")

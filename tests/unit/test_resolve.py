@@ -163,6 +163,11 @@ class TestRules:
 
         assert resolved.plan.train.method == method
 
+    def test_resolve_trains_blocks_that_the_plan_names_even_of_few_rows(self) -> None:
+        resolved = _resolve(CONTEXTS["few rows"], train={"layers": "last:1"})
+
+        assert resolved.plan.train.method != "head"
+
     @pytest.mark.parametrize(("n_parameters", "method"), [(150_000_000, "full"), (150_000_001, "lora")])
     def test_resolve_tunes_small_encoders_whole(self, n_parameters: int, method: str) -> None:
         context = replace(CLASSIFY, card=replace(ENCODER, n_parameters=n_parameters))
@@ -237,6 +242,29 @@ class TestRules:
 
         assert (plan.run.device, plan.model.dtype, plan.run.threads) == (device, dtype, 4)
 
+    def test_resolve_asks_the_processor_for_bfloat16_when_the_plan_leaves_the_gpu_alone(self) -> None:
+        gpu = replace(LAPTOP, accelerator="a GPU", accelerator_memory_bytes=10**10)
+        plan = _resolve(replace(GENERATE, machine=gpu), run={"device": "cpu"}).plan
+
+        assert plan.model.dtype == "float32"
+
+    @pytest.mark.parametrize(
+        ("card", "method", "rate", "source"),
+        [
+            ({"model_type": "llama", "hidden_size": 2000}, "lora", 5e-4, "tinker-cookbook's fit for Llama"),
+            ({"model_type": "qwen3", "hidden_size": 1024}, "lora", 5.3e-4, "tinker-cookbook's fit for Qwen"),
+            ({"model_type": "llama", "hidden_size": 4000}, "full", 2.9e-5, "LoRA Without Regret"),
+            ({"model_type": "llama", "hidden_size": 576}, "lora", 1e-3, "about 10 times the rate of full tuning"),
+        ],
+    )
+    def test_resolve_takes_the_rate_from_a_source_that_it_names(
+        self, card: dict[str, Any], method: str, rate: float, source: str
+    ) -> None:
+        resolved = _resolve(replace(GENERATE, card=replace(GENERATE.card, **card)), train={"method": method})
+
+        assert resolved.plan.train.learning_rate == rate
+        assert source in _reason(resolved, "train.learning_rate")
+
     @pytest.mark.parametrize(("answer_p95", "expected"), [(0, 32), (100, 128), (128, 160), (4000, 512)])
     def test_resolve_lets_answers_be_a_quarter_longer_than_the_references(self, answer_p95: int, expected: int) -> None:
         context = replace(GENERATE, lengths=replace(GENERATE.lengths, answer_p95=answer_p95))
@@ -256,6 +284,7 @@ class TestRefusals:
             ({"train": {"method": "full", "lora_r": 8}}, "train.lora_r"),
             ({"train": {"method": "head", "lora_alpha": 8}}, "train.lora_alpha"),
             ({"train": {"method": "full", "use_dora": True}}, "train.use_dora"),
+            ({"train": {"method": "head", "layers": "last:1"}}, "train.layers"),
             ({"train": {"method": "full", "adapter": {"r": 8}}}, "train.adapter"),
             ({"train": {"method": "full", "target_modules": "all-linear"}}, "train.target_modules"),
             ({"prepare": {"max_length": 513}}, "prepare.max_length"),

@@ -21,6 +21,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceCl
 from tunewright.core.errors import ModelError
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import EncoderClassifier
+from tunewright.model.device import refuse_absent
 from tunewright.text.chat import Tokenizer
 
 transformers.logging.set_verbosity_error()
@@ -96,8 +97,9 @@ def load_model(
 
     with_head: False gives the bare language model or encoder (for vectors and zero-shot scores).
     The head's start comes from torch's generator: seed it before.
-    Raises ModelError when the files do not make a model.
+    Raises ModelError when the files do not make a model, PlanError when the device is not here.
     """
+    refuse_absent(device)
     tokenizer = load_tokenizer(card.path, trust_remote_code=trust_remote_code)
     try:
         with _quiet():
