@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs format clean
+.PHONY: demo test check bench bench-train docs format clean
 
 demo: $(VENV)/installed ## install, then the shipped example from file to proven model
 	$(BIN)/tunewright demo
@@ -20,6 +20,9 @@ check: $(VENV)/installed-test ## style, types, layers
 
 bench: $(VENV)/installed-test ## the measurements of docs and README, one after the other
 	$(BIN)/python benchmarks/first_run.py
+
+bench-train: $(VENV)/installed-test ## training speed and memory beside TRL (TUNEWRIGHT_PEERS=its python) and a plain loop
+	$(BIN)/python benchmarks/train/run.py
 
 docs: $(VENV)/installed-test ## the pages and the schema that are made from the code
 	$(BIN)/python -m tests.docs.write_verb_pages
