@@ -63,9 +63,9 @@ WHOLE = ("Llama", "Qwen2", "Qwen3", "Mistral", "SmolLM3")
 """Families of which every part is replaced."""
 
 
-def tiny(family: str) -> nn.Module:
+def tiny(family: str, **changes: Any) -> nn.Module:
     torch.manual_seed(1)
-    config = getattr(transformers, f"{family}Config")(**SIZE, **FAMILIES[family])
+    config = getattr(transformers, f"{family}Config")(**SIZE, **FAMILIES[family], **changes)
     model = getattr(transformers, f"{family}ForCausalLM".replace("TextFor", "For"))(config)
     with torch.no_grad():  # norms and biases that are not 1 and 0, so that a forgotten one shows
         for p in model.parameters():
@@ -114,6 +114,7 @@ def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], *, share
 def test_loss_and_gradients_are_the_familys_own(family: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """2e-5 of the largest gradient: float32 sums in another order. Chunks of 8 queries, so that rows have several."""
     monkeypatch.setattr(attention_module, "CHUNK", 8)
+    monkeypatch.setattr("tunewright.model.kernels.install.LARGE_EMBEDDING", 90)
     model = tiny(family)
     if kind == "lora":
         model = with_adapters(model)
@@ -124,6 +125,24 @@ def test_loss_and_gradients_are_the_familys_own(family: str, kind: str, monkeypa
     assert_same(expected[1], found[1], share=2e-5)
     again = loss_and_gradients(model)
     assert again[0] == pytest.approx(expected[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("n_parts", [1, 2])
+def test_a_weight_that_embedding_and_output_share_gets_both_gradients(
+    n_parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over two steps: the second starts from nothing."""
+    monkeypatch.setattr("tunewright.model.kernels.install.LARGE_EMBEDDING", 90)
+    model = tiny("Llama", tie_word_embeddings=True)
+    assert model.get_input_embeddings().weight is model.get_output_embeddings().weight  # type: ignore[operator]
+    expected = loss_and_gradients(model)
+    with kernels(model, device="cpu", dtype=torch.float32) as put_on:
+        for _step in range(2):
+            model.zero_grad(set_to_none=True)
+            for _part in range(n_parts):
+                objective_of("generate", output_weight=put_on.output_weight)(model, batch()).nats.backward()
+            found = {n: p.grad / n_parts for n, p in trainable_state(model).items() if p.grad is not None}
+            assert_same(expected[1], found, share=2e-5)
 
 
 @pytest.mark.parametrize("family", WHOLE)

@@ -16,36 +16,44 @@ from torch.nn import functional as F
 
 
 class Embedding:
-    """Stands for the forward of an nn.Embedding that is trained and shares its weight with nobody."""
+    """Stands for the forward of an nn.Embedding that is trained.
 
-    def __init__(self, module: nn.Embedding) -> None:
+    is_shared: the output layer has the same weight; its gradient comes first and is whole, and this one is added to it.
+    """
+
+    def __init__(self, module: nn.Embedding, *, is_shared: bool) -> None:
         self.module = module
-        self.gradient = torch.zeros_like(module.weight)
+        self.gradient = None if is_shared else torch.zeros_like(module.weight)
         self.touched: list[Tensor] = []
+        self.anchor = torch.zeros((), requires_grad=True)
+        """Asks for a backward pass; the weight itself does not, or its gradient from above would wait for ours."""
 
     def __call__(self, ids: Tensor) -> Tensor:
-        vectors: Tensor = _Embedding.apply(ids, self.module.weight, self)  # type: ignore[no-untyped-call]
+        vectors: Tensor = _Embedding.apply(ids, self.anchor, self)  # type: ignore[no-untyped-call]
         return vectors
 
     def add(self, ids_N: Tensor, d_NH: Tensor) -> None:
         """To the weight's gradient; a step's first call starts from zeros, which only the last step's rows are not."""
         weight = self.module.weight
-        if weight.grad is not self.gradient:
+        if self.gradient is None:
+            weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+        elif weight.grad is not self.gradient:
             for old_N in self.touched:
                 self.gradient.index_fill_(0, old_N, 0.0)
             self.touched.clear()
             weight.grad = self.gradient
         if self.module.padding_idx is not None:
             d_NH = d_NH.masked_fill((ids_N == self.module.padding_idx)[:, None], 0.0)
-        self.gradient.index_add_(0, ids_N, d_NH)
-        self.touched.append(ids_N)
+        weight.grad.index_add_(0, ids_N, d_NH)
+        if self.gradient is not None:
+            self.touched.append(ids_N)
 
 
 class _Embedding(Function):
     @staticmethod
-    def forward(ctx: Any, ids: Tensor, weight: Tensor, home: Embedding) -> Tensor:
+    def forward(ctx: Any, ids: Tensor, anchor: Tensor, home: Embedding) -> Tensor:
         ctx.ids, ctx.home = ids, home
-        return F.embedding(ids, weight)
+        return F.embedding(ids, home.module.weight)
 
     @staticmethod
     @once_differentiable

@@ -91,8 +91,8 @@ def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[An
             done.gated += 1
         elif type(module) is nn.Dropout:
             forward = Dropout(module)
-        elif type(module) is nn.Embedding and _is_large(module, shared=shared):
-            forward = Embedding(module)
+        elif type(module) is nn.Embedding and _is_large(module):
+            forward = Embedding(module, is_shared=id(module.weight) in shared)
         if forward is not None:
             module.forward = forward
             undo.append(lambda module=module: delattr(module, "forward"))
@@ -116,15 +116,10 @@ def _shared(model: nn.Module) -> set[int]:
     return {weight for weight, n in owners.items() if n > 1}
 
 
-def _is_large(module: nn.Embedding, *, shared: set[int]) -> bool:
-    """Trained, alone, and plain; a small one is not worth it."""
+def _is_large(module: nn.Embedding) -> bool:
+    """Trained, and plain; a small one is not worth it."""
     is_plain = module.max_norm is None and not module.sparse and not module.scale_grad_by_freq
-    return (
-        is_plain
-        and module.weight.requires_grad
-        and id(module.weight) not in shared
-        and module.num_embeddings >= LARGE_EMBEDDING
-    )
+    return is_plain and module.weight.requires_grad and module.num_embeddings >= LARGE_EMBEDDING
 
 
 def _freeze_in(model: nn.Module, dtype: torch.dtype) -> None:

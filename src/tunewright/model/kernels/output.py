@@ -62,6 +62,8 @@ class _OutputNats(Function):
     @once_differentiable
     def backward(ctx: Any, d: Tensor) -> tuple[Tensor, Tensor | None, None]:
         d_hidden_NH, *d_weight = ctx.saved_tensors
+        if float(d) == 1.0:  # a loss's own gradient: another pass over the whole matrix would change nothing
+            return d_hidden_NH, d_weight[0] if d_weight else None, None
         return d_hidden_NH * d.to(d_hidden_NH.dtype), d_weight[0] * d if d_weight else None, None
 
 
