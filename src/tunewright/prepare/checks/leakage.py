@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tunewright.core.values import SPLITS, Action, Dropped, Finding, Split
 from tunewright.prepare.checks.check import Check, Evidence, Found, Look
-from tunewright.prepare.checks.near_leakage import close_leaks, near_evidence, near_findings
+from tunewright.prepare.checks.near_leakage import close_leaks, looked_in_part, near_evidence, near_findings
 from tunewright.prepare.keys import Keyed
 from tunewright.tables.words import few, percent, rows
 
@@ -54,6 +54,9 @@ def look(shown: Look) -> Found:
         close = close_leaks(left, right, exact=exact)
         findings += near_findings((a, b), close, n_right=len(right), exact=exact, is_own=shown.moment == "split")
         evidence += near_evidence(close)
+    findings += looked_in_part(
+        k for split in dict.fromkeys(s for pair in pairs for s in pair) for k in shown.rows[split]
+    )
     return Found(
         tuple(findings),
         dropped=tuple(drop for part in gone.values() for drop in part.values()),

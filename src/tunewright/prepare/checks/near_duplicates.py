@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tunewright.core.values import Dropped, Finding
 from tunewright.prepare.checks.check import Check, Evidence, Found, Look
+from tunewright.prepare.checks.ends import is_long, joined_ends, partly
 from tunewright.prepare.keys import Keyed, whole_words
 from tunewright.prepare.similar import LEAST, Pair, clusters, similar_pairs
 from tunewright.tables.words import few, rows
@@ -18,13 +19,20 @@ NAME = "near_duplicates"
 
 
 def look(shown: Look) -> Found:
-    """drop leaves of near copies with the same label the first one; near copies with different labels are named."""
+    """drop leaves of near copies with the same label the first one; near copies with different labels are named.
+
+    Of texts of megabytes the ends are compared, and all of it where rows are dropped.
+    """
     train = shown.rows["train"]
-    texts = [whole_words(k) for k in train]
-    pairs = [pair for pair in similar_pairs(texts) if texts[pair.left] != texts[pair.right]]
-    if not pairs:
-        return Found()
     action = shown.actions[NAME]
+    texts = [whole_words(k) for k in train]
+    seen = texts if action == "drop" else list(map(joined_ends, texts))
+    pairs = [pair for pair in similar_pairs(seen) if texts[pair.left] != texts[pair.right]]
+    long = [k.row.row_id for k, text in zip(train, texts, strict=True) if action != "drop" and is_long(text)]
+    all_of_it = f"compare all of it: prepare.actions.{NAME}=drop"
+    in_part = partly(NAME, long, what="near copies", suggestion=all_of_it)
+    if not pairs:
+        return Found(in_part)
     groups = clusters(pairs)
     ids = tuple(train[i].row.row_id for i in sorted(i for group in groups for i in group))
     torn = [group for group in groups if len({train[i].row.label for i in group}) > 1]
@@ -40,7 +48,7 @@ def look(shown: Look) -> Found:
         suggestion = f"keep them: prepare.actions.{NAME}=report"
     least = {group: min(p.jaccard for p in pairs if p.left in group and p.right in group) for group in groups[:SHOWN]}
     return Found(
-        (Finding(NAME, "warning" if torn else "info", message, ids, suggestion, action),),
+        (Finding(NAME, "warning" if torn else "info", message, ids, suggestion, action), *in_part),
         dropped=dropped,
         evidence=tuple(
             Evidence(NAME, "cluster", tuple(train[i].row.row_id for i in group), least[group])

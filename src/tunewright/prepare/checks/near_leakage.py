@@ -15,6 +15,7 @@ import numpy as np
 
 from tunewright.core.values import Finding, Split
 from tunewright.prepare.checks.check import Evidence
+from tunewright.prepare.checks.ends import is_long, joined_ends, partly
 from tunewright.prepare.keys import Keyed, answer_words, asked_words
 from tunewright.prepare.similar import LEAST, jaccard, shingles, similar_pairs
 from tunewright.prepare.spans import LEAST_WORDS, Span, shared_spans, words_in
@@ -90,7 +91,7 @@ def near_leaks(left: Sequence[Keyed], right: Sequence[Keyed]) -> tuple[NearPair,
     sides = [0] * len(of_left) + [1] * len(of_right)
     return tuple(
         NearPair(of_left[texts[pair.left]], of_right[texts[pair.right]], pair.jaccard)
-        for pair in similar_pairs(texts, sides=sides)
+        for pair in similar_pairs(list(map(joined_ends, texts)), sides=sides)
         if texts[pair.left] != texts[pair.right]
     )
 
@@ -107,7 +108,7 @@ def reworded_leaks(left: Sequence[Keyed], right: Sequence[Keyed]) -> tuple[NearP
     couples = [(one, k) for k in asked if len(of := giving.get(answer_words(k), [])) <= FORMULA_ROWS for one in of]
     if not couples:
         return ()
-    sets = shingles([asked_words(k) for couple in couples for k in couple])
+    sets = shingles([joined_ends(asked_words(k)) for couple in couples for k in couple])
     similarity = jaccard(sets, np.arange(2 * len(couples)).reshape(-1, 2)).tolist()
     pairs = [
         NearPair((one.row.row_id,), (k.row.row_id,), alike)
@@ -127,12 +128,27 @@ def span_leaks(
     of_left, of_right = _by_words(left, words_of), _by_words(right, words_of)
     is_answer = words_of is answer_words
     texts_left, texts_right = list(of_left), list(of_right)
-    spans = shared_spans(texts_left, texts_right, every=not is_answer)
-    n_saying = _n_saying({run for span in spans for run in _runs(span.words.split())}, texts_left)
+    seen_left, seen_right = (
+        [joined_ends(text, seam=f"\x1e{side}{i}") for i, text in enumerate(some)]
+        for side, some in enumerate((texts_left, texts_right))
+    )
+    spans = shared_spans(seen_left, seen_right, every=not is_answer)
+    n_saying = _n_saying({run for span in spans for run in _runs(span.words.split())}, seen_left)
     return tuple(
         NearPair(of_left[texts_left[span.left]], of_right[texts_right[span.right]], span.share, span.words)
         for span in spans
         if not (is_answer and len(of_left[texts_left[span.left]]) > FORMULA_ROWS) and not _is_formula(span, n_saying)
+    )
+
+
+def looked_in_part(some: Iterable[Keyed]) -> tuple[Finding, ...]:
+    """Rows so long that only their ends were compared with the other side's."""
+    long = [k for k in some if is_long(k.whole) and (is_long(asked_words(k)) or is_long(answer_words(k)))]
+    return partly(
+        NAME,
+        tuple(dict.fromkeys(k.row.row_id for k in long)),
+        what="near copies and shared stretches (equal rows are found whole)",
+        suggestion="to compare all of it, make several rows of such a text",
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tunewright.core.values import Finding, Row
 from tunewright.prepare.checks.check import Check, Found, Look, Suspect
+from tunewright.prepare.checks.ends import ends, is_long, partly
 from tunewright.prepare.checks.private_rows import texts_of
 from tunewright.tables.words import few, told
 from tunewright.text.private import quoted
@@ -28,12 +29,14 @@ shorter texts three mentions of one thing are that much (4 % of gsm8k's solution
 
 def look(shown: Look) -> Found:
     found = [(k.row.row_id, why) for part in shown.rows.values() for k in part if (why := repeats(k.row))]
+    long = [k.row.row_id for part in shown.rows.values() for k in part if any(map(is_long, texts_of(k.row)))]
+    in_part = partly(NAME, long, what="repetition", suggestion="to look at all of it, make several rows of such a text")
     if not found:
-        return Found()
+        return Found(in_part)
     ids = tuple(row_id for row_id, _ in found)
     message = f"{told(len(ids), 'repeats itself', 'repeat themselves')}, as {ids[0]}: {found[0][1]}"
     return Found(
-        (Finding(NAME, "info", message, ids, f"look at them: {few(ids)}"),),
+        (Finding(NAME, "info", message, ids, f"look at them: {few(ids)}"), *in_part),
         suspects=tuple(Suspect(row_id, NAME, why) for row_id, why in found),
     )
 
@@ -42,8 +45,9 @@ CHECK = Check("text that repeats itself", ("given",), look)
 
 
 def repeats(row: Row) -> str:
-    """What a row says over and over; empty when it does not."""
-    return next((why for text in texts_of(row) if (why := loop_in(text) or refrain_in(text))), "")
+    """What a row says over and over, in the ends of a text of megabytes; empty when it does not."""
+    pieces = (piece for text in texts_of(row) for piece in ends(text))
+    return next((why for piece in pieces if (why := loop_in(piece) or refrain_in(piece))), "")
 
 
 def loop_in(text: str) -> str:
