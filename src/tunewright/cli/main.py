@@ -26,6 +26,9 @@ from tunewright.core.interrupt import ignore_signals, signals_interrupt
 EXIT_BROKEN_PIPE = 141
 """Nobody reads stdout any more. Source: shells' 128 + SIGPIPE."""
 
+LAUNCHED = "TORCHELASTIC_RUN_ID"
+"""torchrun's own variable: there are other processes that do the same."""
+
 QUIET_LIBRARIES = {
     "TOKENIZERS_PARALLELISM": "true",
     "TRANSFORMERS_VERBOSITY": "error",
@@ -107,7 +110,25 @@ def _do(words: list[str]) -> int:
     if name not in VERBS:
         raise unknown_verb(name, rest)
     quieten_libraries()
+    if LAUNCHED in os.environ:
+        return _do_together(name, rest, rank=int(os.environ.get("RANK", "0")))
     return _do_verb(name, rest)
+
+
+def _do_together(name: str, words: list[str], *, rank: int) -> int:
+    """Started by torchrun: the first process does what the words say, the others take their share of its trainings."""
+    from tunewright.train.together import dismiss  # torch: only where several processes train
+
+    if rank == 0:
+        try:
+            return _do_verb(name, words)
+        finally:
+            dismiss()
+    from tunewright.train.worker import work
+
+    ignore_signals()  # Ctrl-C reaches them all; rank 0 saves, and then lets them go
+    work()
+    return 0
 
 
 def _do_verb(name: str, words: list[str]) -> int:

@@ -23,7 +23,10 @@ from tunewright.model.trunk import Trunk
 from tunewright.text.batch import batch_of, by_length, epoch_order
 from tunewright.train.objective import Objective
 from tunewright.train.schedule import Shape, rate_factor
+from tunewright.train.together import ALONE, Group, agreed, share, summed
 
+NO_STEP = 0
+"""Rank 0 takes no further step."""
 HEAD_RATE_FACTORS = {"full": 40.0, "lora": 8.0, "head": 1.0}
 """By method: a fresh classification head learns this much faster than the weights beside it; adapters already learn
 five times as fast as whole weights. Source: docs/decisions/0003-head-rate.md."""
@@ -54,6 +57,8 @@ class Training:
     """A batch goes through the model in parts of this many padded tokens; None: whole."""
     trunk: Trunk | None = None
     """The frozen part below the first trained block, where there is one."""
+    group: Group = ALONE
+    """Who else takes a share of every batch."""
 
 
 def steps_per_epoch(n_rows: int, *, batch_size: int, gradient_accumulation_steps: int) -> int:
@@ -93,7 +98,8 @@ def train_steps(training: Training, *, done: int = 0) -> Iterator[StepEvent]:
     """Train from step `done` + 1 to n_steps, one event a step, after the weights have changed.
 
     The order of rows, the rate and (from the generator state that a checkpoint restores) the dropout depend on the
-    step alone: stopping and going on gives the same weights, bit for bit, with the same threads.
+    step alone: stopping and going on gives the same weights, bit for bit, with the same threads. In a group everybody
+    takes the steps that rank 0 takes, until it takes none any more.
     Raises NonFiniteLoss before the weights change when a loss or gradient is inf or nan.
     """
     per_epoch = steps_per_epoch(
@@ -104,17 +110,25 @@ def train_steps(training: Training, *, done: int = 0) -> Iterator[StepEvent]:
     lengths = [len(row) for row in training.rows]
     order: tuple[tuple[int, ...], ...] = ()
     order_of = -1
-    for step in range(done + 1, training.n_steps + 1):
-        started = time.perf_counter()
-        epoch, index = divmod(step - 1, per_epoch)
-        if order_of != epoch:
-            order, order_of = (
-                epoch_order(lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch),
-                epoch,
-            )
-        first = index * training.gradient_accumulation_steps
-        groups = order[first : first + training.gradient_accumulation_steps]
-        yield _train_step(training, groups, step=step, epoch=step / per_epoch, started=started)
+    is_over = False
+    try:
+        for step in range(done + 1, training.n_steps + 1):
+            is_over = agreed(training.group, step) == NO_STEP
+            if is_over:
+                return
+            started = time.perf_counter()
+            epoch, index = divmod(step - 1, per_epoch)
+            if order_of != epoch:
+                order, order_of = (
+                    epoch_order(lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch),
+                    epoch,
+                )
+            first = index * training.gradient_accumulation_steps
+            groups = order[first : first + training.gradient_accumulation_steps]
+            yield _train_step(training, groups, step=step, epoch=step / per_epoch, started=started)
+    finally:
+        if not is_over:
+            agreed(training.group, NO_STEP)
 
 
 def validation_loss(training: Training, rows: Sequence[Encoded]) -> tuple[LossSum, int]:
@@ -140,8 +154,10 @@ def _train_step(
     batches = [
         batch_of([training.rows[i] for i in part], pad_id=training.pad_id, device=training.device)
         for group in groups
-        for part in _parts(training, group)
+        for part in _parts(training, share(group, training.group))
     ]
+    if training.group.size > 1:  # a draw for each member, known from the step alone
+        torch.manual_seed(abs(hash((training.seed, step, training.group.rank))))
     training.optimizer.zero_grad(set_to_none=True)
     total = LossSum()
     for batch in batches:
@@ -149,7 +165,11 @@ def _train_step(
             loss = training.objective(training.model, batch)
         torch.autograd.backward(loss.nats)
         total += LossSum(float(loss.nats.detach()), loss.n_targets)
-    row_ids = tuple(row_id for batch in batches for row_id in batch.row_ids)
+    counts = (total.nats, total.n_tokens, sum(batch.n_tokens for batch in batches))
+    trained = [parameter for group in training.optimizer.param_groups for parameter in group["params"]]
+    nats, n_targets, n_tokens = summed(training.group, trained, counts)
+    total = LossSum(nats, int(n_targets))
+    row_ids = tuple(training.rows[i].row_id for group in groups for i in group)
     grad_norm = _mean_and_clip(training, n_targets=total.n_tokens)
     if not (math.isfinite(total.nats) and math.isfinite(grad_norm)):
         raise NonFiniteLoss(step=step, row_ids=row_ids)
@@ -165,7 +185,7 @@ def _train_step(
         epoch=epoch,
         loss_nats=total.mean_nats,
         n_targets=total.n_tokens,
-        n_tokens=sum(batch.n_tokens for batch in batches),
+        n_tokens=int(n_tokens),
         learning_rate=rate,
         grad_norm=grad_norm,
         seconds=time.perf_counter() - started,
@@ -175,7 +195,7 @@ def _train_step(
 def _parts(training: Training, group: Sequence[int]) -> list[tuple[int, ...]]:
     """Rows of like length together; sums of parts are the sum of the whole."""
     if training.micro_tokens is None:
-        return [tuple(group)]
+        return [tuple(group)] if group else []
     parts = by_length([training.rows[i] for i in group], max_tokens=training.micro_tokens)
     return [tuple(group[i] for i in part) for part in parts]
 

@@ -19,6 +19,7 @@ from tunewright.model.memory import MICRO_TOKENS
 from tunewright.model.trunk import Place, trunk
 from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch
 from tunewright.train.objective import objective_of
+from tunewright.train.together import ALONE, Group
 
 
 def planned_steps(plan: Plan, *, n_rows: int) -> int:
@@ -44,21 +45,23 @@ def in_training(
     *,
     validation: tuple[Encoded, ...] = (),
     place: Place | None = None,
+    group: Group = ALONE,
     restore: bool = False,
 ) -> Iterator[Training]:
     """training_of with the fast ways through the model (model/kernels, model/trunk), taken off again afterwards.
 
     validation, place: what else runs through a frozen trunk, and how much of it may be kept; None: nothing is.
+    group: who else takes a share of every batch.
     restore: whether weights that were only rounded for it come back too, at the price of keeping them.
     """
     training = training_of(asked, loaded, rows)
-    kept = place or Place(memory_bytes=0, folder=None)
+    kept, is_alone = place or Place(memory_bytes=0, folder=None), group.size == 1
     with (
-        kernels(loaded.model, device=loaded.device, dtype=loaded.dtype, restore=restore) as put_on,
+        kernels(loaded.model, device=loaded.device, dtype=loaded.dtype, restore=restore, is_alone=is_alone) as put_on,
         trunk(loaded, (*rows, *validation), place=kept) as below,
     ):
         objective = objective_of(asked.task, output_weight=put_on.output_weight)
-        yield replace(training, objective=objective, trunk=below)
+        yield replace(training, objective=objective, trunk=below, group=group)
 
 
 def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ from tunewright.train.checkpoint import Position, load_checkpoint, load_weights,
 from tunewright.train.loop import Training, train_steps, validation_loss
 from tunewright.train.meter import energy_of, meter_of
 from tunewright.train.ready import in_training, with_target
+from tunewright.train.together import Group, agreed, call
 from tunewright.train.trackers.listening import listening
 
 STEPS = "steps.jsonl"
@@ -60,10 +63,54 @@ class TrainInputs:
 def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
     """Train in `work`, from its newest checkpoint if there is one, and return the summary.
 
+    Where torchrun started several processes, all take a share of every batch; this one does everything else.
     Raises TrainError (non-finite loss, damaged checkpoint), RunError (disk), KeyboardInterrupt after saving.
     """
     plan = inputs.plan
-    torch.set_num_threads(plan.run.threads)
+    group = call(pickle.dumps((inputs, work)))
+    if group.size > 1:
+        tell(NoteEvent(f"{group.size} processes train together: each takes a share of every batch"))
+    with _set_up(inputs, group, work=work) as made:
+        if note := missed_note(made.reached, plan.train):
+            tell(note)
+        if made.training.trunk is not None:
+            tell(_trunk_note(made.training.trunk, n_layers=inputs.card.n_layers))
+        meter = meter_of(plan.run.device)
+        tell_all = tee(tell, meter.listen)
+        position = _train_all(made.training, made.validation, inputs=inputs, work=work, tell=tell_all)
+        if position.best_step:
+            load_weights(work / "checkpoints" / BEST, made.training, digest=position.best_digest)
+    made.training.model.eval()
+    save_trained(work, made.loaded, max_length=plan.prepare.max_length)
+    cost = energy_of(meter, plan, seconds=position.seconds)
+    return _write_summary(inputs, made.training, position, made.reached, cost, work=work)
+
+
+def take_part(inputs: TrainInputs, group: Group, *, work: Path) -> None:
+    """Another member's whole work: the steps that rank 0 takes, on this member's share; nothing is written."""
+    with _set_up(inputs, group, work=work) as made:
+        torch.manual_seed(inputs.plan.run.seed)
+        done = agreed(group, 0)
+        if done:
+            load_checkpoint(work / "checkpoints", made.training, fingerprint=inputs.fingerprint)
+        for _ in train_steps(made.training, done=done):
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class _SetUp:
+    """What is the same for every member."""
+
+    loaded: Loaded
+    validation: tuple[Encoded, ...]
+    reached: Reach
+    training: Training
+
+
+@contextmanager
+def _set_up(inputs: TrainInputs, group: Group, *, work: Path) -> Iterator[_SetUp]:
+    plan = inputs.plan
+    torch.set_num_threads(max(1, plan.run.threads // group.size))
     torch.manual_seed(plan.run.seed)
     loaded = load_model(
         inputs.card,
@@ -79,20 +126,9 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
         raise DataError("no row has anything to train on", where=str(inputs.prepared), fix="tunewright show PLAN")
     loaded = adapted(loaded, plan.train, seed=plan.run.seed)
     reached = reach(loaded.model)
-    if note := missed_note(reached, plan.train):
-        tell(note)
-    meter = meter_of(plan.run.device)
     place = _place(plan, work)
-    with in_training(plan, loaded, rows, validation=validation, place=place) as training:
-        if training.trunk is not None:
-            tell(_trunk_note(training.trunk, n_layers=inputs.card.n_layers))
-        position = _train_all(training, validation, inputs=inputs, work=work, tell=tee(tell, meter.listen))
-        if position.best_step:
-            load_weights(work / "checkpoints" / BEST, training, digest=position.best_digest)
-    training.model.eval()
-    save_trained(work, loaded, max_length=plan.prepare.max_length)
-    cost = energy_of(meter, plan, seconds=position.seconds)
-    return _write_summary(inputs, training, position, reached, cost, work=work)
+    with in_training(plan, loaded, rows, validation=validation, place=place, group=group) as training:
+        yield _SetUp(loaded, validation, reached, training)
 
 
 def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:
@@ -136,6 +172,7 @@ def _train_all(
     plan, checkpoints = inputs.plan.train, work / "checkpoints"
     torch.manual_seed(inputs.plan.run.seed)
     position = load_checkpoint(checkpoints, training, fingerprint=inputs.fingerprint, tell=tell)
+    agreed(training.group, position.step)
     _forget_steps_after(work / STEPS, position.step)
     if position.step:
         tell(NoteEvent(f"training goes on after step {position.step} of {training.n_steps}"))
@@ -175,7 +212,7 @@ def _train_all(
 def _remaining(training: Training, position: Position, *, patience: int | None) -> Iterator[StepEvent]:
     """Steps still to do; none for a run that had already stopped early."""
     if _is_patience_over(position, patience=patience):
-        return iter(())
+        return train_steps(replace(training, n_steps=position.step), done=position.step)
     return train_steps(training, done=position.step)
 
 

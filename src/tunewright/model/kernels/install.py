@@ -54,11 +54,14 @@ class Installed:
 
 
 @contextmanager
-def kernels(model: nn.Module, *, device: str, dtype: torch.dtype, restore: bool = False) -> Iterator[Installed]:
+def kernels(
+    model: nn.Module, *, device: str, dtype: torch.dtype, restore: bool = False, is_alone: bool = True
+) -> Iterator[Installed]:
     """Inside, the model computes the same with fewer passes over memory; afterwards it has its own forwards again.
 
     Under an adapter, frozen matrices are kept in `dtype` from here on: what autocast would make of them each time.
-    restore: they come back as they were. On a GPU, and where nothing fits, nothing is changed.
+    restore: they come back as they were. is_alone: False: gradients come from other processes too, and an embedding
+    must not take it that only its own batch's rows have one. On a GPU, and where nothing fits, nothing is changed.
     """
     done = Installed()
     undo: list[Any] = []
@@ -67,14 +70,14 @@ def kernels(model: nn.Module, *, device: str, dtype: torch.dtype, restore: bool 
             done.attention = _attention(model, done, undo)  # before weights are rounded: it is compared in float32
             if restore:
                 undo.append(_weights_back(model))
-            _put_on(model, dtype, done, undo)
+            _put_on(model, dtype, done, undo, is_alone=is_alone)
         yield done
     finally:
         for back in reversed(undo):
             back()
 
 
-def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[Any]) -> None:
+def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[Any], *, is_alone: bool) -> None:
     if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
         _freeze_in(model, dtype)
     shared = _shared(model)
@@ -91,7 +94,7 @@ def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[An
             done.gated += 1
         elif type(module) is nn.Dropout:
             forward = Dropout(module)
-        elif type(module) is nn.Embedding and _is_large(module):
+        elif type(module) is nn.Embedding and is_alone and _is_large(module):
             forward = Embedding(module, is_shared=id(module.weight) in shared)
         if forward is not None:
             module.forward = forward
