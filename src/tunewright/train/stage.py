@@ -18,46 +18,31 @@ from typing import Any
 
 import torch
 
-from tunewright.core.energy import Energy
 from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker, tee
-from tunewright.core.files import file_digest, json_text, line_writer, write_json, write_text
+from tunewright.core.files import file_digest, json_text, line_writer, write_text
 from tunewright.core.interrupt import stop_request
 from tunewright.core.machine import peak_memory_bytes, this_machine, usable_bytes
 from tunewright.core.plan import Plan
-from tunewright.core.values import DataFacts, Encoded, ModelCard, Split
-from tunewright.model.adapt import Parameters, adapted, parameters, trainable_state
+from tunewright.core.values import Encoded, Split
+from tunewright.model.adapt import adapted
 from tunewright.model.load import Loaded, load_model
-from tunewright.model.memory import training_flops
-from tunewright.model.rate import matrix_flops
 from tunewright.model.reach import Reach, missed_note, reach
 from tunewright.model.trained import save_trained
-from tunewright.model.trunk import Place, Trunk
+from tunewright.model.trunk import Place
 from tunewright.text.encode import encode
 from tunewright.text.render import render
 from tunewright.text.rows import read_rows
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
+from tunewright.train.inputs import TrainInputs
 from tunewright.train.loop import Training, train_steps, validation_loss
 from tunewright.train.meter import energy_of, meter_of
 from tunewright.train.ready import in_training, with_target
+from tunewright.train.summary import STEPS, trunk_note, write_summary
 from tunewright.train.together import Group, agreed, call
 from tunewright.train.trackers.listening import listening
 
-STEPS = "steps.jsonl"
 BEST = "best.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainInputs:
-    """What the stage is given."""
-
-    plan: Plan
-    """Resolved."""
-    card: ModelCard
-    facts: DataFacts
-    prepared: Path
-    fingerprint: str
-    predicted_peak_memory_bytes: int
 
 
 def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
@@ -74,7 +59,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
         if note := missed_note(made.reached, plan.train):
             tell(note)
         if made.training.trunk is not None:
-            tell(_trunk_note(made.training.trunk, n_layers=inputs.card.n_layers))
+            tell(trunk_note(made.training.trunk, n_layers=inputs.card.n_layers))
         meter = meter_of(plan.run.device)
         tell_all = tee(tell, meter.listen)
         position = _train_all(made.training, made.validation, inputs=inputs, work=work, tell=tell_all)
@@ -83,7 +68,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     made.training.model.eval()
     save_trained(work, made.loaded, max_length=plan.prepare.max_length)
     cost = energy_of(meter, plan, seconds=position.seconds)
-    return _write_summary(inputs, made.training, position, made.reached, cost, work=work)
+    return write_summary(inputs, made.training, position, made.reached, cost, work=work)
 
 
 def take_part(inputs: TrainInputs, group: Group, *, work: Path) -> None:
@@ -144,25 +129,6 @@ def _place(plan: Plan, work: Path) -> Place:
     """A quarter of the memory and half of the free disk for what a frozen trunk says of the rows."""
     memory = usable_bytes(this_machine(), limit=plan.run.memory_limit, is_gpu=False) // 4
     return Place(memory_bytes=memory, folder=work, disk_bytes=shutil.disk_usage(work).free // 2)
-
-
-def _trunk_facts(trunk: Trunk | None) -> dict[str, Any] | None:
-    if trunk is None:
-        return None
-    return {
-        "blocks": trunk.first_trained,
-        "kept_bytes": trunk.n_bytes,
-        "kept_in": trunk.where,
-        "seconds": trunk.seconds,
-    }
-
-
-def _trunk_note(trunk: Trunk, *, n_layers: int) -> NoteEvent:
-    below = f"blocks 0 to {trunk.first_trained - 1} of {n_layers} are frozen"
-    if not trunk.n_bytes:
-        return NoteEvent(f"{below}; what comes out of them is kept {trunk.where}")
-    size = f"{trunk.n_bytes / 1e6:,.1f} MB in {'memory' if trunk.where == 'memory' else 'a file'}"
-    return NoteEvent(f"{below}: they ran once over all rows ({trunk.seconds:.0f} s), {size} are kept for every epoch")
 
 
 def _train_all(
@@ -286,60 +252,3 @@ def _forget_steps_after(path: Path, step: int) -> None:
         if record["step"] <= step:
             kept.append(line)
     write_text(path, "".join(line + "\n" for line in kept))
-
-
-def _write_summary(
-    inputs: TrainInputs, training: Training, position: Position, reached: Reach, cost: Energy | None, *, work: Path
-) -> dict[str, Any]:
-    plan, size = inputs.plan, parameters(training.model)
-    steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
-    losses = [line for line in steps if line["event"] == "StepEvent"]
-    rate = matrix_flops(training.dtype, device=training.device)
-    flops = _needed_flops(inputs, training, position, size)
-    summary = {
-        "method": plan.train.method,
-        "layers": plan.train.layers,
-        "trainable_parameters": size.n_trainable,
-        "total_parameters": size.n_total,
-        "reached": asdict(reached),
-        "steps": position.step,
-        "n_steps_planned": training.n_steps,
-        "stopped_early": position.step < training.n_steps,
-        "epochs": losses[-1]["epoch"] if losses else 0.0,
-        "tokens_seen": position.tokens_seen,
-        "tokens_trained_on": position.tokens_trained_on,
-        "seconds": position.seconds,
-        "tokens_per_second": position.tokens_seen / position.seconds if position.seconds else math.nan,
-        "peak_memory_bytes": position.peak_memory_bytes,
-        "predicted_peak_memory_bytes": inputs.predicted_peak_memory_bytes,
-        "train_loss_nats": losses[-1]["loss_nats"] if losses else math.nan,
-        "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,
-        "validation_score": position.best_score,
-        "best_step": position.best_step,
-        "frozen_trunk": _trunk_facts(training.trunk),
-        "dtype": plan.model.dtype,
-        "threads": plan.run.threads,
-        "seed": plan.run.seed,
-        "needed_flops": flops,
-        "matrix_flops": rate,
-        "utilisation": flops / position.seconds / rate if position.seconds else math.nan,
-        "energy": asdict(cost) if cost else None,
-        "model_fingerprint": inputs.card.fingerprint,
-    }
-    write_json(work / "summary.json", summary)
-    return summary
-
-
-def _needed_flops(inputs: TrainInputs, training: Training, position: Position, size: Parameters) -> float:
-    lengths = [len(row) for row in training.rows]
-    is_classify = inputs.plan.task == "classify"
-    n_lora = sum(p.numel() for name, p in trainable_state(training.model).items() if "lora_" in name)
-    return training_flops(
-        inputs.card,
-        n_tokens=position.tokens_seen,
-        n_trained=position.tokens_trained_on,
-        mean_length=sum(n * n for n in lengths) / sum(lengths),
-        method=inputs.plan.train.method,
-        n_lora=n_lora,
-        outputs=len(inputs.facts.labels) if is_classify else inputs.card.vocabulary_size,
-    )

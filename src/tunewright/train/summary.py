@@ -1,0 +1,105 @@
+"""What is said of a training when it is over.
+
+In: its inputs, the training, where it ended. Out: summary.json. Its own file because these figures are a contract
+(DESIGN, the run folder), and none of them changes what is trained.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.energy import Energy
+from tunewright.core.events import NoteEvent
+from tunewright.core.files import write_json
+from tunewright.model.adapt import Parameters, parameters, trainable_state
+from tunewright.model.memory import training_flops
+from tunewright.model.rate import matrix_flops
+from tunewright.model.reach import Reach
+from tunewright.model.trunk import Trunk
+from tunewright.train.checkpoint import Position
+from tunewright.train.inputs import TrainInputs
+from tunewright.train.loop import Training
+
+STEPS = "steps.jsonl"
+
+
+def write_summary(
+    inputs: TrainInputs, training: Training, position: Position, reached: Reach, cost: Energy | None, *, work: Path
+) -> dict[str, Any]:
+    """summary.json in `work`, beside the steps that were logged there; also returned."""
+    plan, size = inputs.plan, parameters(training.model)
+    steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
+    losses = [line for line in steps if line["event"] == "StepEvent"]
+    rate = matrix_flops(training.dtype, device=training.device)
+    flops = _needed_flops(inputs, training, position, size)
+    summary = {
+        "method": plan.train.method,
+        "layers": plan.train.layers,
+        "trainable_parameters": size.n_trainable,
+        "total_parameters": size.n_total,
+        "reached": asdict(reached),
+        "steps": position.step,
+        "n_steps_planned": training.n_steps,
+        "stopped_early": position.step < training.n_steps,
+        "epochs": losses[-1]["epoch"] if losses else 0.0,
+        "tokens_seen": position.tokens_seen,
+        "tokens_trained_on": position.tokens_trained_on,
+        "seconds": position.seconds,
+        "tokens_per_second": position.tokens_seen / position.seconds if position.seconds else math.nan,
+        "peak_memory_bytes": position.peak_memory_bytes,
+        "predicted_peak_memory_bytes": inputs.predicted_peak_memory_bytes,
+        "train_loss_nats": losses[-1]["loss_nats"] if losses else math.nan,
+        "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,
+        "validation_score": position.best_score,
+        "best_step": position.best_step,
+        "frozen_trunk": _trunk_facts(training.trunk),
+        "dtype": plan.model.dtype,
+        "threads": plan.run.threads,
+        "seed": plan.run.seed,
+        "needed_flops": flops,
+        "matrix_flops": rate,
+        "utilisation": flops / position.seconds / rate if position.seconds else math.nan,
+        "energy": asdict(cost) if cost else None,
+        "model_fingerprint": inputs.card.fingerprint,
+    }
+    write_json(work / "summary.json", summary)
+    return summary
+
+
+def _needed_flops(inputs: TrainInputs, training: Training, position: Position, size: Parameters) -> float:
+    lengths = [len(row) for row in training.rows]
+    is_classify = inputs.plan.task == "classify"
+    n_lora = sum(p.numel() for name, p in trainable_state(training.model).items() if "lora_" in name)
+    return training_flops(
+        inputs.card,
+        n_tokens=position.tokens_seen,
+        n_trained=position.tokens_trained_on,
+        mean_length=sum(n * n for n in lengths) / sum(lengths),
+        method=inputs.plan.train.method,
+        n_lora=n_lora,
+        outputs=len(inputs.facts.labels) if is_classify else inputs.card.vocabulary_size,
+    )
+
+
+def _trunk_facts(trunk: Trunk | None) -> dict[str, Any] | None:
+    if trunk is None:
+        return None
+    return {
+        "blocks": trunk.first_trained,
+        "kept_bytes": trunk.n_bytes,
+        "kept_in": trunk.where,
+        "seconds": trunk.seconds,
+    }
+
+
+def trunk_note(trunk: Trunk, *, n_layers: int) -> NoteEvent:
+    """What a person is told of a frozen part."""
+    below = f"blocks 0 to {trunk.first_trained - 1} of {n_layers} are frozen"
+    if not trunk.n_bytes:
+        return NoteEvent(f"{below}; what comes out of them is kept {trunk.where}")
+    size = f"{trunk.n_bytes / 1e6:,.1f} MB in {'memory' if trunk.where == 'memory' else 'a file'}"
+    return NoteEvent(f"{below}: they ran once over all rows ({trunk.seconds:.0f} s), {size} are kept for every epoch")
