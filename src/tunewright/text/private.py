@@ -71,11 +71,32 @@ def masked(text: str, *, kinds: Sequence[Kind] = KINDS) -> str:
     >>> masked("my card 4111 1111 1111 1111 was charged")
     'my card [card] was charged'
     """
+    return _without(text, private_in(text, kinds=kinds), end=len(text))
+
+
+def masked_start(text: str, *, least: int) -> str:
+    """What masked(text) begins with: at least so many characters, or all of it. A long text is read only so far.
+
+    >>> masked_start("write to ann@example.org today", least=16)
+    'write to [email] today'
+    """
+    end = least
+    while end + KEY_CHARACTERS < len(text):  # so far beyond the end that no value which begins before it is cut in two
+        told = _without(text, private_in(text[: end + KEY_CHARACTERS]), end=end)
+        if len(told) >= least:
+            return told
+        end *= 2
+    return masked(text)
+
+
+def _without(text: str, found: Sequence[Private], *, end: int) -> str:
+    """The text as far as its end, or that of a value which begins before."""
     out, at = [], 0
-    for found in private_in(text, kinds=kinds):
-        out += [text[at : found.start], f"[{found.kind}]"]
-        at = found.end
-    return "".join(out) + text[at:] if out else text
+    for one in found:
+        if one.start < end:
+            out += [text[at : one.start], f"[{one.kind}]"]
+            at = one.end
+    return "".join((*out, text[at : max(at, end)]))
 
 
 def quoted(text: str, *, most: int = 60) -> str:

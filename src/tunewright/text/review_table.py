@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tunewright.core.files import write_text
-from tunewright.text.private import masked
+from tunewright.text.private import masked_start
 
 COLUMNS = ("row_id", "text", "label", "suggestion", "reason", "decision")
 SHOWN_CHARACTERS = 500
@@ -47,5 +47,5 @@ def as_text(cell: str) -> str:
 
 def shown_text(text: str) -> str:
     """What a line says of its row: private data masked, cut to what fits a screen."""
-    told = masked(text)
+    told = masked_start(text, least=SHOWN_CHARACTERS + 1)
     return told if len(told) <= SHOWN_CHARACTERS else told[: SHOWN_CHARACTERS - 1] + "\u2026"

@@ -11,7 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.shared_data import shared_data
-from tunewright.text.private import KINDS, luhn, masked, mod97, private_in, quoted
+from tunewright.text import private as module
+from tunewright.text.private import KINDS, luhn, masked, masked_start, mod97, private_in, quoted
+from tunewright.text.review_table import SHOWN_CHARACTERS, shown_text
 
 TEXT = "please call me about the order it arrived late and my account shows the wrong amount"
 WORDS = tuple(TEXT.split(" "))
@@ -172,3 +174,35 @@ def test_kinds_that_are_not_asked_for_still_keep_what_is_theirs() -> None:
     for kind in KINDS:
         assert private_in(text, kinds=(kind,)) == tuple(one for one in everything if one.kind == kind)
     assert [one.kind for one in private_in("pay to 4111 1111 1111 1111", kinds=("phone",))] == []
+
+
+def test_masked_start_is_what_masked_begins_with_and_all_of_a_shorter_text() -> None:
+    rng = random.Random(secrets.randbits(32))
+    values = [
+        "ann.kowalski@example.org",
+        "4111 1111 1111 1111",
+        "+49 30 9018200",
+        "token=ab12cd34ef56gh",
+        "plain",
+        "words",
+    ]
+    for _ in range(40):
+        text = " ".join(rng.choice(values) for _ in range(rng.randint(1, 900)))
+        least = rng.randint(1, 4_000)
+        whole, start = masked(text), masked_start(text, least=least)
+        assert whole.startswith(start)
+        assert start == whole or len(start) >= least
+
+
+def test_a_line_of_the_review_reads_the_beginning_of_a_text_of_megabytes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counting(text: str, **kinds: object) -> object:
+        read.append(len(text))
+        return private_in(text, **kinds)  # type: ignore[arg-type]
+
+    text = "ann@example.org and " * 100_000
+    shown = masked(text[:20_000])[: SHOWN_CHARACTERS - 1] + "\u2026"
+    monkeypatch.setattr(module, "private_in", counting)
+    assert shown_text(text) == shown
+    assert sum(read) < 20_000
