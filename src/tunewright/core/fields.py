@@ -180,6 +180,9 @@ def _takes(annotation: Any, metadata: list[Any]) -> str:
     """In words; a union's parts by "or"."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return " or ".join(_takes(part, metadata) for part in typing.get_args(annotation))
+    if typing.get_origin(annotation) is typing.Annotated:
+        kind, info = typing.get_args(annotation)
+        return _takes(kind, info.metadata)
     if typing.get_origin(annotation) is Literal:
         return ", ".join(map(str, typing.get_args(annotation)))
     if typing.get_origin(annotation) is tuple:

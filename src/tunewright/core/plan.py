@@ -7,7 +7,7 @@ so code below the pipeline reads plain values of the stated type.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -164,8 +164,9 @@ class TrainPlan(Section):
     adapter: dict[str, Any] | None = None
     """Another way to adapt: any peft config by its own field names, `peft_type` included; replaces the lora fields.
     Blocks of train.layers are looked up in its target_modules."""
-    learning_rate: float = Field(default=AUTO, gt=0, lt=10)
-    """How far each step moves the weights: the peak, after warm-up. Left out: from the model's width and the method."""
+    learning_rate: Annotated[float, Field(gt=0, lt=10)] | Literal["find"] = AUTO
+    """How far each step moves the weights: the peak, after warm-up; find: tried for at most 30 seconds before training.
+    Left out: from the model's width and the method."""
     epochs: float = Field(default=AUTO, gt=0, le=1000)
     """Passes over all train rows. Left out: 5 for full tuning of an encoder, 3 for lora and decoders, 20 for head."""
     max_steps: int | None = Field(default=None, ge=1)

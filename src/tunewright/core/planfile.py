@@ -302,7 +302,8 @@ def _checked(reading: _Reading) -> Plan:
 
 def _wrong_value(first: Mapping[str, Any], *, places: Mapping[str, str]) -> PlanError:
     """pydantic's first complaint in the words that `tunewright help FIELD` uses."""
-    path = [str(part) for part in first["loc"] if not str(part).startswith(("literal", "tuple", "str", "function"))]
+    of_a_union = ("literal", "tuple", "str", "function", "float", "constrained")
+    path = [str(part) for part in first["loc"] if not str(part).startswith(of_a_union)]
     key, given, shown = ".".join(path[:2]), str(first.get("input")), repr(first.get("input"))
     field = plan_fields()[key]
     near = difflib.get_close_matches(given, field.choices, n=1)

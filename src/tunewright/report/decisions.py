@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 from tunewright.report import numbers
-from tunewright.report.read import RunFiles, as_list, as_record
+from tunewright.report.read import Record, RunFiles, as_list, as_record
 from tunewright.text.private import masked
 
 
@@ -108,8 +108,16 @@ def _candidates(run: RunFiles) -> tuple[Candidate, ...]:
 
 
 def _choices(run: RunFiles) -> tuple[tuple[str, str, str], ...]:
-    found = [as_record(choice) for choice in as_list(run.decision.get("choices"))]
+    found = [_with_found_rate(as_record(choice), run) for choice in as_list(run.decision.get("choices"))]
     return tuple((str(c.get("field") or ""), _value(c.get("value")), masked(str(c.get("reason") or ""))) for c in found)
+
+
+def _with_found_rate(choice: Record, run: RunFiles) -> Record:
+    """The choice with the number that the training found, where the plan left it to be found."""
+    search = as_record(run.summary.get("learning_rate_search"))
+    if choice.get("field") != "train.learning_rate" or not search:
+        return choice
+    return choice | {"value": search.get("rate"), "reason": search.get("reason")}
 
 
 def _value(value: object) -> str:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from tunewright.report import charts, numbers, words
 from tunewright.report.electricity import electricity
 from tunewright.report.reached import Reached, reached_of
-from tunewright.report.read import Record, RunFiles
+from tunewright.report.read import Record, RunFiles, as_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,9 @@ class Training:
     loss: Markup
     rate: Markup
     peak_rate: str
+    search: Markup
+    """The losses at the rates that were tried; empty when none were."""
+    search_words: str
     caption: str
     validations: tuple[tuple[str, str, str, bool], ...]
     """(step, loss, score, is the kept one)."""
@@ -52,6 +55,8 @@ def training_of(run: RunFiles) -> Training | None:
         loss=_loss_chart(losses, held),
         rate=_rate_chart(steps, peak=_peak_rate(steps)),
         peak_rate=_peak_rate(steps),
+        search=_search_chart(as_record(run.summary.get("learning_rate_search"))),
+        search_words=str(as_record(run.summary.get("learning_rate_search")).get("reason") or ""),
         caption=f"{averages}. Loss in nats for each target; lower is better.",
         validations=tuple(_validation(v, run.summary) for v in validations),
         reached=reached_of(run.summary),
@@ -125,6 +130,29 @@ def _rate_chart(steps: list[Record], *, peak: str) -> Markup:
         title="Learning rate",
         description=f"The learning rate peaks at {peak}.",
         x_label="optimizer step",
+        height=170,
+    )
+
+
+def _search_chart(search: Record) -> Markup:
+    """The smoothed loss over the tried rates, evenly in their logarithm; a dot where the rate is that was taken."""
+    tried = [
+        (numbers.number(p.get("rate")), numbers.number(p.get("smoothed_nats"))) for p in search.get("points") or ()
+    ]
+    if not tried:
+        return Markup("")
+    curve = tuple((float(i), loss) for i, (_, loss) in enumerate(tried, start=1))
+    rate = numbers.number(search.get("rate"))
+    at = min(range(len(tried)), key=lambda i: abs(math.log(tried[i][0] / rate)))
+    first, last = (numbers.significant_text(tried[i][0]) for i in (0, -1))
+    return charts.line_chart(
+        [
+            charts.Series("loss", curve, "other", ""),
+            charts.Series("taken", (curve[at],), "ours", f"taken: {numbers.significant_text(rate)}", has_dots=True),
+        ],
+        title="Loss at the rates that were tried",
+        description=f"The rate rises from {first} to {last}; {numbers.significant_text(rate)} was taken.",
+        x_label="step of the test, at a higher rate each",
         height=170,
     )
 

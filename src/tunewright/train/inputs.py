@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, ModelCard
@@ -23,3 +24,5 @@ class TrainInputs:
     prepared: Path
     fingerprint: str
     predicted_peak_memory_bytes: int
+    rate_search: dict[str, Any] | None = None
+    """What learning_rate.json says, where the plan asks to find the rate."""

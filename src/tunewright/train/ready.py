@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tunewright.core.plan import Plan
-from tunewright.core.values import Encoded, Task
+from tunewright.core.plan import Plan, TrainPlan
+from tunewright.core.values import Encoded, ModelCard, Task
 from tunewright.model.kernels.install import kernels
 from tunewright.model.load import Loaded
 from tunewright.model.memory import MICRO_TOKENS
 from tunewright.model.trunk import Place, trunk
+from tunewright.train.default_rate import default_rate
 from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch
 from tunewright.train.objective import objective_of
 from tunewright.train.together import ALONE, Group
@@ -30,6 +31,12 @@ def planned_steps(plan: Plan, *, n_rows: int) -> int:
         gradient_accumulation_steps=plan.train.gradient_accumulation_steps,
     )
     return plan.train.max_steps or max(1, math.ceil(plan.train.epochs * per_epoch))
+
+
+def peak_rate(plan: TrainPlan, card: ModelCard) -> float:
+    """The plan's; the default where it is still to be found."""
+    rate = plan.learning_rate
+    return default_rate(card, method=plan.method).value if isinstance(rate, str) else rate
 
 
 def with_target(encoded: Sequence[Encoded], *, task: Task) -> tuple[Encoded, ...]:
@@ -67,11 +74,12 @@ def in_training(
 def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:
     """The training that a resolved plan asks for, of an adapted model on these rows."""
     plan = asked.train
+    rate = peak_rate(plan, loaded.card)
     return Training(
         model=loaded.model.train(),
         optimizer=adamw(
             loaded.model,
-            learning_rate=plan.learning_rate,
+            learning_rate=rate,
             weight_decay=plan.weight_decay,
             head_rate_factor=HEAD_RATE_FACTORS[plan.method],
         ),
@@ -84,7 +92,7 @@ def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Train
         micro_tokens=MICRO_TOKENS[loaded.device],
         gradient_accumulation_steps=plan.gradient_accumulation_steps,
         n_steps=planned_steps(asked, n_rows=len(rows)),
-        learning_rate=plan.learning_rate,
+        learning_rate=rate,
         warmup_ratio=plan.warmup_ratio,
         lr_scheduler_type=plan.lr_scheduler_type,
         max_grad_norm=plan.max_grad_norm,

@@ -9,18 +9,23 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-Shape = Literal["cosine", "linear", "constant"]
+Shape = Literal["cosine", "linear", "constant", "rising"]
+RISE = 2500.0
+"""Of a rising rate: the last is this many times the first. Fifty times below and above the default of a range test."""
 
 
 def rate_factor(step: int, *, n_steps: int, warmup_ratio: float, shape: Shape) -> float:
     """Factor for optimizer step `step`, counted from 1 to n_steps.
 
-    Rises linearly over the first warmup_ratio of the steps, then falls to 0 after the last (cosine, linear) or stays.
+    Rises linearly over the first warmup_ratio of the steps, then falls to 0 after the last (cosine, linear) or stays;
+    rising: it only rises, evenly in its logarithm (for a range test).
     Source: transformers' get_cosine_schedule_with_warmup and its siblings.
 
     >>> rate_factor(1, n_steps=10, warmup_ratio=0.2, shape="linear")
     0.5
     """
+    if shape == "rising":
+        return float(RISE ** ((step - n_steps) / max(1, n_steps - 1)))
     n_warmup = math.ceil(warmup_ratio * n_steps)
     if step <= n_warmup:
         return step / n_warmup

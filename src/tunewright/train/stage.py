@@ -18,26 +18,23 @@ from typing import Any
 
 import torch
 
-from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker, tee
 from tunewright.core.files import file_digest, json_text, line_writer, write_text
 from tunewright.core.interrupt import stop_request
 from tunewright.core.machine import peak_memory_bytes, this_machine, usable_bytes
 from tunewright.core.plan import Plan
-from tunewright.core.values import Encoded, Split
-from tunewright.model.adapt import adapted
-from tunewright.model.load import Loaded, load_model
+from tunewright.core.values import Encoded
+from tunewright.model.load import Loaded
 from tunewright.model.reach import Reach, missed_note, reach
 from tunewright.model.trained import save_trained
 from tunewright.model.trunk import Place
-from tunewright.text.encode import encode
-from tunewright.text.render import render
-from tunewright.text.rows import read_rows
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
+from tunewright.train.found_rate import with_rate
+from tunewright.train.given import encoded_rows, started
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.loop import Training, train_steps, validation_loss
 from tunewright.train.meter import energy_of, meter_of
-from tunewright.train.ready import in_training, with_target
+from tunewright.train.ready import in_training
 from tunewright.train.summary import STEPS, trunk_note, write_summary
 from tunewright.train.together import Group, agreed, call
 from tunewright.train.trackers.listening import listening
@@ -51,6 +48,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     Where torchrun started several processes, all take a share of every batch; this one does everything else.
     Raises TrainError (non-finite loss, damaged checkpoint), RunError (disk), KeyboardInterrupt after saving.
     """
+    inputs = with_rate(inputs, work=work, tell=tell)
     plan = inputs.plan
     group = call(pickle.dumps((inputs, work)))
     if group.size > 1:
@@ -96,33 +94,12 @@ class _SetUp:
 def _set_up(inputs: TrainInputs, group: Group, *, work: Path) -> Iterator[_SetUp]:
     plan = inputs.plan
     torch.set_num_threads(max(1, plan.run.threads // group.size))
-    torch.manual_seed(plan.run.seed)
-    loaded = load_model(
-        inputs.card,
-        task=plan.task,
-        labels=inputs.facts.labels,
-        device=plan.run.device,
-        dtype=plan.model.dtype,
-        trust_remote_code=plan.model.trust_remote_code,
-    )
-    rows = _encoded(inputs, loaded, split="train")
-    validation = _encoded(inputs, loaded, split="validation")
-    if not rows:
-        raise DataError("no row has anything to train on", where=str(inputs.prepared), fix="tunewright show PLAN")
-    loaded = adapted(loaded, plan.train, seed=plan.run.seed)
+    loaded, rows = started(inputs)
+    validation = encoded_rows(inputs, loaded, split="validation")
     reached = reach(loaded.model)
     place = _place(plan, work)
     with in_training(plan, loaded, rows, validation=validation, place=place, group=group) as training:
         yield _SetUp(loaded, validation, reached, training)
-
-
-def _encoded(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:
-    """The split's rows that have a target."""
-    plan = inputs.plan
-    rows = read_rows(inputs.prepared, split)
-    examples = [render(row, task=plan.task, labels=inputs.facts.labels) for row in rows]
-    encoded = encode(examples, tokenizer=loaded.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
-    return with_target(encoded, task=plan.task)
 
 
 def _place(plan: Plan, work: Path) -> Place:

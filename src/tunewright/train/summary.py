@@ -60,6 +60,8 @@ def write_summary(
         "dtype": plan.model.dtype,
         "threads": plan.run.threads,
         "seed": plan.run.seed,
+        "learning_rate": plan.train.learning_rate,
+        "learning_rate_search": inputs.rate_search,
         "needed_flops": flops,
         "matrix_flops": rate,
         "utilisation": flops / position.seconds / rate if position.seconds else math.nan,

@@ -5,6 +5,7 @@ In: a finished run. Out: Reproduction. Its own file because "it can be reproduce
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tunewright.core.run import Run, create_run, locked, update_manifest
 from tunewright.decided import read_decided
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import run_plan
+from tunewright.train.default_rate import FIND
 from tunewright.verbs.differences import Differences, data_changes, differences
 
 SUFFIX = "-again"
@@ -47,7 +49,7 @@ def reproduce(run: Run, *, tell: Tracker = null_tracker) -> Reproduction:
     made_from = _made_from(run)
     decided = read_decided(run)
     name = f"{run.name}{SUFFIX}"
-    plan = _to_repeat(decided.plan, name=name)
+    plan = _to_repeat(decided.plan, name=name, found=_found_rate(run))
     loaded = LoadedPlan(plan, folder=Path(run.manifest()["folder"]), default_name=name)
     again = _beside(run, name=name, made_from=made_from)
     for change in data_changes(run, data_digests(plan, folder=loaded.folder)):
@@ -61,9 +63,17 @@ def reproduce(run: Run, *, tell: Tracker = null_tracker) -> Reproduction:
     )
 
 
-def _to_repeat(plan: Plan, *, name: str) -> Plan:
+def _found_rate(run: Run) -> float | None:
+    """That a search before the training found: searching again could be cut off by the clock elsewhere."""
+    path = run.stage("train") / "learning_rate.json"
+    return float(json.loads(path.read_text(encoding="utf-8"))["rate"]) if path.is_file() else None
+
+
+def _to_repeat(plan: Plan, *, name: str, found: float | None) -> Plan:
     """The resolved plan as something to ask for: what belongs to lora alone is left open again under other methods."""
     train = plan.train
+    if train.learning_rate == FIND and found is not None:
+        train = train.with_(learning_rate=found)
     if train.method != "lora":
         train = train.with_(**dict.fromkeys(named_lora_fields(train), AUTO))
     return plan.with_(

@@ -69,7 +69,8 @@ def lines(loaded: LoadedPlan, resolved: Resolved) -> Iterator[Line]:
     for field, value in _fields(resolved.plan):
         is_found = field in ("data.validation", "data.test") and bool(value)
         found = f"by the names of the files in data.train: {loaded.plan.data.train}" if is_found else DEFAULT
-        yield Line(field, value, ASKED if field in asked else reasons.get(field, found))
+        why = f"{ASKED}: {reasons[field]}" if field in asked and field in reasons else ASKED
+        yield Line(field, value, why if field in asked else reasons.get(field, found))
 
 
 def asked_fields(plan: Plan) -> frozenset[str]:
