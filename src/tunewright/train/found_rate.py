@@ -6,6 +6,9 @@ a training that goes on must not search again.
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +20,8 @@ from tunewright.model.files import read_json
 from tunewright.train.default_rate import FIND, default_rate
 from tunewright.train.given import started
 from tunewright.train.inputs import TrainInputs
-from tunewright.train.range_test import RangeTest, range_test, trial_of
+from tunewright.train.loop import Training
+from tunewright.train.range_test import RangeTest, holds, range_test, trial_of
 from tunewright.train.ready import in_training
 
 RATE = "learning_rate.json"
@@ -43,8 +47,23 @@ def _searched(inputs: TrainInputs, *, tell: Tracker) -> RangeTest:
     """On a model of its own, which is thrown away; by this process alone where several train together."""
     plan = inputs.plan
     torch.set_num_threads(plan.run.threads)
+    default = default_rate(inputs.card, method=plan.train.method)
+    with _trial(inputs) as trial:
+        found = range_test(trial, default, tell=tell)
+    if found.rate <= default.value:
+        return found
+    with _trial(inputs) as trial:
+        if holds(trial, found.rate):
+            return found
+    why = f"{found.rate:g} was found, and the loss rose at it: the default instead ({default.reason})"
+    return replace(found, rate=default.value, is_found=False, reason=why)
+
+
+@contextmanager
+def _trial(inputs: TrainInputs) -> Iterator[Training]:
     loaded, rows = started(inputs)
-    torch.manual_seed(plan.run.seed)
-    with in_training(plan, loaded, rows) as training:
-        trial = trial_of(training, inputs.card, method=plan.train.method, threads=plan.run.threads)
-        return range_test(trial, default_rate(inputs.card, method=plan.train.method), tell=tell)
+    torch.manual_seed(inputs.plan.run.seed)
+    with in_training(inputs.plan, loaded, rows) as training:
+        yield trial_of(training, inputs.card, method=inputs.plan.train.method, threads=inputs.plan.run.threads)
+    del loaded, training
+    gc.collect()  # a second model beside the training's own would take its memory

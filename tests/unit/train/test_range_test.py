@@ -14,14 +14,16 @@ import torch
 from tests.numerics.training import tiny_training
 from tests.tiny import tiny_card
 from tunewright.core.errors import NonFiniteLoss
-from tunewright.core.events import Event, NoteEvent, StepEvent
+from tunewright.core.events import Event, NoteEvent, StepEvent, null_tracker
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Message, Row
 from tunewright.text.rows import write_rows
+from tunewright.train import found_rate
 from tunewright.train import range_test as module
-from tunewright.train.default_rate import DefaultRate
+from tunewright.train.default_rate import DefaultRate, default_rate
+from tunewright.train.found_rate import with_rate
 from tunewright.train.inputs import TrainInputs
-from tunewright.train.range_test import ALL, DIVERGES, Point, chosen, range_test, trial_of
+from tunewright.train.range_test import ALL, DIVERGES, Point, chosen, holds, range_test, trial_of
 from tunewright.train.stage import train
 
 DEFAULT = DefaultRate(1e-3, "because")
@@ -35,7 +37,7 @@ def curve(losses: list[float]) -> list[Point]:
 FALLS = [3.0, 3.0, 2.9, 2.7, 2.4, 2.2, 2.1, 2.0, 1.9, 1.8, 1.75, 1.9, 2.6, 5.0]
 
 
-@pytest.mark.parametrize("ended", [ALL, DIVERGES, "30 seconds were over"])
+@pytest.mark.parametrize("ended", [ALL, DIVERGES, "24 seconds were over"])
 def test_chosen_is_a_tenth_of_the_rate_with_the_lowest_loss(ended: str) -> None:
     rate, why = chosen(curve(FALLS), ended=ended)
     assert rate == pytest.approx(1e-6 * 2**10, rel=0.05), "two digits"
@@ -51,9 +53,9 @@ def test_chosen_is_a_tenth_of_the_highest_rate_when_the_loss_falls_to_the_end() 
 
 def test_chosen_is_nothing_when_the_clock_stopped_a_loss_that_still_fell() -> None:
     """Seen: a tenth of the last rate was a third of the default, and learned half as much (minilm-l6, banking77)."""
-    rate, why = chosen(curve(FALLS[:11]), ended="30 seconds were over")
+    rate, why = chosen(curve(FALLS[:11]), ended="24 seconds were over")
     assert rate is None
-    assert why == "the loss still fell when 30 seconds were over"
+    assert why == "the loss still fell when 24 seconds were over"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_range_test_tries_rising_rates_around_the_default_and_finds_the_same_aga
 def test_range_test_takes_the_default_when_the_clock_ends_it_too_early(tiny_encoder: Path) -> None:
     ticks = count(step=11.0)
     found = range_test(tiny_training(tiny_encoder, task="classify", n_steps=40), DEFAULT, clock=lambda: next(ticks))
-    assert (found.rate, found.is_found, found.ended) == (1e-3, False, "30 seconds were over")
+    assert (found.rate, found.is_found, found.ended) == (1e-3, False, "24 seconds were over")
     assert found.reason.endswith("the default instead (because)")
 
 
@@ -101,6 +103,21 @@ def test_range_test_ends_where_the_loss_diverges(tiny_encoder: Path, monkeypatch
     assert found.ended == "the loss diverged"
     assert found.is_found
     assert found.rate < 1e-6 * 2**11
+
+
+@pytest.mark.parametrize(("rate", "is_kept"), [(1e-3, True), (1.0, False)])
+def test_holds_is_no_for_a_rate_at_which_the_loss_rises(rate: float, is_kept: bool, tiny_encoder: Path) -> None:
+    assert holds(tiny_training(tiny_encoder, task="classify", n_steps=40), rate) == is_kept
+
+
+def test_a_rate_that_was_found_and_makes_the_loss_rise_is_not_taken(
+    tiny_decoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(found_rate, "holds", lambda training, rate: False)
+    inputs = with_rate(inputs_of(tmp_path, tiny_decoder, rate="find"), work=tmp_path, tell=null_tracker)
+    assert inputs.plan.train.learning_rate == default_rate(inputs.card, method="lora").value
+    assert inputs.rate_search is not None
+    assert "the loss rose at it: the default instead" in inputs.rate_search["reason"]
 
 
 def test_trial_takes_smaller_batches_before_it_takes_fewer_steps(tiny_decoder: Path) -> None:
