@@ -6,6 +6,9 @@ Its own file because what must be refused grows with every field, and resolve on
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.machine import size_bytes, usable_bytes
 from tunewright.core.plan import OUTSIDE, Plan, TrainPlan, is_auto
@@ -26,6 +29,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "export.targets": ("adapter", "merged"),
 }
 """Fields that name parts, and the parts there are."""
+STEP_TOKENS = 64
+"""Of the lengths that are tried when a row is too long; the default length is a multiple of it too."""
 _OTHERS_KNOW = (OUTSIDE, "api:")
 """Systems that are no word of ours: a folder, an address."""
 
@@ -148,22 +153,59 @@ def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:
         )
 
 
-def refuse_too_large(plan: Plan, *, machine: Machine, memory: MemoryPlan) -> None:
-    """Raises DoesNotFit, with the largest term, when the predicted peak is over the limit."""
-    limit = memory_limit_bytes(plan, machine)
+def refuse_too_large(plan: Plan, *, machine: Machine, memory_at: Callable[[Plan], MemoryPlan]) -> None:
+    """Raises DoesNotFit, with the largest term and what would fit, when the predicted peak is over the limit.
+
+    memory_at: predicted for this plan or one like it.
+    """
+    limit, memory = memory_limit_bytes(plan, machine), memory_at(plan)
     if memory.total <= limit:
         return
-    changes = ["train.batch_size=1", "prepare.max_length=" + str(max(64, plan.prepare.max_length // 2))]
-    changes += ["train.method=lora"] if plan.train.method == "full" else []
-    if not trains(plan):
-        changes = ["measure it on a machine with more memory", "raise run.memory_limit"]
     raise DoesNotFit(
         f"this {'training' if trains(plan) else 'model'} does not fit by {(memory.total - limit) / 1e9:.1f} GB; "
         f"the largest term is {memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",
         need_bytes=memory.total,
         have_bytes=limit,
-        fix=" or ".join(changes),
+        fix=" or ".join(_what_fits(plan, fits=lambda other: memory_at(other).total <= limit)),
     )
+
+
+def _what_fits(plan: Plan, *, fits: Callable[[Plan], bool]) -> list[str]:
+    """Each change that is enough by itself; else all of them together; else another machine."""
+    if not trains(plan):
+        return ["measure it on a machine with more memory", "raise run.memory_limit"]
+    train = plan.train
+    changes: dict[str, Any] = {
+        **({"batch_size": 1} if train.batch_size > 1 else {}),
+        **({"gradient_checkpointing": True} if not train.gradient_checkpointing else {}),
+        **({"method": "lora"} if train.method == "full" else {}),
+    }
+    enough = [name for name, value in changes.items() if fits(plan.with_(train=train.with_(**{name: value})))]
+    found = [f"train.{name}={_word(changes[name])}" for name in enough]
+    if enough in ([], ["method"]) and (n := _longest(plan, fits=fits)):
+        found.append(f"prepare.max_length={n}")
+    if found:
+        return found
+    smallest = plan.with_(train=train.with_(**changes))
+    n = plan.prepare.max_length if fits(smallest) else _longest(smallest, fits=fits)
+    if not n:
+        return ["a smaller model", "raise run.memory_limit"]
+    words = [f"train.{name}={_word(value)}" for name, value in changes.items()]
+    return [" ".join(words + ([f"prepare.max_length={n}"] if n < plan.prepare.max_length else []))]
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _longest(plan: Plan, *, fits: Callable[[Plan], bool]) -> int:
+    """The longest prepare.max_length below the plan's that fits, in steps of STEP_TOKENS; 0 when none does."""
+    low, high = 0, -(-plan.prepare.max_length // STEP_TOKENS)  # low fits, high does not, in steps
+    while high - low > 1:
+        middle = (low + high) // 2
+        is_enough = fits(plan.with_(prepare=plan.prepare.with_(max_length=middle * STEP_TOKENS)))
+        low, high = (middle, high) if is_enough else (low, middle)
+    return low * STEP_TOKENS
 
 
 def memory_limit_bytes(plan: Plan, machine: Machine) -> int:

@@ -6,6 +6,7 @@ verb that takes a finished run (predict, chat, why, explain, export, compare) st
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,8 @@ class Decided:
     card: ModelCard
     facts: DataFacts
     predicted_peak_memory_bytes: int
+    predicted_memory: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Bytes by term, and how they were found; empty for runs of earlier versions."""
 
 
 def choices_as_dicts(choices: Iterable[Choice]) -> list[dict[str, Any]]:
@@ -56,6 +59,7 @@ def write_decided(run: Run, decided: Decided, *, choices: Sequence[Mapping[str, 
         "choices": list(choices),
         "notes": list(notes),
         "predicted_peak_memory_bytes": decided.predicted_peak_memory_bytes,
+        "predicted_memory": decided.predicted_memory,
     }
     text = yaml.safe_dump(json.loads(json.dumps(record)), sort_keys=False, allow_unicode=True, width=110)
     write_text(run.folder / RESOLVED, text)
@@ -75,6 +79,7 @@ def read_decided(run: Run) -> Decided:
             card=ModelCard(**{**card, "languages": tuple(card["languages"])}),
             facts=DataFacts(**{**facts, "labels": tuple(facts["labels"]), "sample": ()}),
             predicted_peak_memory_bytes=int(record["predicted_peak_memory_bytes"]),
+            predicted_memory=dict(record.get("predicted_memory") or {}),
         )
     except FileNotFoundError as error:
         raise RunError(

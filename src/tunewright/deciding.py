@@ -6,7 +6,6 @@ tokenizers (and so torch), which a finished run must not import.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,13 +32,15 @@ from tunewright.prepare.draft import Draft, write_draft
 from tunewright.prepare.histogram import length_histogram
 from tunewright.prepare.length_price import length_prices
 from tunewright.prepare.told import masked_row
-from tunewright.resolve import Context, LengthFacts, Resolved, resolve, with_choices
+from tunewright.resolve import Context, Resolved, resolve, with_choices
 from tunewright.select.rank import Candidate, candidates, not_chosen
 from tunewright.select.stage import write_candidates
 from tunewright.text.chat import Tokenizer, end_token_ids
 from tunewright.text.encode import cut_at, encode
+from tunewright.text.lengths import length_facts
 from tunewright.text.render import render
 from tunewright.text.token_view import TokenSample, row_tokens, token_sample
+from tunewright.train.step_memory import counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     }
     if trains(plan):
         _refuse_endless(plan, encoded["train"], tokenizer=tokenizer)
-    context = Context(picked.reader, machine, data.facts, length_facts(encoded["train"]), loaded.default_name)
+    lengths = length_facts(encoded["train"])
+    counts = counting(picked.card, encoded, labels=data.facts.labels, machine=machine)
+    context = Context(picked.reader, machine, data.facts, lengths, loaded.default_name, counts)
     resolved = resolve(loaded.plan, context, given=(*data.choices, *picked.choices))
     refuse_absent(resolved.plan.run.device)
     if note := emulation_note(resolved.plan, machine):
@@ -253,27 +256,6 @@ def _counted(
         tokenizer=tokenizer,
     )
     return counted(tokens, prices=() if plan.task == "text" else prices)
-
-
-def length_facts(encoded: Sequence[Encoded]) -> LengthFacts:
-    """Percentiles by rank: the p-th is the smallest length that at least p percent of the rows do not exceed."""
-    lengths = sorted(len(e) for e in encoded)
-    answers = sorted(sum(e.trained) for e in encoded)
-    if not lengths:
-        return LengthFacts(0, math.nan, 0, 0, 0, 0)
-
-    def at(values: list[int], share: float) -> int:
-        return values[min(len(values) - 1, math.ceil(share * len(values)) - 1)]
-
-    return LengthFacts(
-        n_rows=len(lengths),
-        mean=sum(lengths) / len(lengths),
-        p95=at(lengths, 0.95),
-        p995=at(lengths, 0.995),
-        longest=lengths[-1],
-        lengths=tuple(lengths),
-        answer_p95=at(answers, 0.95),
-    )
 
 
 def need_bytes(card: ModelCard, facts: DataFacts) -> int:

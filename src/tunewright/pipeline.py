@@ -183,7 +183,8 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
     with _stage(run, "select", fingerprint=selected, tell=tell, ran=ran) as work:
         if work:
             deciding.write_selected(decisions, work=work)
-    decided = Decided(plan, decisions.card, decisions.facts, decisions.resolved.memory.total)
+    memory = decisions.resolved.memory
+    decided = Decided(plan, decisions.card, decisions.facts, memory.total, memory.by_term())
     write_decided(run, decided, choices=choices_as_dicts(decisions.resolved.choices), notes=loaded.notes)
     return decided
 

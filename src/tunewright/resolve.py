@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tunewright.contradictions import (
     memory_limit_bytes,
@@ -22,7 +22,8 @@ from tunewright.core.plan import AUTO, Plan, is_auto, open_fields
 from tunewright.core.systems import trains
 from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
 from tunewright.explain.cost import methods_choice
-from tunewright.model.memory import MemoryPlan, lora_parameters, memory_plan
+from tunewright.model.memory import MemoryPlan, formula_memory
+from tunewright.text.lengths import LengthFacts as LengthFacts
 from tunewright.train.default_rate import FIND, default_rate
 
 SMALL_ENCODER_PARAMETERS = 150_000_000
@@ -33,21 +34,6 @@ RARE_SHARE = 1 / 5
 """A class rarer than this share of the average class makes macro F1 the primary metric. Source: DESIGN 2."""
 GENERATED_ROWS = {"cpu": 64, "cuda": 200, "mps": 200}
 """Rows that answers are written for, by device. Two cores write 110 tokens a second (SmolLM2-135M)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LengthFacts:
-    """Token lengths of the kept rows, by the chosen model's tokenizer, before any cut."""
-
-    n_rows: int
-    mean: float
-    p95: int
-    p995: int
-    longest: int
-    answer_p95: int
-    """Trained tokens of a row (generate); 0 when classifying."""
-    lengths: tuple[int, ...] = ()
-    """Of every train row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +54,8 @@ class Context:
     facts: DataFacts
     lengths: LengthFacts
     default_name: str
+    counted: Callable[[Plan, int], MemoryPlan | None] = lambda _plan, _batch_size: None
+    """What a training with this batch size needs, counted on the model's own architecture; None: by formula."""
 
 
 Rule = Callable[[Plan, Context], Iterable[Choice]]
@@ -90,7 +78,7 @@ def resolve(asked: Plan, context: Context, *, given: tuple[Choice, ...] = ()) ->
     left = open_fields(plan)
     assert not left, f"no rule decides {left}"
     memory = planned_memory(plan, context)
-    refuse_too_large(plan, machine=context.machine, memory=memory)
+    refuse_too_large(plan, machine=context.machine, memory_at=lambda other: planned_memory(other, context))
     return Resolved(plan, choices, memory)
 
 
@@ -108,7 +96,7 @@ def with_choices(plan: Plan, choices: tuple[Choice, ...]) -> tuple[Plan, tuple[C
 def planned_memory(plan: Plan, context: Context) -> MemoryPlan:
     """Predicted peak of the training process; what the weights alone need when nothing is trained."""
     memory = _memory(plan, context, batch_size=plan.train.batch_size)
-    return memory if trains(plan) else replace(memory, gradients=0, optimizer=0, activations=0, logits=0)
+    return memory if trains(plan) else MemoryPlan(memory.weights, 0, 0, 0, 0)
 
 
 def run_rules(plan: Plan, context: Context) -> Iterator[Choice]:
@@ -192,6 +180,9 @@ def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     n_rows = context.facts.n_rows.get("train", 0)
     wanted = 8 if context.card.architecture == "decoder" else (32 if n_rows >= 1000 else 16)
     limit = memory_limit_bytes(plan, context.machine)
+    for choice in _checkpointing(plan, context, limit=limit):
+        plan, _ = with_choices(plan, (choice,))
+        yield choice
     value = wanted
     while value > 1 and _memory(plan, context, batch_size=value).total > limit:
         value //= 2
@@ -199,6 +190,20 @@ def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     if value < wanted:
         reason = f"{wanted} rows would need more than the {limit / 1e9:.1f} GB that can be used"
     yield Choice("train.batch_size", value, f"{reason}; there are {n_rows} train rows")
+
+
+def _checkpointing(plan: Plan, context: Context, *, limit: int) -> Iterator[Choice]:
+    """Where one row alone is too much: its activations are calculated twice instead of kept."""
+    field, most = "train.gradient_checkpointing", f"{limit / 1e9:.1f} GB can be used"
+    need = _memory(plan, context, batch_size=1).total
+    if need <= limit or not is_auto(plan.train.gradient_checkpointing):
+        why = f"the longest row needs {need / 1e9:.1f} GB and {most}: calculating twice would only cost time"
+        yield Choice(field, False, why)
+        return
+    again, _ = with_choices(plan, (Choice(field, True, ""),))
+    less = _memory(again, context, batch_size=1).total
+    why = f"the longest row needs {need / 1e9:.1f} GB, {less / 1e9:.1f} GB so, and {most}; it takes a third more time"
+    yield Choice(field, less < need, why)
 
 
 def _n_sequences(plan: Plan, context: Context) -> int:
@@ -295,20 +300,7 @@ def _primary_metric(plan: Plan, facts: DataFacts) -> Choice:
 
 
 def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
-    card, train = context.card, plan.train
-    n_trainable = {
-        "full": card.n_parameters,
-        "lora": 0 if is_auto(train.lora_r) else lora_parameters(card, r=train.lora_r),
-        "head": card.hidden_size * max(1, len(context.facts.labels)),
-    }[train.method]
-    length, is_classify = min(plan.prepare.max_length, context.lengths.longest), plan.task == "classify"
-    answer = length if plan.task == "text" else min(length, context.lengths.answer_p95)
-    return memory_plan(
-        card,
-        n_trainable=n_trainable,
-        batch_size=batch_size,
-        length=length,
-        logit_rows=batch_size if is_classify else batch_size * answer,
-        n_classes=len(context.facts.labels) if is_classify else 0,
-        device=plan.run.device,
-    )
+    if (counted := context.counted(plan, batch_size)) is not None:
+        return counted
+    lengths, labels = context.lengths, context.facts.labels
+    return formula_memory(plan, context.card, lengths=lengths, n_classes=len(labels), batch_size=batch_size)

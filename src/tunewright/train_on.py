@@ -26,6 +26,7 @@ def train_on(prepared: Path, decided: Decided, *, fingerprint: str, work: Path, 
         prepared=prepared,
         fingerprint=fingerprint,
         predicted_peak_memory_bytes=decided.predicted_peak_memory_bytes,
+        predicted_memory=decided.predicted_memory,
     )
     with writing(work):
         work.mkdir(parents=True, exist_ok=True)

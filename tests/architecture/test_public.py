@@ -27,8 +27,8 @@ OPTIONS = {
     "prepare": "actions validation_fraction test_fraction max_length review",
     "train": (
         "method layers lora_r lora_alpha lora_dropout target_modules use_rslora use_dora use_pissa adapter"
-        " learning_rate epochs max_steps batch_size gradient_accumulation_steps warmup_ratio weight_decay"
-        " lr_scheduler_type max_grad_norm packing save_steps eval_steps patience trackers"
+        " learning_rate epochs max_steps batch_size gradient_accumulation_steps gradient_checkpointing warmup_ratio"
+        " weight_decay lr_scheduler_type max_grad_norm packing save_steps eval_steps patience trackers"
     ),
     "evaluate": "systems metrics primary_metric seeds max_new_tokens limit require",
     "explain": "methods rows",

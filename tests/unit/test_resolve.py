@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +16,10 @@ from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.plan import Plan, open_fields
 from tunewright.core.values import Choice
 from tunewright.decided import choices_as_dicts
+from tunewright.model.memory import MemoryPlan
 from tunewright.resolve import Context, Resolved, refuse_unsupported, resolve, with_choices
 
+DECODER_MEMORY = MemoryPlan(weights=1, gradients=2, optimizer=3, activations=4, logits=5)
 TEXT = replace(with_facts(GENERATE, task="text"), default_name="notes")
 CONTEXTS = {
     "classify": CLASSIFY,
@@ -351,7 +354,47 @@ class TestRefusals:
         assert caught.value.have_bytes == 1_000_000_000
         assert caught.value.need_bytes > 1_000_000_000
         assert "1.0 GB" in str(caught.value)
-        assert "train.batch_size=1" in caught.value.fix
+        assert caught.value.fix == "a smaller model or raise run.memory_limit", "no training of this model fits"
+
+    @pytest.mark.parametrize("limit", ["1.8GB", "2GB", "4GB"])
+    @pytest.mark.parametrize(
+        "train", [{}, {"method": "full"}, {"gradient_checkpointing": False}, {"batch_size": 64}], ids=str
+    )
+    def test_resolve_says_what_would_fit_and_it_does(self, limit: str, train: dict[str, Any]) -> None:
+        long = replace(GENERATE, lengths=replace(GENERATE.lengths, p995=7000, longest=8000))
+        with pytest.raises(DoesNotFit) as caught:
+            _resolve(long, run={"memory_limit": limit}, train=train)
+
+        for advice in caught.value.fix.split(" or "):
+            asked: dict[str, dict[str, Any]] = {"run": {"memory_limit": limit}, "train": dict(train)}
+            for word in advice.split():
+                field, _, value = word.partition("=")
+                asked.setdefault(field.partition(".")[0], {})[field.partition(".")[2]] = yaml.safe_load(value)
+            assert _resolve(long, **asked).memory.total <= caught.value.have_bytes
+
+    def test_resolve_says_the_longest_length_that_fits(self) -> None:
+        long = replace(GENERATE, lengths=replace(GENERATE.lengths, p995=7000, longest=8000))
+        with pytest.raises(DoesNotFit) as caught:
+            _resolve(long, run={"memory_limit": "2GB"})
+        length = int(caught.value.fix.removeprefix("prepare.max_length="))
+
+        with pytest.raises(DoesNotFit):
+            _resolve(long, run={"memory_limit": "2GB"}, prepare={"max_length": length + 64})
+
+    def test_resolve_calculates_blocks_twice_only_where_the_longest_row_needs_it(self) -> None:
+        long = replace(GENERATE, lengths=replace(GENERATE.lengths, p995=7000, longest=8000))
+        tight, roomy = (_resolve(long, run={"memory_limit": limit}) for limit in ("8GB", "200GB"))
+
+        assert tight.plan.train.gradient_checkpointing is True
+        assert "a third more time" in _reason(tight, "train.gradient_checkpointing")
+        assert roomy.plan.train.gradient_checkpointing is False
+        assert tight.memory.activations < roomy.memory.activations / 10
+
+    def test_resolve_asks_what_was_counted_before_any_formula(self) -> None:
+        counted = replace(DECODER_MEMORY, activations=7)
+        found = _resolve(replace(GENERATE, counted=lambda _plan, _batch_size: counted))
+
+        assert found.memory == counted
 
     def test_resolve_refuses_a_memory_limit_that_is_no_size(self) -> None:
         with pytest.raises(PlanError, match="not a size"):

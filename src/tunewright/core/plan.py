@@ -175,6 +175,9 @@ class TrainPlan(Section):
     """Rows in one forward pass. Left out: 8 for decoders, else 16, and 32 from 1,000 rows; fewer if memory is short."""
     gradient_accumulation_steps: int = Field(default=1, ge=1)
     """Forward passes to one optimizer step."""
+    gradient_checkpointing: bool = AUTO
+    """Calculate a block again in the backward pass instead of keeping what it calculated: less memory, about a third
+    more time. Left out: only where the longest row does not fit without."""
     warmup_ratio: float = Field(default=AUTO, ge=0, lt=1)
     """Share of the steps in which the rate rises. Left out: 0.1."""
     weight_decay: float = Field(default=AUTO, ge=0)

@@ -11,14 +11,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tunewright.core.plan import Plan, is_auto
 from tunewright.core.values import ModelCard
+from tunewright.text.lengths import LengthFacts
 
-PROCESS_BYTES = 650_000_000
-"""Python with torch, transformers and peft imported. Measured: 0.6 GB resident before any weight."""
+PROCESS_BYTES = 720_000_000
+"""A run's process before it trains: every library of it imported, tables read, tokenizers used. Measured: 723 MB."""
+BARE_PROCESS_BYTES = 505_000_000
+"""A process that does nothing but train: torch, transformers and peft, and what they keep once they have worked.
+Measured with ALLOCATOR_SHARE; 444 MB after the imports alone, 515 with a tokenizer and its file: results/memory.md."""
+ALLOCATOR_SHARE = 0.4
+"""What glibc's allocator holds beyond the tensors that come and go, as a share of them. Measured: least squares over
+benchmarks/memory.py, peak of the process less all that was counted."""
 FLOAT_BYTES = 4
 MICRO_TOKENS: dict[str, int | None] = {"cpu": 1024, "cuda": None, "mps": None}
 """By device: padded tokens that go through the model at once. A processor is as fast on small parts of a batch, whose
 activations stay near it: docs/decisions/0013-training-on-a-processor.md. None: the whole batch."""
+TERMS = (
+    *("weights", "copies", "gradients", "optimizer", "activations", "logits", "temporary", "caches"),
+    *("allocator", "process"),
+)
+COUNTED = "counted on the first blocks"
+STORED_BYTES = {"float32": 4, "float64": 8}
+"""Of a weight in its file, by type; 2 otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +46,89 @@ class MemoryPlan:
     activations: int
     logits: int
     process: int = PROCESS_BYTES
+    copies: int = 0
+    """Of weights in the products' type."""
+    temporary: int = 0
+    """Made and dropped inside a pass."""
+    caches: int = 0
+    """What a frozen trunk says of every row (model/trunk), where memory holds it."""
+    allocator: int = 0
+    """Held by the allocator beyond what is asked of it."""
+    how: str = "by formula"
+    """Else: counted on the first blocks."""
 
     @property
     def total(self) -> int:
-        return self.weights + self.gradients + self.optimizer + self.activations + self.logits + self.process
+        return sum(int(getattr(self, term)) for term in TERMS)
 
     @property
     def largest_term(self) -> str:
-        terms = ("weights", "gradients", "optimizer", "activations", "logits")
-        return max(terms, key=lambda term: int(getattr(self, term)))
+        return max(TERMS[:-1], key=lambda term: int(getattr(self, term)))
+
+    def by_term(self) -> dict[str, int | str]:
+        """For files and reports: terms in bytes, and how they were found."""
+        return {**{term: int(getattr(self, term)) for term in TERMS}, "how": self.how}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Bytes of tensors in a training step, counted (train/step_memory)."""
+
+    weights: float
+    """As loaded."""
+    weights_left: float
+    """Once the kernels are put on: a matrix that has a rounded copy is dropped."""
+    copies: float
+    gradients: float
+    moments: float
+    large_gradients: float
+    large_moments: float
+    forward: float
+    """Most that is alive in a forward pass, everything included."""
+    forward_saved: float
+    """Of it, kept for the backward pass."""
+    forward_large: float
+    """Of it, in blocks that the allocator gives back whole (model/live), gradients and moments among them."""
+    backward: float
+    backward_saved: float
+    backward_large: float
+    update: float
+    """Most that is alive while the optimizer steps."""
+    saved_outside: float = 0.0
+    """Kept for the backward pass by what is no block: embedding, last norm, output layer."""
+
+
+def memory_of(counts: Counts, card: ModelCard) -> MemoryPlan:
+    """The peak of the process: the worst of loading, forward, backward and the optimizer's step.
+
+    A float32 file is mapped, not read: it stays in memory as long as one weight of it is used. From another type all
+    weights are made new, while the file is still mapped.
+    """
+    is_mapped = card.dtype == "float32"
+    weights = counts.weights if is_mapped else counts.weights_left
+    moments = {"forward": counts.forward_saved, "backward": counts.backward_saved, "update": 0.0}
+    when = max(moments, key=lambda moment: getattr(counts, moment))
+    saved = moments[when]
+    outside = min(saved, counts.saved_outside)
+    rest = max(0.0, getattr(counts, when) - counts.weights_left - counts.copies - counts.moments - saved)
+    gradients = min(rest, counts.gradients)
+    large = {"forward": counts.forward_large, "backward": counts.backward_large, "update": 0.0}[when]
+    large = max(0.0, large - counts.large_moments - min(gradients, counts.large_gradients))
+    plan = MemoryPlan(
+        weights=round(weights),
+        copies=round(counts.copies),
+        gradients=round(gradients),
+        optimizer=round(counts.moments),
+        activations=round(saved - outside),
+        logits=round(outside),
+        temporary=round(rest - gradients),
+        allocator=round(ALLOCATOR_SHARE * max(0.0, saved + rest - gradients - large)),
+        how=COUNTED,
+    )
+    in_file = STORED_BYTES.get(card.dtype, 2) * card.n_parameters
+    if is_mapped or plan.total >= PROCESS_BYTES + counts.weights + in_file:
+        return plan
+    return MemoryPlan(round(counts.weights), 0, 0, 0, 0, copies=in_file, how=COUNTED)
 
 
 def memory_plan(
@@ -51,8 +140,9 @@ def memory_plan(
     logit_rows: int,
     n_classes: int = 0,
     device: str = "cpu",
+    is_checkpointed: bool = False,
 ) -> MemoryPlan:
-    """Peak of a training step in float32.
+    """Peak of a training step in float32, by formula: before a model is chosen, and where none can be counted.
 
     n_trainable: weights that change. length: tokens of the longest row. logit_rows: trained positions of a batch
     (generate, text) or its rows (classify, with n_classes).
@@ -62,12 +152,35 @@ def memory_plan(
     per_token = 18 * card.hidden_size + (4 if card.is_gated_mlp else 2) * card.intermediate_size
     scores = 2 * card.n_heads * length
     outputs = n_classes or card.vocabulary_size
+    kept = card.n_layers * card.hidden_size if is_checkpointed else (card.n_layers - 1) * (per_token + scores)
     return MemoryPlan(
         weights=FLOAT_BYTES * card.n_parameters,
         gradients=FLOAT_BYTES * n_trainable,
         optimizer=2 * FLOAT_BYTES * n_trainable,
-        activations=FLOAT_BYTES * tokens * card.n_layers * (per_token + scores),
+        activations=FLOAT_BYTES * tokens * (kept + per_token + scores),
         logits=3 * FLOAT_BYTES * logit_rows * outputs,
+    )
+
+
+def formula_memory(plan: Plan, card: ModelCard, *, lengths: LengthFacts, n_classes: int, batch_size: int) -> MemoryPlan:
+    """memory_plan of a training whose method and length are decided."""
+    train, is_classify = plan.train, plan.task == "classify"
+    n_trainable = {
+        "full": card.n_parameters,
+        "lora": 0 if is_auto(train.lora_r) else lora_parameters(card, r=train.lora_r),
+        "head": card.hidden_size * max(1, n_classes),
+    }[train.method]
+    length = min(plan.prepare.max_length, lengths.longest)
+    answer = length if plan.task == "text" else min(length, lengths.answer_p95)
+    return memory_plan(
+        card,
+        n_trainable=n_trainable,
+        batch_size=batch_size,
+        length=length,
+        logit_rows=batch_size if is_classify else batch_size * answer,
+        n_classes=n_classes if is_classify else 0,
+        device=plan.run.device,
+        is_checkpointed=train.gradient_checkpointing is True,
     )
 
 

@@ -8,7 +8,7 @@ Axes: B rows of a batch, T positions.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
 import torch
@@ -81,7 +81,7 @@ def epoch_order(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: in
     return tuple(batches)
 
 
-def by_length(encoded: Sequence[Encoded], *, max_tokens: int, extra: int = 0) -> tuple[tuple[int, ...], ...]:
+def by_length(encoded: Sequence[Sized], *, max_tokens: int, extra: int = 0) -> tuple[tuple[int, ...], ...]:
     """Positions grouped for scoring: longest first, each group at most max_tokens when padded (one row at least).
 
     extra: tokens that each row will grow by.

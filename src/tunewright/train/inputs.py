@@ -24,5 +24,7 @@ class TrainInputs:
     prepared: Path
     fingerprint: str
     predicted_peak_memory_bytes: int
+    predicted_memory: dict[str, Any]
+    """By term."""
     rate_search: dict[str, Any] | None = None
     """What learning_rate.json says, where the plan asks to find the rate."""

@@ -150,7 +150,7 @@ def chosen(points: Sequence[Point], *, ended: str) -> tuple[float | None, str]:
     smoothed = np.array([p.smoothed_nats for p in points])
     lowest = int(smoothed.argmin())
     if lowest < MIN_BEFORE:
-        return None, f"the loss never fell ({ended})"
+        return None, "the loss never fell"
     has_turned = len(points) - 1 - lowest >= MIN_AFTER or ended == DIVERGES
     if not has_turned and ended != ALL:
         return None, f"the loss still fell when {ended}"

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tunewright.core.machine import usable_bytes
 from tunewright.core.plan import Plan, TrainPlan
-from tunewright.core.values import Encoded, ModelCard, Task
+from tunewright.core.values import Encoded, Machine, ModelCard, Task
+from tunewright.model.checkpointed import checkpointed
 from tunewright.model.kernels.install import kernels
 from tunewright.model.load import Loaded
 from tunewright.model.memory import MICRO_TOKENS
@@ -44,6 +46,11 @@ def with_target(encoded: Sequence[Encoded], *, task: Task) -> tuple[Encoded, ...
     return tuple(e for e in encoded if (e.label_index is not None if task == "classify" else any(e.trained)))
 
 
+def trunk_bytes(machine: Machine, *, limit: str | None) -> int:
+    """A quarter of the memory that may be used, for what a frozen trunk says of the rows."""
+    return usable_bytes(machine, limit=limit, is_gpu=False) // 4
+
+
 @contextmanager
 def in_training(
     asked: Plan,
@@ -55,7 +62,7 @@ def in_training(
     group: Group = ALONE,
     restore: bool = False,
 ) -> Iterator[Training]:
-    """training_of with the fast ways through the model (model/kernels, model/trunk), taken off again afterwards.
+    """training_of with the ways through the model (model/kernels, trunk, checkpointed), taken off again afterwards.
 
     validation, place: what else runs through a frozen trunk, and how much of it may be kept; None: nothing is.
     group: who else takes a share of every batch.
@@ -64,6 +71,7 @@ def in_training(
     training = training_of(asked, loaded, rows)
     kept, is_alone = place or Place(memory_bytes=0, folder=None), group.size == 1
     with (
+        checkpointed(loaded.model, is_asked=asked.train.gradient_checkpointing is True),
         kernels(loaded.model, device=loaded.device, dtype=loaded.dtype, restore=restore, is_alone=is_alone) as put_on,
         trunk(loaded, (*rows, *validation), place=kept) as below,
     ):

@@ -21,7 +21,7 @@ import torch
 from tunewright.core.events import NoteEvent, StepEvent, Tracker, ValidationEvent, null_tracker, tee
 from tunewright.core.files import file_digest, json_text, line_writer, write_text
 from tunewright.core.interrupt import stop_request
-from tunewright.core.machine import peak_memory_bytes, this_machine, usable_bytes
+from tunewright.core.machine import peak_memory_bytes, this_machine
 from tunewright.core.plan import Plan
 from tunewright.core.values import Encoded
 from tunewright.model.load import Loaded
@@ -31,10 +31,11 @@ from tunewright.model.trunk import Place
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tunewright.train.found_rate import with_rate
 from tunewright.train.given import encoded_rows, started
+from tunewright.train.held import resident_bytes
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.loop import Training, train_steps, validation_loss
 from tunewright.train.meter import energy_of, meter_of
-from tunewright.train.ready import in_training
+from tunewright.train.ready import in_training, trunk_bytes
 from tunewright.train.summary import STEPS, trunk_note, write_summary
 from tunewright.train.together import Group, agreed, call
 from tunewright.train.trackers.listening import listening
@@ -49,7 +50,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     Raises TrainError (non-finite loss, damaged checkpoint), RunError (disk), KeyboardInterrupt after saving.
     """
     inputs = with_rate(inputs, work=work, tell=tell)
-    plan = inputs.plan
+    plan, process = inputs.plan, resident_bytes()
     group = call(pickle.dumps((inputs, work)))
     if group.size > 1:
         tell(NoteEvent(f"{group.size} processes train together: each takes a share of every batch"))
@@ -66,7 +67,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     made.training.model.eval()
     save_trained(work, made.loaded, max_length=plan.prepare.max_length)
     cost = energy_of(meter, plan, seconds=position.seconds)
-    return write_summary(inputs, made.training, position, made.reached, cost, work=work)
+    return write_summary(inputs, made.training, position, made.reached, cost, process=process, work=work)
 
 
 def take_part(inputs: TrainInputs, group: Group, *, work: Path) -> None:
@@ -104,7 +105,7 @@ def _set_up(inputs: TrainInputs, group: Group, *, work: Path) -> Iterator[_SetUp
 
 def _place(plan: Plan, work: Path) -> Place:
     """A quarter of the memory and half of the free disk for what a frozen trunk says of the rows."""
-    memory = usable_bytes(this_machine(), limit=plan.run.memory_limit, is_gpu=False) // 4
+    memory = trunk_bytes(this_machine(), limit=plan.run.memory_limit)
     return Place(memory_bytes=memory, folder=work, disk_bytes=shutil.disk_usage(work).free // 2)
 
 

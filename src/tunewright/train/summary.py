@@ -21,6 +21,7 @@ from tunewright.model.rate import matrix_flops
 from tunewright.model.reach import Reach
 from tunewright.model.trunk import Trunk
 from tunewright.train.checkpoint import Position
+from tunewright.train.held import held_memory
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.loop import Training
 
@@ -28,9 +29,19 @@ STEPS = "steps.jsonl"
 
 
 def write_summary(
-    inputs: TrainInputs, training: Training, position: Position, reached: Reach, cost: Energy | None, *, work: Path
+    inputs: TrainInputs,
+    training: Training,
+    position: Position,
+    reached: Reach,
+    cost: Energy | None,
+    *,
+    process: int,
+    work: Path,
 ) -> dict[str, Any]:
-    """summary.json in `work`, beside the steps that were logged there; also returned."""
+    """summary.json in `work`, beside the steps that were logged there; also returned.
+
+    process: its resident bytes before anything was loaded.
+    """
     plan, size = inputs.plan, parameters(training.model)
     steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
     losses = [line for line in steps if line["event"] == "StepEvent"]
@@ -52,6 +63,8 @@ def write_summary(
         "tokens_per_second": position.tokens_seen / position.seconds if position.seconds else math.nan,
         "peak_memory_bytes": position.peak_memory_bytes,
         "predicted_peak_memory_bytes": inputs.predicted_peak_memory_bytes,
+        "predicted_memory": inputs.predicted_memory,
+        "held_memory": held_memory(training, process=process, peak=position.peak_memory_bytes),
         "train_loss_nats": losses[-1]["loss_nats"] if losses else math.nan,
         "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,
         "validation_score": position.best_score,

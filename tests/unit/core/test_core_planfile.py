@@ -110,6 +110,7 @@ class TestSpellings:
             "dtype": "float32",
             "use_dora": True,
             "packing": False,
+            "gradient_checkpointing": True,
             "lr_scheduler_type": "linear",
             "trackers": ("some",),
         }.get(name, "some" if section in ("data", "model", "run") or name == "target_modules" else 9)

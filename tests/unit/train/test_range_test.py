@@ -154,7 +154,7 @@ def inputs_of(folder: Path, model: Path, *, rate: float | str) -> TrainInputs:
         }
     )
     facts = DataFacts(task="generate", n_rows={"train": 20}, labels=(), rows_per_label={}, bytes_per_row=20.0)
-    return TrainInputs(plan, tiny_card(model, "decoder"), facts, prepared, "f", 0)
+    return TrainInputs(plan, tiny_card(model, "decoder"), facts, prepared, "f", 0, predicted_memory={})
 
 
 def test_training_at_a_found_rate_is_training_at_that_rate_and_never_searches_again(
