@@ -30,15 +30,15 @@ ASKED = ("explain.methods=[label_errors]",)
 
 
 def write_planted(path: Path) -> frozenset[str]:
-    """96 rows of two labels, N_WRONG of them with the other one; the row ids of these."""
+    """240 rows of two labels, N_WRONG of them with the other one; the row ids of these."""
     draw = random.Random(5)
     lines = []
-    for i in range(96):
+    for i in range(240):
         label = list(MARKS)[i % 2]
         words = [*draw.sample(WORDS, 1), MARKS[label]]
         draw.shuffle(words)
         lines.append([" ".join([*words, str(i)]), label])
-    wrong = draw.sample(range(96), N_WRONG)
+    wrong = draw.sample(range(240), N_WRONG)
     for i in wrong:
         lines[i][1] = next(label for label in MARKS if label != lines[i][1])
     with path.open("w", newline="", encoding="utf-8") as file:
