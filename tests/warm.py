@@ -8,10 +8,12 @@ about variables that libraries read when they are loaded, about signals, limits 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -75,7 +77,9 @@ def _server() -> socket.socket:
     from tunewright.cli.main import QUIET_LIBRARIES
 
     ours, theirs = socket.socketpair()
-    quiet = {"OMP_NUM_THREADS": "1", **QUIET_LIBRARIES, "HF_HOME": tempfile.mkdtemp(prefix="warm-hf")}
+    home = tempfile.mkdtemp(prefix="warm-hf")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    quiet = {"OMP_NUM_THREADS": "1", **QUIET_LIBRARIES, "HF_HOME": home}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUNEWRIGHT_"))}
     subprocess.Popen(
         [sys.executable, __file__, str(theirs.fileno())],

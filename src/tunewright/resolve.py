@@ -26,6 +26,9 @@ from tunewright.model.memory import MemoryPlan, formula_memory
 from tunewright.text.lengths import LengthFacts as LengthFacts
 from tunewright.train.default_rate import FIND, default_rate
 
+CLEARLY = 0.8
+"""Share of the limit below which the formula is enough: it says .9 to 4 times what benchmarks/memory.py's 22 trainings
+took."""
 SMALL_ENCODER_PARAMETERS = 150_000_000
 """Encoders up to here are tuned whole. Source: DESIGN 5."""
 HEAD_ROWS = 50
@@ -184,7 +187,7 @@ def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         plan, _ = with_choices(plan, (choice,))
         yield choice
     value = wanted
-    while value > 1 and _memory(plan, context, batch_size=value).total > limit:
+    while value > 1 and _need_bytes(plan, context, batch_size=value, limit=limit) > limit:
         value //= 2
     reason = "32 rows from 1,000 train rows on, 16 below, 8 for decoders (small batches learn as well with lora)"
     if value < wanted:
@@ -195,7 +198,7 @@ def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:
 def _checkpointing(plan: Plan, context: Context, *, limit: int) -> Iterator[Choice]:
     """Where one row alone is too much: its activations are calculated twice instead of kept."""
     field, most = "train.gradient_checkpointing", f"{limit / 1e9:.1f} GB can be used"
-    need = _memory(plan, context, batch_size=1).total
+    need = _need_bytes(plan, context, batch_size=1, limit=limit)
     if need <= limit or not is_auto(plan.train.gradient_checkpointing):
         why = f"the longest row needs {need / 1e9:.1f} GB and {most}: calculating twice would only cost time"
         yield Choice(field, False, why)
@@ -300,7 +303,17 @@ def _primary_metric(plan: Plan, facts: DataFacts) -> Choice:
 
 
 def _memory(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
-    if (counted := context.counted(plan, batch_size)) is not None:
-        return counted
+    """Counted where it can be, else by formula."""
+    counted = context.counted(plan, batch_size)
+    return _by_formula(plan, context, batch_size=batch_size) if counted is None else counted
+
+
+def _need_bytes(plan: Plan, context: Context, *, batch_size: int, limit: int) -> int:
+    """By formula where that is far below the limit, because counting takes seconds; else counted."""
+    rough = _by_formula(plan, context, batch_size=batch_size).total
+    return rough if rough <= CLEARLY * limit else _memory(plan, context, batch_size=batch_size).total
+
+
+def _by_formula(plan: Plan, context: Context, *, batch_size: int) -> MemoryPlan:
     lengths, labels = context.lengths, context.facts.labels
     return formula_memory(plan, context.card, lengths=lengths, n_classes=len(labels), batch_size=batch_size)

@@ -185,6 +185,28 @@ def test_everything_is_taken_off_again() -> None:
     assert model.config._attn_implementation != attention_module.NAME
 
 
+def test_a_forward_that_was_there_before_comes_back() -> None:
+    model = nn.Sequential(nn.Dropout(0.5))
+    model[0].forward = torch.neg  # as another library would put it
+    with kernels(model, device="cpu", dtype=torch.float32):
+        assert model[0].forward is not torch.neg
+    assert model[0].forward is torch.neg
+
+
+def test_what_was_put_on_can_be_told() -> None:
+    with kernels(with_adapters(tiny("Gemma2")), device="cpu", dtype=torch.float32) as put_on:
+        facts = put_on.facts()
+    assert facts.pop("why_not") == ["attention: softcap"]
+    assert facts == {
+        "attention": False,
+        "linears": 14,
+        "norms": 9,
+        "gated": 0,
+        "rotary": True,
+        "output_in_blocks": False,
+    }
+
+
 def test_long_rows_compute_their_probabilities_again(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny("Llama")
     with kernels(model, device="cpu", dtype=torch.float32) as put_on:

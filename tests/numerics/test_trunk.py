@@ -12,17 +12,15 @@ import pytest
 import torch
 from torch import nn
 
-from tests.numerics.training import LABELS, tiny_rows
-from tests.tiny import tiny_card
+from tests.numerics.training import tiny_adapted, training_on
 from tunewright.core.plan import TrainPlan
 from tunewright.core.values import Architecture, Task
-from tunewright.model.adapt import adapted, trainable_state
+from tunewright.model.adapt import trainable_state
 from tunewright.model.kernels.install import kernels
-from tunewright.model.load import Loaded, load_model
+from tunewright.model.load import Loaded
 from tunewright.model.trunk import Place, first_trained_block, trunk
 from tunewright.train.checkpoint import Position, load_checkpoint, save_checkpoint
-from tunewright.train.loop import Training, adamw, train_steps, validation_loss
-from tunewright.train.objective import objective_of
+from tunewright.train.loop import Training, train_steps, validation_loss
 
 MEMORY = Place(memory_bytes=10**9, folder=None)
 NOTHING = Place(memory_bytes=0, folder=None)
@@ -48,32 +46,12 @@ def folders(tiny_encoder: Path, tiny_decoder: Path) -> dict[str, Path]:
 
 
 def fresh(folder: Path, architecture: Architecture, task: Task, plan: TrainPlan) -> tuple[Loaded, Training]:
-    torch.manual_seed(0)
-    labels = LABELS if task == "classify" else ()
-    loaded = adapted(load_model(tiny_card(folder, architecture), task=task, labels=labels), plan, seed=0)
+    loaded = tiny_adapted(folder, task=task, plan=plan, architecture=architecture)
     with torch.no_grad():  # the head starts at zero, which would hide what it reads
         for name, p in trainable_state(loaded.model).items():
             if "head" in name or "lora_B" in name:
                 p.normal_(0.0, 0.1)
-    rows = tiny_rows(loaded, task=task, n_rows=24)
-    torch.manual_seed(0)
-    return loaded, Training(
-        model=loaded.model.train(),
-        optimizer=adamw(loaded.model, learning_rate=1e-3, weight_decay=0.01),
-        objective=objective_of(task),
-        rows=rows,
-        pad_id=loaded.pad_id,
-        device="cpu",
-        dtype=torch.float32,
-        batch_size=4,
-        gradient_accumulation_steps=1,
-        n_steps=14,
-        learning_rate=1e-3,
-        warmup_ratio=0.1,
-        lr_scheduler_type="cosine",
-        max_grad_norm=1.0,
-        seed=0,
-    )
+    return loaded, training_on(loaded, task=task, n_steps=14, learning_rate=1e-3)
 
 
 @contextmanager

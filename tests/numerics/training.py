@@ -9,7 +9,7 @@ import torch
 
 from tests.tiny import tiny_card
 from tunewright.core.plan import TrainPlan
-from tunewright.core.values import Encoded, Example, Message, Task
+from tunewright.core.values import Architecture, Encoded, Example, Message, Task
 from tunewright.model.adapt import adapted
 from tunewright.model.load import Loaded, load_model
 from tunewright.text.encode import encode
@@ -21,9 +21,9 @@ LORA = TrainPlan(method="lora", layers="all", lora_r=4, lora_alpha=8, lora_dropo
 FULL = TrainPlan(method="full", layers="all")
 
 
-def tiny_adapted(folder: Path, *, task: Task, plan: TrainPlan) -> Loaded:
-    """An encoder for classify, else a decoder, as a training starts with it."""
-    architecture = "encoder" if task == "classify" else "decoder"
+def tiny_adapted(folder: Path, *, task: Task, plan: TrainPlan, architecture: Architecture | None = None) -> Loaded:
+    """As a training starts with it; left out: an encoder for classify, else a decoder."""
+    architecture = architecture or ("encoder" if task == "classify" else "decoder")
     torch.manual_seed(0)
     loaded = load_model(tiny_card(folder, architecture), task=task, labels=LABELS if task == "classify" else ())
     return adapted(loaded, plan, seed=0)
@@ -33,7 +33,11 @@ def tiny_training(
     folder: Path, *, task: Task, plan: TrainPlan = FULL, n_rows: int = 24, n_steps: int = 12, **changes: object
 ) -> Training:
     """Seeded: two calls with the same arguments train to the same weights."""
-    loaded = tiny_adapted(folder, task=task, plan=plan)
+    return training_on(tiny_adapted(folder, task=task, plan=plan), task=task, n_rows=n_rows, n_steps=n_steps, **changes)
+
+
+def training_on(loaded: Loaded, *, task: Task, n_rows: int = 24, n_steps: int = 12, **changes: object) -> Training:
+    """The tiny training of a model that is ready for it."""
     torch.manual_seed(0)
     training = Training(
         model=loaded.model.train(),

@@ -47,6 +47,12 @@ def test_run_leaves_the_whole_folder_when_it_classifies(classified: tuple[Path, 
     assert not [p.name for p in folder.iterdir() if p.name.endswith((".tmp", ".partial"))]
 
 
+def test_summary_says_which_fast_ways_were_put_on(classified: tuple[Path, Outcome]) -> None:
+    summary = json.loads((classified[1].run.folder / "train/summary.json").read_text())
+    assert summary["kernels"]["attention"] is True
+    assert summary["kernels"]["why_not"] == []
+
+
 def test_ledger_accounts_for_every_row_when_the_run_is_done(classified: tuple[Path, Outcome]) -> None:
     folder = classified[1].run.folder
     ledger = json.loads((folder / "prepare/ledger.json").read_text())

@@ -8,6 +8,7 @@ Axes: B rows, T positions, N trained positions, V vocabulary, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -57,6 +58,20 @@ def trained_hidden(model: nn.Module, batch: Batch) -> Tensor:
     """hidden_NH in front of the output layer, of the same positions as trained_logits."""
     out = unwrapped(model).base_model(input_ids=batch.ids_BT, attention_mask=batch.mask_BT, use_cache=False)
     return torch.as_tensor(out.last_hidden_state)[batch.targets_BT != IGNORE]
+
+
+def put_on(module: Any, forward: Callable[..., Any]) -> Callable[[], None]:
+    """Give one module another forward; the answer takes it off again, and leaves whatever was there before."""
+    before = vars(module).get("forward")
+    module.forward = forward
+
+    def take_off() -> None:
+        if before is None:
+            del module.forward
+        else:
+            module.forward = before
+
+    return take_off
 
 
 def unwrapped(model: nn.Module) -> Any:

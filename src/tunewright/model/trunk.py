@@ -23,7 +23,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 from tunewright.core.values import Encoded
 from tunewright.model.adapt import BLOCK, TOP_NORMS, is_head, trainable_state
 from tunewright.model.classifier import EncoderClassifier, mean_pooled
-from tunewright.model.forward import precision, unwrapped
+from tunewright.model.forward import precision, put_on, unwrapped
 from tunewright.model.load import Loaded
 from tunewright.text.batch import Batch, batch_of, by_length
 
@@ -197,25 +197,12 @@ def _skip(made: Trunk, body: Any, blocks: nn.ModuleList) -> list[Callable[[], ob
     hooks = [body.register_forward_pre_hook(lambda _m, args, kwargs: _look_up(made, args, kwargs), with_kwargs=True)]
     undo: list[Callable[[], object]] = [hook.remove for hook in hooks]
     if made.is_head_only:
-        undo.append(_replaced(body, lambda own: _kept_output(made, own)))
+        undo.append(put_on(body, _kept_output(made, body.forward)))
         return undo
-    undo += [_replaced(block, lambda own: _passing(made, own)) for block in blocks[: made.first_trained]]
+    undo += [put_on(block, _passing(made, block.forward)) for block in blocks[: made.first_trained]]
     first = blocks[made.first_trained]
     undo.append(first.register_forward_pre_hook(lambda _m, a, k: _kept_input(made, a, k), with_kwargs=True).remove)
     return undo
-
-
-def _replaced(module: Any, make: Callable[[Any], Any]) -> Callable[[], object]:
-    had = vars(module).get("forward")
-    module.forward = make(module.forward)
-
-    def back() -> None:
-        if had is None:
-            del module.forward
-        else:
-            module.forward = had
-
-    return back
 
 
 def _look_up(made: Trunk, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -57,6 +58,8 @@ class Training:
     """A batch goes through the model in parts of this many padded tokens; None: whole."""
     trunk: Trunk | None = None
     """The frozen part below the first trained block, where there is one."""
+    ways: dict[str, Any] = field(default_factory=dict)
+    """The fast ways through the model that were put on (model/kernels), by kind, and why some were not."""
     group: Group = ALONE
     """Who else takes a share of every batch."""
 

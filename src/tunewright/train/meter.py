@@ -130,9 +130,12 @@ def _nvml() -> Counter | None:
     """Of the first visible GPU, joules since its driver was loaded; Volta and later."""
     try:
         nvml: Any = importlib.import_module("pynvml")
+    except ImportError:
+        return None
+    try:
         nvml.nvmlInit()
         gpu = nvml.nvmlDeviceGetHandleByIndex(0)
         nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
-    except Exception:  # not installed, no driver, an older GPU: each with an error of its own
+    except nvml.NVMLError:  # no driver, no GPU, or one that is too old to count
         return None
     return lambda: float(nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)) / 1e3

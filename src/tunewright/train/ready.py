@@ -76,7 +76,7 @@ def in_training(
         trunk(loaded, (*rows, *validation), place=kept) as below,
     ):
         objective = objective_of(asked.task, output_weight=put_on.output_weight)
-        yield replace(training, objective=objective, trunk=below, group=group)
+        yield replace(training, objective=objective, trunk=below, ways=put_on.facts(), group=group)
 
 
 def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:

@@ -24,7 +24,7 @@ from tunewright.model.adapt import adapted, trainable_state
 from tunewright.model.layers import layer_indices
 from tunewright.model.live import HEAP_BYTES, Live, live_bytes
 from tunewright.model.load import load_tokenizer
-from tunewright.model.memory import FLOAT_BYTES, MICRO_TOKENS, Counts, MemoryPlan, memory_of
+from tunewright.model.memory import FLOAT_BYTES, MICRO_TOKENS, Counts, MemoryPlan, memory_of, memory_plan
 from tunewright.model.slice import slice_of
 from tunewright.model.trunk import FILL_TOKENS, Place
 from tunewright.text.batch import Batch, by_length, epoch_order
@@ -116,13 +116,20 @@ def counting(
         lengths, trained = [len(row) for row in rows], [sum(row.trained) for row in rows]
         shapes = step_shapes(lengths, trained, plan=plan, batch_size=batch_size)
         try:
-            found = [step_memory(plan, card, labels=labels, shape=shape) for shape in shapes]
+            shape = max(shapes, key=lambda one: _by_formula(card, one))
+            found = step_memory(plan, card, labels=labels, shape=shape)
         except (TunewrightError, *_UNCUT):
             return None
         kept = _kept_states(plan, card, [*rows, *with_target(encoded["validation"], task=plan.task)], machine=machine)
-        return replace(max(found, key=lambda one: one.total), caches=kept)
+        return replace(found, caches=kept)
 
     return counted
+
+
+def _by_formula(card: ModelCard, shape: StepShape) -> int:
+    """Activations: which shape is counted, because counting both took twice as long."""
+    rough = memory_plan(card, n_trainable=0, batch_size=shape.n_rows, length=shape.length, logit_rows=0)
+    return rough.activations
 
 
 def _kept_states(plan: Plan, card: ModelCard, rows: Sequence[Encoded], *, machine: Machine) -> int:

@@ -69,6 +69,7 @@ def write_summary(
         "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,
         "validation_score": position.best_score,
         "best_step": position.best_step,
+        "kernels": training.ways,
         "frozen_trunk": _trunk_facts(training.trunk),
         "dtype": plan.model.dtype,
         "threads": plan.run.threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 
 import pytest
@@ -21,6 +22,13 @@ def answered(name: str, rows: range, *, text: str = "", reference: str = "a") ->
 
 def comparison(p_value: float, verdict: Verdict = "better") -> Comparison:
     return Comparison("a", "b", "accuracy", 0.1, (0.05, 0.15), p_value, "a test", verdict)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_old_to_collect() -> None:
+    """statsmodels collects garbage at every call: half a second each beside all that earlier tests have loaded."""
+    gc.collect()
+    gc.freeze()
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1), min_size=1, max_size=30))

@@ -113,6 +113,7 @@ def test_gpu_is_read_from_nvml_and_never_guessed(
         sys.modules,
         "pynvml",
         SimpleNamespace(
+            NVMLError=OSError,
             nvmlInit=lambda: None,
             nvmlDeviceGetHandleByIndex=lambda i: i,
             nvmlDeviceGetTotalEnergyConsumption=lambda gpu: millijoules.pop(0),
@@ -125,6 +126,11 @@ def test_gpu_is_read_from_nvml_and_never_guessed(
     assert power is not None
     assert (power.watts, "without the processor" in power.source) == (150.0, True)
 
+    def no_driver() -> None:
+        raise OSError("no driver")
+
+    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(NVMLError=OSError, nvmlInit=no_driver))
+    assert power_of(meter_of("cuda", powercap=tmp_path), n_threads=8, device="cuda") is None
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert power_of(meter_of("cuda", powercap=tmp_path), n_threads=8, device="cuda") is None
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.models.llama import modeling_llama
 
-from tunewright.model.forward import precision, unwrapped
+from tunewright.model.forward import precision, put_on, unwrapped
 from tunewright.model.kernels.attention import NAME, Unsupported
 from tunewright.model.kernels.dropout import Dropout
 from tunewright.model.kernels.embedding import Embedding
@@ -51,6 +51,11 @@ class Installed:
     output_weight: Tensor | None = None
     """Of a plain, frozen output layer in the products' type; None: the model's own output layer is used."""
     why_not: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """For the summary of a training."""
+        kinds = {name: getattr(self, name) for name in ("attention", "linears", "norms", "gated", "rotary")}
+        return {**kinds, "output_in_blocks": self.output_weight is not None, "why_not": list(self.why_not)}
 
 
 @contextmanager
@@ -97,8 +102,7 @@ def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[An
         elif type(module) is nn.Embedding and is_alone and _is_large(module):
             forward = Embedding(module, is_shared=id(module.weight) in shared)
         if forward is not None:
-            module.forward = forward
-            undo.append(lambda module=module: delattr(module, "forward"))
+            undo.append(put_on(module, forward))
     done.rotary = _rotary(model, undo)
     done.output_weight = _output_weight(model, dtype)
 
