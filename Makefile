@@ -23,6 +23,7 @@ bench: $(VENV)/installed-test ## the measurements of docs and README, one after 
 
 bench-train: $(VENV)/installed-test ## training speed and memory beside TRL (TUNEWRIGHT_PEERS=its python) and a plain loop
 	$(BIN)/python benchmarks/train/run.py
+	$(BIN)/python benchmarks/train/classify.py
 
 docs: $(VENV)/installed-test ## the pages and the schema that are made from the code
 	$(BIN)/python -m tests.docs.write_verb_pages

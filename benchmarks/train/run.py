@@ -1,9 +1,9 @@
 """Training beside the peers: the same rows, tokens, schedule and rate, in turns, in one go.
 
-In: nothing; gsm8k from ../shared/data and SmolLM2-135M from the starter models. Out: one table on stdout and in
-results.md. Every training is a process of its own; speed counts real tokens over the time from the first batch to the
-last step, memory is the process's largest resident size, imports included. TRL comes from another environment, named by
-TUNEWRIGHT_PEERS (its python); without it it is left out and said.
+In: nothing; gsm8k from ../shared/data and SmolLM2-135M from the starter models. Out: a table for each setting on
+stdout and, as a section, in results.md. Every training is a process of its own; speed counts real tokens over the time
+from the first batch to the last step, memory is the process's largest resident size, imports included. TRL comes from
+another environment, named by TUNEWRIGHT_PEERS (its python); without it it is left out and said.
 usage: python benchmarks/train/run.py [TURNS [SETTING ...]], a setting being one of SETTINGS. Run it alone.
 """
 
@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,19 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from first_run import processor  # noqa: E402
 
+from tunewright.core.machine import this_machine  # noqa: E402
 from tunewright.model.rate import matrix_flops  # noqa: E402
 from tunewright.model.starter import starter_path  # noqa: E402
 
 DATA = HERE.parents[2] / "shared" / "data" / "gsm8k" / "grade_school_math" / "data"
 STARTER = "smollm2-135m-instruct"
 N_HELD_OUT = 200
+HEAD = """# Training beside the peers
+
+`make bench-train`. SmolLM2-135M: the first rows of gsm8k, batch 8, one epoch, linear schedule from 2e-4 (full: 2e-5),
+in turns. A section stays as it was measured until its setting is measured again; settings in bfloat16 need a processor
+that multiplies it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,16 @@ class Setting:
     is_scored: bool = False
     """The adapters of all turns are scored on held-out rows."""
 
+    @property
+    def dtype(self) -> str:
+        return "bfloat16" if "bf16" in self.flags else "float32"
+
 
 SETTINGS = {
-    "lora-bf16": Setting("LoRA r=16, bfloat16", ("bf16",), 160, is_scored=True),
-    "lora-float32": Setting("LoRA r=16, float32", (), 80),
-    "full-bf16": Setting("full, bfloat16", ("bf16", "full"), 80),
+    "lora-bf16": Setting("LoRA r=16", ("bf16",), 160, is_scored=True),
+    "lora-float32": Setting("LoRA r=16", (), 80, is_scored=True),
+    "full-bf16": Setting("full", ("bf16", "full"), 80),
+    "full-float32": Setting("full", ("full",), 40),
 }
 
 
@@ -96,7 +109,7 @@ def ours(setting: Setting, data: Path, *, seed: int, out: Path) -> Trained:
     method = {"method": "full"} if is_full else {"method": "lora", "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0}
     plan = {
         "task": "generate",
-        "model": {"name": f"starter:{STARTER}", "dtype": "bfloat16" if "bf16" in setting.flags else "float32"},
+        "model": {"name": f"starter:{STARTER}", "dtype": setting.dtype},
         "data": {"train": str(data), "validation": str(few[0]), "test": str(few[1])},
         "prepare": {"max_length": 512, "actions": {"leakage": "report"}},
         "train": {
@@ -174,28 +187,35 @@ def table(found: dict[str, list[Trained]], losses: dict[str, list[float]]) -> st
     return "\n".join([*out, "", f"Utilisation {used:.2f}. Tokens: {n_tokens}."])
 
 
+def machine_line(dtype: str) -> str:
+    rate = matrix_flops(getattr(torch, dtype)) / 1e9
+    machine = f"{os.cpu_count()} cores ({processor()}), Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{time.strftime('%Y-%m-%d')}, {machine}; matrix rate {rate:.0f} GFLOP/s in {dtype}."
+
+
+def write_sections(new: dict[str, str]) -> None:
+    """Into results.md, by title: what was measured on another machine stays."""
+    path = HERE / "results.md"
+    old = path.read_text(encoding="utf-8").split("\n## ")[1:] if path.exists() else []
+    kept = {title.strip(): text.strip() for title, _, text in (part.partition("\n") for part in old)}
+    parts = [f"## {title}\n\n{text}\n" for title, text in {**kept, **new}.items()]
+    path.write_text("\n".join([HEAD, *parts]), encoding="utf-8")
+    print("\n".join(f"## {title}\n\n{text}\n" for title, text in new.items()))
+
+
 def main() -> None:
     n_turns = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    names = sys.argv[2:] or list(SETTINGS)
-    rates = {name: matrix_flops(getattr(torch, name)) / 1e9 for name in ("float32", "bfloat16")}
-    parts = [
-        "# Training beside the peers",
-        "",
-        f"`make bench-train` on {os.cpu_count()} cores ({processor()}), Python {platform.python_version()}, torch "
-        f"{torch.__version__}; matrix rate {rates['float32']:.0f} GFLOP/s float32, {rates['bfloat16']:.0f} bfloat16.",
-        "SmolLM2-135M, the first rows of gsm8k, batch 8, one epoch, linear schedule from 2e-4 (full: 2e-5), in turns.",
-        "",
-    ]
-    for name in names:
+    for name in sys.argv[2:] or list(SETTINGS):
         setting = SETTINGS[name]
-        print(name, file=sys.stderr, flush=True)
+        if setting.dtype == "bfloat16" and not this_machine().has_bf16:
+            told(f"{name}: not run, this processor has no bfloat16 products")
+            continue
+        told(name)
         with tempfile.TemporaryDirectory() as work:
             found, losses = turns(setting, n_turns, Path(work))
         n = len(found["tunewright"])
-        parts += [f"## {setting.words}: {setting.n_rows} rows, turns: {n}", "", table(found, losses), ""]
-    text = "\n".join(parts)
-    print(text)
-    (HERE / "results.md").write_text(text, encoding="utf-8")
+        body = f"{machine_line(setting.dtype)} {setting.n_rows} rows, {n} turns.\n\n{table(found, losses)}"
+        write_sections({f"{setting.words}, {setting.dtype}": body})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tests.faults import (
     output_faults,
     plan_faults,
     stopped_faults,
+    train_faults,
 )
 from tests.faults.fault import Fault
 
@@ -22,6 +23,7 @@ THEMES: dict[str, tuple[Fault, ...]] = {
     "Data that is odd, and is used all the same": data_faults.SURVIVED,
     "Prompts, answers, conversations": chat_faults.FAULTS,
     "Models": model_faults.FAULTS,
+    "Training": train_faults.FAULTS,
     "Runs that are stopped": stopped_faults.FAULTS,
     "Disks, folders and streams": machine_faults.FAULTS,
     "Names and output": output_faults.FAULTS,

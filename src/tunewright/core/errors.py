@@ -94,15 +94,22 @@ class TrainError(TunewrightError):
 class NonFiniteLoss(TrainError):
     """A loss or gradient became inf or nan; the weights before that step are kept."""
 
-    def __init__(self, *, step: int, row_ids: tuple[str, ...]) -> None:
+    def __init__(self, *, step: int, row_ids: tuple[str, ...], broken: tuple[str, ...] = ()) -> None:
+        """broken: weights that are inf or nan themselves, by name; then no rate is to blame."""
         self.step = step
         self.row_ids = row_ids
-        super().__init__(
-            f"the loss is not a number at step {step}",
-            where="train",
-            why=f"the rows of that step are {', '.join(row_ids[:8])}{' ...' if len(row_ids) > 8 else ''}",
-            fix="lower train.learning_rate (a third of it is a good next try) and run the same command again",
-        )
+        rows = f"the rows of that step are {_few(row_ids, 8)}"
+        fix = "lower train.learning_rate (a third of it is a good next try) and run the same command again"
+        if broken:
+            rows = f"the model came with weights that are no numbers: {_few(broken, 3)}"
+            fix = "fetch the model again, or name another one: model=..."
+        elif step == 1:
+            fix = "nothing was learned yet, so the rate is not to blame: model.dtype=float32, or another model"
+        super().__init__(f"the loss is not a number at step {step}", where="train", why=rows, fix=fix)
+
+
+def _few(names: tuple[str, ...], n: int) -> str:
+    return f"{', '.join(names[:n])}{' ...' if len(names) > n else ''}"
 
 
 class EvalError(TunewrightError):

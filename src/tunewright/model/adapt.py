@@ -6,6 +6,7 @@ Its own file because "which weights change" is a decision of the user, and becau
 
 from __future__ import annotations
 
+import difflib
 import re
 import warnings
 from collections.abc import Sequence
@@ -203,7 +204,13 @@ def _any_config(fields: dict[str, Any], *, task_type: TaskType) -> PeftConfig:
     kind = str(fields.get("peft_type", "LORA")).upper()
     known = {str(getattr(key, "value", key)): config for key, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
     if kind not in known:
-        raise PlanError(f"peft has no method {kind}", where="train.adapter", fix=f"peft_type: {', '.join(known)}")
+        near = difflib.get_close_matches(kind, known, n=3) or ("IA3", "VERA", "LOHA")
+        raise PlanError(
+            f"peft has no method {kind}",
+            where="train.adapter",
+            why=f"it has {len(known)}, by names like these",
+            fix=f"peft_type: {', '.join(near)}",
+        )
     _refuse_start(rest.get("init_lora_weights"))
     try:
         config: PeftConfig = known[kind](task_type=task_type, **rest)

@@ -28,7 +28,7 @@ def layer_indices(layers: str | Sequence[int], *, n_layers: int) -> tuple[int, .
                 f"train.layers cannot be {layers!r}",
                 where="train.layers",
                 why=f"the model has {n_layers} blocks, 0 to {n_layers - 1}",
-                fix="write all, last:4, or a list like [3, 4, 5]",
+                fix=f"train.layers=all, last:{max(1, n_layers // 2)}, or a list like [{n_layers - 1}]",
             )
         return tuple(range(n_layers - int(number), n_layers))
     outside = [i for i in layers if not 0 <= i < n_layers]

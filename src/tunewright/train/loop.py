@@ -175,7 +175,7 @@ def _train_step(
     row_ids = tuple(training.rows[i].row_id for group in groups for i in group)
     grad_norm = _mean_and_clip(training, n_targets=total.n_tokens)
     if not (math.isfinite(total.nats) and math.isfinite(grad_norm)):
-        raise NonFiniteLoss(step=step, row_ids=row_ids)
+        raise NonFiniteLoss(step=step, row_ids=row_ids, broken=_broken(training.model))
     rate = training.learning_rate * rate_factor(
         step, n_steps=training.n_steps, warmup_ratio=training.warmup_ratio, shape=training.lr_scheduler_type
     )
@@ -213,3 +213,8 @@ def _mean_and_clip(training: Training, *, n_targets: int) -> float:
     factor = torch.clamp(training.max_grad_norm / (length + 1e-6), max=1.0) / max(1, n_targets)
     torch._foreach_mul_(gradients, factor)
     return float(length)
+
+
+def _broken(model: nn.Module) -> tuple[str, ...]:
+    """Weights that hold inf or nan, by name."""
+    return tuple(name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all()))

@@ -18,6 +18,7 @@ from tunewright.model.checkpointed import checkpointed
 from tunewright.model.kernels.install import kernels
 from tunewright.model.load import Loaded
 from tunewright.model.memory import MICRO_TOKENS
+from tunewright.model.seen_words import seen_words
 from tunewright.model.trunk import Place, trunk
 from tunewright.train.default_rate import default_rate
 from tunewright.train.loop import HEAD_RATE_FACTORS, Training, adamw, steps_per_epoch
@@ -62,9 +63,9 @@ def in_training(
     group: Group = ALONE,
     restore: bool = False,
 ) -> Iterator[Training]:
-    """training_of with the ways through the model (model/kernels, trunk, checkpointed), taken off again afterwards.
+    """training_of with the ways through the model (kernels, seen_words, trunk, checkpointed), taken off afterwards.
 
-    validation, place: what else runs through a frozen trunk, and how much of it may be kept; None: nothing is.
+    validation: what else will run through the model. place: how much of a frozen trunk may be kept; None: nothing is.
     group: who else takes a share of every batch.
     restore: whether weights that were only rounded for it come back too, at the price of keeping them.
     """
@@ -73,10 +74,13 @@ def in_training(
     with (
         checkpointed(loaded.model, is_asked=asked.train.gradient_checkpointing is True),
         kernels(loaded.model, device=loaded.device, dtype=loaded.dtype, restore=restore, is_alone=is_alone) as put_on,
+        seen_words(loaded.model, (row.ids for row in (*rows, *validation)), pad_id=loaded.pad_id) as n_words,
         trunk(loaded, (*rows, *validation), place=kept) as below,
     ):
         objective = objective_of(asked.task, output_weight=put_on.output_weight)
-        yield replace(training, objective=objective, trunk=below, ways=put_on.facts(), group=group)
+        yield replace(
+            training, objective=objective, trunk=below, ways={**put_on.facts(), "words_trained": n_words}, group=group
+        )
 
 
 def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:

@@ -52,6 +52,8 @@ class StepShape:
     """Tokens of a row that are trained on (generate, text)."""
     n_parts: int
     """Parts of a batch, 2 for two and more: the second comes on top of the gradients of the first."""
+    n_words: int = 0
+    """Different words of all rows, which is what is trained of a word embedding (model/seen_words)."""
 
 
 def step_shapes(
@@ -113,14 +115,16 @@ def counting(
         rows = with_target(encoded["train"], task=plan.task)
         if not (rows and trains(plan) and plan.run.device == "cpu"):
             return None
+        every = [*rows, *with_target(encoded["validation"], task=plan.task)]
+        n_words = len(set().union(*(row.ids for row in every)))
         lengths, trained = [len(row) for row in rows], [sum(row.trained) for row in rows]
         shapes = step_shapes(lengths, trained, plan=plan, batch_size=batch_size)
         try:
-            shape = max(shapes, key=lambda one: _by_formula(card, one))
+            shape = replace(max(shapes, key=lambda one: _by_formula(card, one)), n_words=n_words)
             found = step_memory(plan, card, labels=labels, shape=shape)
         except (TunewrightError, *_UNCUT):
             return None
-        kept = _kept_states(plan, card, [*rows, *with_target(encoded["validation"], task=plan.task)], machine=machine)
+        kept = _kept_states(plan, card, every, machine=machine)
         return replace(found, caches=kept)
 
     return counted
@@ -229,7 +233,7 @@ def _counted(case: _Case, kinds: str) -> Counts:
         weights = live.now
         rows = _rows(case, n=case.shape.n_rows * case.shape.n_parts)
         is_frozen_below = kinds[0] == "b"  # then that part runs once, over more tokens at a time than a step does
-        others = _rows(case, n=FILL_TOKENS // shape.length) if is_frozen_below else ()
+        others = _rows(case, n=FILL_TOKENS // shape.length) if is_frozen_below else _words(shape.n_words)
         place = Place(memory_bytes=TRUNK_BYTES, folder=None) if is_frozen_below else None
         training = stack.enter_context(in_training(plan, loaded, rows, validation=others, place=place))
         return _steps(training, live, weights=weights)
@@ -248,6 +252,11 @@ def _rows(case: _Case, *, n: int) -> tuple[Encoded, ...]:
         )
         for row in range(n)
     )
+
+
+def _words(n: int) -> tuple[Encoded, ...]:
+    """A row that announces so many words, and is not run."""
+    return (Encoded("words", ids=tuple(range(n)), trained=(False,) * n),)
 
 
 def _steps(training: Training, live: Live, *, weights: int) -> Counts:

@@ -133,7 +133,7 @@ def take_steps(inputs: StepInputs) -> MeasuredSteps:
     )
     loaded = adapted(loaded, plan.train, seed=plan.run.seed)
     size = parameters(loaded.model)
-    with in_training(plan, loaded, inputs.rows) as training:
+    with in_training(plan, loaded, inputs.rows, validation=inputs.validation) as training:
         *_, longest = _timed(_longest_first(training))
         peak = torch.cuda.max_memory_allocated() if training.device == "cuda" else peak_memory_bytes()
         return MeasuredSteps(

@@ -77,5 +77,21 @@ def test_non_finite_loss_names_at_most_eight_rows_and_keeps_all() -> None:
     assert "train:8" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("step", "broken", "words"),
+    [
+        (7, (), "lower train.learning_rate"),
+        (1, (), "the rate is not to blame"),
+        (1, ("encoder.layer.1.weight",), "fetch the model again"),
+    ],
+)
+def test_non_finite_loss_blames_the_rate_only_where_it_can_be(step: int, broken: tuple[str, ...], words: str) -> None:
+    """Nothing has been learned at the first step."""
+    error = NonFiniteLoss(step=step, row_ids=("train:1",), broken=broken)
+
+    assert words in str(error)
+    assert all(name in str(error) for name in broken)
+
+
 def test_missing_extra_ends_with_the_install_line() -> None:
     assert 'pip install "tunewright[serve]"' in str(MissingExtra("fastapi", extra="serve", needed_for="serve"))

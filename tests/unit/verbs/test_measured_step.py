@@ -63,7 +63,17 @@ def test_measured_steps_say_that_the_loss_is_no_number(inputs: StepInputs, tmp_p
     )
     with pytest.raises(TrainError, match="not a number at step 1") as caught:
         measured_steps(replace(inputs, card=replace(inputs.card, path=str(folder))))
-    assert "train.learning_rate" in caught.value.fix
+    assert "embeddings.LayerNorm.bias" in caught.value.why
+    assert "fetch the model again" in caught.value.fix
+
+
+def test_measured_steps_meet_words_that_only_validation_has(inputs: StepInputs) -> None:
+    """Only words of the rows at hand are in the trained embedding (model/seen_words)."""
+    rare = next(i for i in range(4, 260) if all(i not in row.ids for row in inputs.rows))
+    validation = (replace(inputs.validation[0], ids=(1, rare, 2), trained=(False,) * 3),)
+    found = measured_steps(replace(inputs, validation=validation))
+    assert found.validation is not None
+    assert found.validation.n_tokens == 3
 
 
 TOO_LARGE = """

@@ -23,7 +23,8 @@ class Embedding:
 
     def __init__(self, module: nn.Embedding, *, is_shared: bool) -> None:
         self.module = module
-        self.gradient = None if is_shared else torch.zeros_like(module.weight)
+        self.is_shared = is_shared
+        self.gradient: Tensor | None = None
         self.touched: list[Tensor] = []
         self.anchor = torch.zeros((), requires_grad=True)
         """Asks for a backward pass; the weight itself does not, or its gradient from above would wait for ours."""
@@ -33,20 +34,27 @@ class Embedding:
         return vectors
 
     def add(self, ids_N: Tensor, d_NH: Tensor) -> None:
-        """To the weight's gradient; a step's first call starts from zeros, which only the last step's rows are not."""
+        """To the weight's gradient."""
+        if self.module.padding_idx is not None:
+            d_NH = d_NH.masked_fill((ids_N == self.module.padding_idx)[:, None], 0.0)
+        self._gradient().index_add_(0, ids_N, d_NH)
+        if not self.is_shared:
+            self.touched.append(ids_N)
+
+    def _gradient(self) -> Tensor:
+        """A step's first call starts from zeros, which only the last step's rows are not."""
         weight = self.module.weight
-        if self.gradient is None:
+        if self.is_shared:
             weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-        elif weight.grad is not self.gradient:
+            return weight.grad
+        if self.gradient is None:
+            self.gradient = torch.zeros_like(weight)
+        if weight.grad is not self.gradient:
             for old_N in self.touched:
                 self.gradient.index_fill_(0, old_N, 0.0)
             self.touched.clear()
             weight.grad = self.gradient
-        if self.module.padding_idx is not None:
-            d_NH = d_NH.masked_fill((ids_N == self.module.padding_idx)[:, None], 0.0)
-        weight.grad.index_add_(0, ids_N, d_NH)
-        if self.gradient is not None:
-            self.touched.append(ids_N)
+        return self.gradient
 
 
 class _Embedding(Function):
