@@ -1,8 +1,8 @@
 """Predicted peak memory of a training beside the measured one, over methods, lengths, batches and families.
 
 In: the installed package; starter models (fetched where they can be) and random weights in real shapes. Out: one table
-on stdout and in results/memory.md, with the allocator's share that fits best. Each training is a process of its own
-and takes three steps, the optimizer's included. Only memory is measured: other work on the machine does not matter.
+on stdout and in results/memory-DTYPE.md, with the allocator's share that fits best. Each training is a process of its
+own and takes three steps, the optimizer's included. Only memory is measured: other work on the machine does not matter.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from tunewright.train.step_memory import counting
 HERE = Path(__file__).parent
 N_CLASSES = 77
 SMOLLM, MINILM = "starter:smollm2-135m-instruct", "starter:minilm-l6"
+PRODUCTS = "bfloat16" if this_machine().has_bf16 else "float32"
+"""What this processor multiplies fast: emulated bfloat16 would take a hundred times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Case:
     lora_r: int = 16
     layers: str = "all"
     task: str = "generate"
-    dtype: str = "bfloat16"
+    dtype: str = PRODUCTS
     spread: bool = False
     """Rows from a quarter of the length to the whole; else all as long."""
     gradient_checkpointing: bool = False
@@ -64,7 +66,8 @@ class Case:
         rank = f" r={self.lora_r}" if self.method == "lora" else ""
         some = f" {self.layers}" if self.layers != "all" else ""
         again = ", checkpointed" if self.gradient_checkpointing else ""
-        return f"{self.method}{rank}{some}{', float32' if self.dtype == 'float32' else ''}{again}"
+        other = f", {self.dtype}" if self.dtype != PRODUCTS else ""
+        return f"{self.method}{rank}{some}{other}{again}"
 
 
 SHAPES: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -220,7 +223,7 @@ def main() -> None:
             print(row(*found[-1]), found[-1][1].by_term(), file=sys.stderr)
     text = table(found, date=started)
     print(text)
-    (HERE / "results" / "memory.md").write_text(text, encoding="utf-8")
+    (HERE / "results" / f"memory-{PRODUCTS}.md").write_text(text, encoding="utf-8")
 
 
 def row(case: Case, plan: MemoryPlan, peak: int) -> str:
@@ -257,7 +260,8 @@ def table(found: list[tuple[Case, MemoryPlan, int]], *, date: str) -> str:
         "# Memory of a training: predicted and measured",
         "",
         f"`python benchmarks/memory.py` on {machine.n_cores} cores ({machine.processor}), Python "
-        f"{platform.python_version()}, torch {torch.__version__}, {date}. In MB (10^6 bytes). Predicted before "
+        f"{platform.python_version()}, torch {torch.__version__}, {date}, products in {PRODUCTS}. In MB (10^6 bytes). "
+        "Predicted before "
         "anything is loaded, from one and two blocks of the architecture; measured: the largest resident size of a "
         "process of its own that takes three steps.",
         "",
