@@ -20,9 +20,9 @@ def electricity(summary: Record) -> tuple[str, str, str] | None:
         return None
     is_measured = bool(power.get("is_measured"))
     digits = 2 if is_measured else 1
-    value = f"about {_kwh(kwh, digits)} ({_kwh(low, digits)} to {_kwh(high, digits)})"
+    value = f"about {_kwh(kwh, digits)}"
     error = "estimators err up to 40 % against a wattmeter" if is_measured else "a guess, not a measurement"
-    more = []
+    more = [f"{_kwh(low, digits)} to {_kwh(high, digits)}"]
     if numbers.is_known(found.get("grams_co2")):
         more.append(f"about {rounded(numbers.number(found.get('grams_co2')), digits)} g CO2")
     if numbers.is_known(found.get("price")):

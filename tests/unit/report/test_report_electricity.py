@@ -13,8 +13,8 @@ def test_electricity_measured_has_two_digits_a_range_and_its_error() -> None:
 
     assert electricity({"energy": asdict(found)}) == (
         "Electricity",
-        "about 1.7 Wh (1.0 Wh to 2.4 Wh)",
-        "about 0.65 g CO2; a meter; estimators err up to 40 % against a wattmeter",
+        "about 1.7 Wh",
+        "1.0 Wh to 2.4 Wh; about 0.65 g CO2; a meter; estimators err up to 40 % against a wattmeter",
     )
 
 
@@ -24,8 +24,8 @@ def test_electricity_assumed_has_one_digit_and_says_that_it_is_a_guess() -> None
     told = electricity({"energy": asdict(found)})
 
     assert told is not None
-    assert told[1] == "about 200 kWh (40 kWh to 500 kWh)"
-    assert told[2].startswith("price about 70 in your plan's money; 2 cores x 12 W")
+    assert told[1] == "about 200 kWh"
+    assert told[2].startswith("40 kWh to 500 kWh; price about 70 in your plan's money; 2 cores x 12 W")
     assert told[2].endswith("as no meter tells; a guess, not a measurement")
 
 
