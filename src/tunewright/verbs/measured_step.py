@@ -33,6 +33,7 @@ from tunewright.core.plan import Plan
 from tunewright.core.values import Encoded, ModelCard
 from tunewright.model.adapt import adapted, parameters
 from tunewright.model.load import load_model
+from tunewright.model.reach import missed_note, reach
 from tunewright.text.batch import epoch_order
 from tunewright.train.loop import Training, train_steps, validation_loss
 from tunewright.train.ready import in_training
@@ -81,7 +82,10 @@ class MeasuredSteps:
     validation: Timed | None
     """A validation of some rows; None without validation rows."""
     n_trainable: int
+    """As checkpoints hold them: of a word embedding, the words that occur."""
     n_total: int
+    missed: str = ""
+    """Which weights an adapter does not reach although nobody chose to leave them out."""
 
 
 def measured_steps(inputs: StepInputs) -> MeasuredSteps:
@@ -132,8 +136,9 @@ def take_steps(inputs: StepInputs) -> MeasuredSteps:
         trust_remote_code=plan.model.trust_remote_code,
     )
     loaded = adapted(loaded, plan.train, seed=plan.run.seed)
-    size = parameters(loaded.model)
+    note = missed_note(reach(loaded.model), plan.train)
     with in_training(plan, loaded, inputs.rows, validation=inputs.validation) as training:
+        size = parameters(training.model)
         *_, longest = _timed(_longest_first(training))
         peak = torch.cuda.max_memory_allocated() if training.device == "cuda" else peak_memory_bytes()
         return MeasuredSteps(
@@ -143,6 +148,7 @@ def take_steps(inputs: StepInputs) -> MeasuredSteps:
             validation=_validation(training, inputs.validation),
             n_trainable=size.n_trainable,
             n_total=size.n_total,
+            missed=note.text if note is not None and note.level == "warning" else "",
         )
 
 

@@ -156,6 +156,8 @@ def model_check(
             step = measured_steps(StepInputs(plan, decided.card, data.facts.labels, trained_on, validation))
         except TunewrightError as error:
             step_error, why_no_step = error, "the measured step failed"
+    if step is not None and step.missed:
+        tell(NoteEvent(step.missed, "warning"))
     return ModelCheck(
         plan=plan,
         choices=decided.resolved.choices,

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, Qwen2MoeConfig, Qwen2MoeForCausalLM
 
 from tests.pipeline.data import write_labelled
-from tests.tiny import ENCODER_SPECIAL, byte_tokenizer, save_tiny_encoder, tiny_card
+from tests.tiny import ENCODER_SPECIAL, byte_tokenizer, save_tiny_decoder, save_tiny_encoder, tiny_card
 from tunewright.core.errors import ModelError, TrainError
 from tunewright.core.events import null_tracker
 from tunewright.core.planfile import load_plan
+from tunewright.core.values import Encoded
 from tunewright.deciding import cut_rows, decisions
 from tunewright.prepare.stage import draft
 from tunewright.train.ready import with_target
@@ -74,6 +75,22 @@ def test_measured_steps_meet_words_that_only_validation_has(inputs: StepInputs) 
     found = measured_steps(replace(inputs, validation=validation))
     assert found.validation is not None
     assert found.validation.n_tokens == 3
+
+
+def test_measured_steps_say_which_experts_an_adapter_misses(inputs: StepInputs, tmp_path: Path) -> None:
+    """Routed experts are no linear modules, so all-linear passes them by."""
+    folder = save_tiny_decoder(tmp_path / "model")
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    experts = {"moe_intermediate_size": 16, "shared_expert_intermediate_size": 24, "num_experts": 4}
+    config = Qwen2MoeConfig(vocab_size=259, intermediate_size=24, num_experts_per_tok=2, **shape, **experts)
+    Qwen2MoeForCausalLM(config).save_pretrained(folder)
+    adapter = {"method": "lora", "lora_r": 4, "lora_alpha": 8.0, "lora_dropout": 0.0, "target_modules": "all-linear"}
+    plan = inputs.plan.with_(task="generate", train=inputs.plan.train.with_(**adapter))
+    rows = tuple(Encoded(f"train:{i}", (5, 6, 7, 8), (False, False, True, True)) for i in range(16))
+    card = replace(tiny_card(folder, "decoder"), model_type="qwen2_moe")
+    found = measured_steps(StepInputs(plan, card, (), rows, ()))
+    assert "experts" in found.missed
+    assert found.n_trainable < found.n_total / 2
 
 
 TOO_LARGE = """
