@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from tunewright.text.clean import normalised
 from tunewright.text.private import KEY_CHARACTERS, private_in
@@ -55,12 +56,16 @@ def marked(text: str, spans: Sequence[Span] = (), *, most: int = SHOWN_CHARACTER
     first = min((start for start, _ in spans), default=0)
     start = 0 if len(text) <= most or first <= most // 2 else first - most // 4
     low, high = max(0, start - KEY_CHARACTERS), start + most + KEY_CHARACTERS
-    signs = list(_signs(text[low:high], [(a - low, b - low) for a, b in spans]))
-    inside = [(sign, is_marked) for sign, is_marked, at in signs if low + at >= start]
-    shown = inside[:most]
-    at_end = len(inside) <= most and high >= len(text)
-    ends = (([("…", False)] if start else []), ([] if at_end else [("…", False)]))
-    return Marked(_pieces([*ends[0], *shown, *ends[1]]), 0 if at_end and not start else max(0, len(text) - most))
+    pieces = [("…", False)] if start else []
+    n_signs = 0
+    for text_of, is_marked, at, is_one in _runs_of(text[low:high], [(a - low, b - low) for a, b in spans]):
+        n_before = max(0, start - low - at)
+        said = ("" if n_before else text_of) if is_one else text_of[n_before:]
+        pieces += [(said if is_one else said[: most - n_signs], is_marked)] if said and n_signs < most else []
+        n_signs += min(1, len(said)) if is_one else len(said)
+    at_end = n_signs <= most and high >= len(text)
+    pieces += [] if at_end else [("…", False)]
+    return Marked(_pieces(pieces), 0 if at_end and not start else max(0, len(text) - most))
 
 
 def whole_detail(detail: str) -> str:
@@ -133,6 +138,8 @@ def changed(before: str, after: str) -> tuple[list[Span], list[Span]]:
 SLOW_CHARACTERS = 50_000
 """Of a text in which a plain search finds nothing: some letters have a small form of two signs (İ)."""
 _Word = tuple[str, int, int]
+_Run = tuple[str, bool, int, bool]
+"""What is shown, is it marked, where it begins in the text, is it one sign whatever its length."""
 _BLANKLESS = re.compile("[\u2e80-\u9fff\uf900-\ufaff]")
 """Scripts that write no blanks."""
 _TOKEN = re.compile("[\u2e80-\u9fff\uf900-\ufaff]|(?:(?![\u2e80-\u9fff\uf900-\ufaff])[^\\s\\W_]|[\u0300-\u036f])+")
@@ -187,23 +194,33 @@ def _runs(words: Sequence[_Word], known: set[int]) -> list[Span]:
     return spans
 
 
-def _signs(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, bool, int]]:
-    """(what is shown, is it marked, where it stands in the text), a character or a whole private value at a time."""
+def _runs_of(text: str, spans: Sequence[Span]) -> Iterator[_Run]:
+    """The whole text: what lies between private values and marks in one piece, each private value as one sign."""
     is_marked = bytearray(len(text))
     for start, end in spans:
         a, b = max(0, start), min(len(text), end)
         is_marked[a:b] = b"\x01" * max(0, b - a)
     at = 0
     for found in private_in(text):
-        yield from ((_seen(c, is_marked[i]), bool(is_marked[i]), i) for i, c in enumerate(text[at : found.start], at))
-        yield f"[{found.kind}]", any(is_marked[found.start : found.end]), found.start
+        yield from _plain(text, at, found.start, is_marked)
+        yield f"[{found.kind}]", any(is_marked[found.start : found.end]), found.start, True
         at = found.end
-    yield from ((_seen(c, is_marked[i]), bool(is_marked[i]), i) for i, c in enumerate(text[at:], at))
+    yield from _plain(text, at, len(text), is_marked)
 
 
-def _seen(c: str, is_marked: int) -> str:
-    """A mark on a character that nobody sees would mark nothing: it stands there by its number."""
-    return f"‹U+{ord(c):04X}›" if is_marked and is_hidden(c) else c
+def _plain(text: str, start: int, end: int, is_marked: bytearray) -> Iterator[_Run]:
+    """Stretches with and without a mark. A mark on a sign that nobody sees would mark nothing: it stands there by its
+    number."""
+    while start < end:
+        mark = is_marked[start]
+        change = is_marked.find(1 - mark, start, end)
+        stop = end if change < 0 else change
+        if mark and not text[start:stop].isascii():
+            for i in range(start, stop):
+                yield f"‹U+{ord(text[i]):04X}›" if is_hidden(text[i]) else text[i], True, i, True
+        else:
+            yield text[start:stop], bool(mark), start, False
+        start = stop
 
 
 def is_hidden(c: str) -> bool:
@@ -219,12 +236,7 @@ _FILLERS = frozenset("\u115f\u1160\u180e\u3164\uffa0")
 """Letters by their category that have no shape. Source: Unicode 16, chapter 23."""
 
 
-def _pieces(signs: Sequence[tuple[str, bool]]) -> tuple[Piece, ...]:
-    pieces: list[list[str]] = []
-    kinds: list[bool] = []
-    for sign, is_marked in signs:
-        if not kinds or kinds[-1] != is_marked:
-            pieces.append([])
-            kinds.append(is_marked)
-        pieces[-1].append(sign)
-    return tuple(Piece("".join(part), kind) for part, kind in zip(pieces, kinds, strict=True))
+def _pieces(runs: Sequence[tuple[str, bool]]) -> tuple[Piece, ...]:
+    """Neighbours of one kind are one piece."""
+    kinds = groupby(runs, key=lambda run: run[1])
+    return tuple(Piece("".join(text for text, _ in some), kind) for kind, some in kinds)
