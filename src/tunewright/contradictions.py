@@ -142,7 +142,7 @@ def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:
             where="prepare.max_length",
             fix=f"prepare.max_length={card.context_tokens}, or a model with a longer context",
         )
-    if plan.train.method != "head" and not is_auto(plan.train.layers) and plan.train.layers != "auto":
+    if plan.train.method != "head" and not is_auto(plan.train.layers):
         layer_indices(plan.train.layers, n_layers=card.n_layers)
     is_blind = device == "cuda" and not machine.accelerator and not plan.run.memory_limit
     if not is_auto(device) and is_blind:  # nvidia-smi does not know every GPU: who states its memory may use it

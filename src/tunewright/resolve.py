@@ -24,7 +24,8 @@ from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, formula_memory
 from tunewright.text.lengths import LengthFacts as LengthFacts
-from tunewright.train.default_rate import FIND, default_rate
+from tunewright.train.default_rate import default_rate
+from tunewright.train.to_find import choices_to_find
 
 CLEARLY = 0.8
 """Share of the limit below which the formula is enough: it says .9 to 4 times what benchmarks/memory.py's 22 trainings
@@ -77,7 +78,7 @@ def resolve(asked: Plan, context: Context, *, given: tuple[Choice, ...] = ()) ->
     for rule in RULES:
         plan, made = with_choices(plan, tuple(rule(plan, context)))
         choices += made
-    choices += find_choices(plan, context)
+    choices += tuple(choices_to_find(plan, context.card))
     left = open_fields(plan)
     assert not left, f"no rule decides {left}"
     memory = planned_memory(plan, context)
@@ -168,15 +169,6 @@ def rate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
     yield Choice("train.epochs", epochs, reason)
     yield Choice("train.warmup_ratio", 0.1, "a tenth (0.1) of the steps; usual range 0.03 to 0.1")
     yield Choice("train.weight_decay", 0.01, "0.01 is BERT's and most recipes' value; biases and norms never decay")
-
-
-def find_choices(plan: Plan, context: Context) -> tuple[Choice, ...]:
-    """What is asked for and still has no number: it is tried right before the training, which says what it found."""
-    if plan.train.learning_rate != FIND:
-        return ()
-    rate = default_rate(context.card, method=plan.train.method)
-    tried = "tried for at most 30 s before training, on a copy (range test, Smith 2017)"
-    return (Choice("train.learning_rate", FIND, f"{tried}, around {rate.value:g} ({rate.reason})"),)
 
 
 def batch_rules(plan: Plan, context: Context) -> Iterator[Choice]:

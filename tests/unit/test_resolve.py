@@ -171,6 +171,14 @@ class TestRules:
 
         assert resolved.plan.train.method != "head"
 
+    def test_resolve_leaves_blocks_to_be_found_and_says_how(self) -> None:
+        resolved = _resolve(CONTEXTS["few rows"], train={"layers": "find"})
+
+        assert (resolved.plan.train.method, resolved.plan.train.layers) == ("full", "find")
+        assert "measured on a few rows before training" in _reason(resolved, "train.layers")
+        assert resolved.memory == _resolve(CONTEXTS["few rows"], train={"method": "full"}).memory, "any may be found"
+        assert _resolve(CLASSIFY).plan.train.layers == "all"
+
     @pytest.mark.parametrize(("n_parameters", "method"), [(150_000_000, "full"), (150_000_001, "lora")])
     def test_resolve_tunes_small_encoders_whole(self, n_parameters: int, method: str) -> None:
         context = replace(CLASSIFY, card=replace(ENCODER, n_parameters=n_parameters))
@@ -288,6 +296,7 @@ class TestRefusals:
             ({"train": {"method": "head", "lora_alpha": 8}}, "train.lora_alpha"),
             ({"train": {"method": "full", "use_dora": True}}, "train.use_dora"),
             ({"train": {"method": "head", "layers": "last:1"}}, "train.layers"),
+            ({"train": {"method": "head", "layers": "find"}}, "train.layers"),
             ({"train": {"method": "full", "adapter": {"r": 8}}}, "train.adapter"),
             ({"train": {"method": "full", "target_modules": "all-linear"}}, "train.target_modules"),
             ({"prepare": {"max_length": 513}}, "prepare.max_length"),

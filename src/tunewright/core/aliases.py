@@ -54,10 +54,11 @@ WARMUP_STEPS = "warmup_steps"
 """Not an alias: a number of steps, converted to train.warmup_ratio, which needs train.max_steps beside it."""
 
 VALUE_ALIASES: dict[str, dict[str, str]] = {
+    "train.layers": {"auto": "find"},
     "train.target_modules": {"all": "all-linear"},
     "model.dtype": {"bf16": "bfloat16", "fp32": "float32", "float": "float32"},
 }
-"""Other tools' spellings of values."""
+"""Other spellings of values. For train.layers auto is more than left out: it asks to measure."""
 
 NO_COUNTERPART: dict[str, str] = {
     "output_dir": "runs are kept in ./runs; use --runs-dir DIR for another place and run.name for the folder's name",

@@ -145,8 +145,9 @@ class TrainPlan(Section):
     method: Literal["full", "lora", "head"] = AUTO
     """What is trained: full (every weight), lora (low-rank adapters), head (only the classification head).
     Left out: full for encoders up to 150 M parameters, else lora; head under 50 rows."""
-    layers: Literal["all", "auto"] | str | tuple[int, ...] = AUTO
-    """Blocks that change: all, last:4, or a list of indices from 0. Left out: all."""
+    layers: Literal["all", "find"] | str | tuple[int, ...] = AUTO
+    """Blocks that change: all, last:4, a list of indices from 0; find or auto: those with the most gradient for their
+    operations, measured on a few rows before training. Left out: all."""
     lora_r: int = Field(default=AUTO, ge=1, le=1024)
     """Width (rank) of the added matrices. Left out: 16."""
     lora_alpha: float = Field(default=AUTO, gt=0)
@@ -281,6 +282,8 @@ class Plan(Section):
     run: RunPlan = RunPlan()
 
 
+MEASURED = ("train.layers",)
+"""Where the word auto, as a person writes it, asks for more than leaving the field out (core/aliases)."""
 SECTIONS: tuple[str, ...] = tuple(name for name in Plan.model_fields if name != "task")
 
 
@@ -294,7 +297,10 @@ def open_fields(plan: Plan) -> tuple[str, ...]:
 
 
 def plan_dict(plan: Plan, *, with_auto: bool = False) -> dict[str, Any]:
-    """The plan as plain nested values, in the plan's order; AUTO is left out or written as the word auto."""
+    """The plan as plain nested values, in the plan's order.
+
+    with_auto: AUTO is written as the word auto, except in fields of MEASURED; else it is left out.
+    """
 
     def plain(value: Any) -> Any:
         if isinstance(value, tuple):
@@ -307,7 +313,8 @@ def plan_dict(plan: Plan, *, with_auto: bool = False) -> dict[str, Any]:
     for section in SECTIONS:
         values = getattr(plan, section)
         fields = {name: getattr(values, name) for name in type(values).model_fields}
-        kept = {name: plain(value) for name, value in fields.items() if with_auto or not is_auto(value)}
+        is_said = {name: with_auto and f"{section}.{name}" not in MEASURED for name in fields}
+        kept = {name: plain(value) for name, value in fields.items() if is_said[name] or not is_auto(value)}
         if kept:
             out[section] = kept
     return out

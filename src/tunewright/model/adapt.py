@@ -21,7 +21,7 @@ from torch import nn
 from tunewright.core.errors import PlanError
 from tunewright.core.plan import TrainPlan
 from tunewright.model.classifier import EncoderClassifier
-from tunewright.model.layers import layer_indices
+from tunewright.model.layers import FIND, layer_indices
 from tunewright.model.load import Loaded
 from tunewright.model.pissa import START, taken_out
 
@@ -146,7 +146,7 @@ def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...])
         task_type = TaskType.FEATURE_EXTRACTION
     if plan.adapter is not None:
         fields = plan.adapter
-        if len(blocks) < loaded.card.n_layers:
+        if len(blocks) < loaded.card.n_layers or plan.layers == FIND:
             fields = _fields_in(loaded.model, fields, blocks=blocks)
         return _any_config(fields, task_type=task_type)
     targets = plan.target_modules if isinstance(plan.target_modules, str) else list(plan.target_modules)

@@ -10,16 +10,19 @@ from collections.abc import Sequence
 
 from tunewright.core.errors import PlanError
 
+FIND = "find"
+"""The word in train.layers that asks to measure which blocks the task wants to change."""
+
 
 def layer_indices(layers: str | Sequence[int], *, n_layers: int) -> tuple[int, ...]:
-    """Blocks by index, ascending.
+    """Blocks by index, ascending; every one may change until it is measured which (find).
 
     Raises PlanError for a block that does not exist.
 
     >>> layer_indices("last:2", n_layers=6)
     (4, 5)
     """
-    if layers == "all":
+    if layers in ("all", FIND):
         return tuple(range(n_layers))
     if isinstance(layers, str):
         word, _, number = layers.partition(":")

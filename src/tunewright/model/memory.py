@@ -194,36 +194,3 @@ def lora_parameters(card: ModelCard, *, r: int, n_layers: int | None = None) -> 
     attention = 2 * (hidden + hidden) + 2 * (hidden + key_value)
     mlp = (3 if card.is_gated_mlp else 2) * (hidden + inner)
     return r * (attention + mlp) * (n_layers or card.n_layers)
-
-
-def matmul_parameters(card: ModelCard) -> int:
-    """Weights that take part in matrix products for every token: the blocks', without embeddings and output layer."""
-    hidden, inner = card.hidden_size, card.intermediate_size or 4 * card.hidden_size
-    key_value = (card.n_key_value_heads or card.n_heads) * (card.head_size or hidden // card.n_heads)
-    return card.n_layers * (
-        2 * hidden * hidden + 2 * hidden * key_value + (3 if card.is_gated_mlp else 2) * hidden * inner
-    )
-
-
-def training_flops(
-    card: ModelCard,
-    *,
-    n_tokens: int,
-    n_trained: int,
-    mean_length: float,
-    method: str,
-    n_lora: int = 0,
-    outputs: int = 0,
-) -> float:
-    """Needed floating-point operations of a training run: no padding, output layer on trained tokens only.
-
-    full: 6 N a token; lora: 4 N + 6 N_lora (no weight gradients of the base); head: 2 N. Causal attention adds
-    6 L h d S a token (head: 2 L h d S), attention in both directions twice that. Source: torchtitan's count.
-    outputs: width of the output layer (vocabulary or classes).
-    """
-    n = matmul_parameters(card)
-    per_token = {"full": 6.0 * n, "lora": 4.0 * n + 6.0 * n_lora, "head": 2.0 * n}[method]
-    passes = (2.0 if method == "head" else 6.0) * (2.0 if card.architecture == "encoder" else 1.0)
-    attention = passes * card.n_layers * card.hidden_size * mean_length
-    output = {"full": 6.0, "lora": 4.0, "head": 6.0}[method] * card.hidden_size * outputs
-    return n_tokens * (per_token + attention) + n_trained * output

@@ -78,12 +78,18 @@ def first_trained_block(model: nn.Module, *, n_blocks: int) -> int:
     return lowest
 
 
+def body_of(model: nn.Module) -> Any:
+    """The transformer without what a task puts on it."""
+    inner: Any = model.encoder if isinstance(model, EncoderClassifier) else model
+    return unwrapped(inner).base_model
+
+
 @contextmanager
 def trunk(loaded: Loaded, rows: Sequence[Encoded], *, place: Place) -> Iterator[Trunk | None]:
     """Inside, `rows` run from their first trained block on; others run whole. None: everything is trained."""
     n_blocks = loaded.card.n_layers
     first = first_trained_block(loaded.model, n_blocks=n_blocks)
-    body = _body(loaded.model)
+    body = body_of(loaded.model)
     blocks = _blocks(body, n_blocks=n_blocks)
     if not first or blocks is None:
         yield None
@@ -99,12 +105,6 @@ def trunk(loaded: Loaded, rows: Sequence[Encoded], *, place: Place) -> Iterator[
         made.states.clear()
         for back in reversed(undo):
             back()
-
-
-def _body(model: nn.Module) -> Any:
-    """The transformer without what a task puts on it."""
-    inner: Any = model.encoder if isinstance(model, EncoderClassifier) else model
-    return unwrapped(inner).base_model
 
 
 def _blocks(body: nn.Module, *, n_blocks: int) -> nn.ModuleList | None:

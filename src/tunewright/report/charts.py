@@ -22,6 +22,9 @@ NEAR_ZERO = 0.4
 ALIKE = 1e-6
 """Values this close, as a share of their size, are one value to the eye."""
 
+MOST_NAMED = 12
+"""Columns that have room for a number each on a phone."""
+
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 """Distances of ticks that people read easily, times a power of ten."""
 
@@ -160,6 +163,25 @@ def histogram(
         anchor = "end" if at > 50 else "start"
         parts.append(_text(f"{_r(at)}%", 14, marker_label, kind="marker-label", anchor=anchor))
     return _svg(parts, title=title, description=description, kind="histogram", height=plot + 50)
+
+
+def columns(values: Sequence[float], *, is_ours: Sequence[bool], title: str, description: str) -> Markup:
+    """One upright bar a value, numbered from 0 below and with its share of all above; empty when none is above 0."""
+    total, top, plot = sum(values), max(values, default=0.0), 110
+    if not top > 0:
+        return Markup("")
+    width, parts = 100 / len(values), []
+    mark = Markup('<rect class="bar{}" x="{}%" y="{}" width="{}%" height="{}"><title>block {}: {}</title></rect>')
+    for i, (value, ours) in enumerate(zip(values, is_ours, strict=True)):
+        size, share, middle = max(1.5, plot * value / top), f"{100 * value / total:.0f} %", f"{_r((i + 0.5) * width)}%"
+        left, wide, kind = _r((i + 0.1) * width), _r(0.8 * width), " ours" if ours else ""
+        parts.append(mark.format(kind, left, _r(plot + 18 - size), wide, _r(size), i, share))
+        if len(values) <= MOST_NAMED:
+            parts.append(_text(middle, _r(plot + 12 - size), share, kind="tick", anchor="middle"))
+        if len(values) <= MOST_NAMED or i % 5 == 0:
+            parts.append(_text(middle, plot + 34, str(i), kind="tick", anchor="middle"))
+    parts.append(Markup('<line class="base" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(plot + 18))
+    return _svg(parts, title=title, description=description, kind="columns", height=plot + 40)
 
 
 def split_bar(parts: Sequence[tuple[str, float]], *, title: str) -> Markup:

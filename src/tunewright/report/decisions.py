@@ -108,16 +108,16 @@ def _candidates(run: RunFiles) -> tuple[Candidate, ...]:
 
 
 def _choices(run: RunFiles) -> tuple[tuple[str, str, str], ...]:
-    found = [_with_found_rate(as_record(choice), run) for choice in as_list(run.decision.get("choices"))]
+    found = [_with_found(as_record(choice), run) for choice in as_list(run.decision.get("choices"))]
     return tuple((str(c.get("field") or ""), _value(c.get("value")), masked(str(c.get("reason") or ""))) for c in found)
 
 
-def _with_found_rate(choice: Record, run: RunFiles) -> Record:
-    """The choice with the number that the training found, where the plan left it to be found."""
-    search = as_record(run.summary.get("learning_rate_search"))
-    if choice.get("field") != "train.learning_rate" or not search:
-        return choice
-    return choice | {"value": search.get("rate"), "reason": search.get("reason")}
+def _with_found(choice: Record, run: RunFiles) -> Record:
+    """The choice with what was found before the training, where the plan left it to be found."""
+    asked = {"train.learning_rate": ("learning_rate_search", "rate"), "train.layers": ("layer_search", "blocks")}
+    name, key = asked.get(str(choice.get("field")), ("", ""))
+    search = as_record(run.summary.get(name))
+    return choice | {"value": search.get(key), "reason": search.get("reason")} if search else choice
 
 
 def _value(value: object) -> str:

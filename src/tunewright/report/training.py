@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tunewright.report import charts, numbers, words
+from tunewright.report.blocks import FoundBlocks, found_blocks_of
 from tunewright.report.electricity import electricity
 from tunewright.report.reached import Reached, reached_of
 from tunewright.report.read import Record, RunFiles, as_record
@@ -30,6 +31,7 @@ class Training:
     search: Markup
     """The losses at the rates that were tried; empty when none were."""
     search_words: str
+    blocks: FoundBlocks | None
     caption: str
     validations: tuple[tuple[str, str, str, bool], ...]
     """(step, loss, score, is the kept one)."""
@@ -57,6 +59,7 @@ def training_of(run: RunFiles) -> Training | None:
         peak_rate=_peak_rate(steps),
         search=_search_chart(as_record(run.summary.get("learning_rate_search"))),
         search_words=str(as_record(run.summary.get("learning_rate_search")).get("reason") or ""),
+        blocks=found_blocks_of(run.summary),
         caption=f"{averages}. Loss in nats for each target; lower is better.",
         validations=tuple(_validation(v, run.summary) for v in validations),
         reached=reached_of(run.summary),

@@ -28,3 +28,5 @@ class TrainInputs:
     """By term."""
     rate_search: dict[str, Any] | None = None
     """What learning_rate.json says, where the plan asks to find the rate."""
+    layer_search: dict[str, Any] | None = None
+    """What layers.json says, where the plan asks to find the blocks."""

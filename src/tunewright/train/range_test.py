@@ -19,7 +19,7 @@ import torch
 from tunewright.core.errors import NonFiniteLoss
 from tunewright.core.events import ProgressEvent, Tracker, null_tracker
 from tunewright.core.values import ModelCard
-from tunewright.model.memory import training_flops
+from tunewright.model.flops import token_flops, training_flops
 from tunewright.train.default_rate import DefaultRate
 from tunewright.train.loop import Training, train_steps
 from tunewright.train.schedule import RISE
@@ -78,7 +78,8 @@ def trial_of(training: Training, card: ModelCard, *, method: str, threads: int) 
     mean = sum(lengths) / len(lengths)
     is_fast = training.dtype == torch.bfloat16
     per_second = GPU_FLOPS if training.device != "cpu" else threads * (THREAD_BF16_FLOPS if is_fast else THREAD_FLOPS)
-    flops = training_flops(card, n_tokens=round(mean), n_trained=1, mean_length=mean, method=method)
+    cost = token_flops(card, method=method, blocks=range(card.n_layers), mean_length=mean)
+    flops = training_flops(cost, n_tokens=round(mean), n_targets=1)
     affordable = SECONDS * per_second / flops
     rows = max(1, min(training.batch_size, int(affordable / WANTED_STEPS)))
     n_steps = max(MIN_STEPS, min(MAX_STEPS, int(affordable / rows)))

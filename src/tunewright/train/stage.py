@@ -29,6 +29,7 @@ from tunewright.model.reach import Reach, missed_note, reach
 from tunewright.model.trained import save_trained
 from tunewright.model.trunk import Place
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
+from tunewright.train.found_layers import with_layers
 from tunewright.train.found_rate import with_rate
 from tunewright.train.given import encoded_rows, started
 from tunewright.train.held import resident_bytes
@@ -49,7 +50,7 @@ def train(inputs: TrainInputs, *, work: Path, tell: Tracker = null_tracker) -> d
     Where torchrun started several processes, all take a share of every batch; this one does everything else.
     Raises TrainError (non-finite loss, damaged checkpoint), RunError (disk), KeyboardInterrupt after saving.
     """
-    inputs = with_rate(inputs, work=work, tell=tell)
+    inputs = with_rate(with_layers(inputs, work=work, tell=tell), work=work, tell=tell)
     plan, process = inputs.plan, resident_bytes()
     group = call(pickle.dumps((inputs, work)))
     if group.size > 1:

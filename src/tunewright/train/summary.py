@@ -15,8 +15,9 @@ from typing import Any
 from tunewright.core.energy import Energy
 from tunewright.core.events import NoteEvent
 from tunewright.core.files import write_json
-from tunewright.model.adapt import Parameters, parameters, trainable_state
-from tunewright.model.memory import training_flops
+from tunewright.model.adapt import parameters, trainable_state
+from tunewright.model.flops import token_flops, training_flops
+from tunewright.model.layers import layer_indices
 from tunewright.model.rate import matrix_flops
 from tunewright.model.reach import Reach
 from tunewright.model.trunk import Trunk
@@ -46,7 +47,8 @@ def write_summary(
     steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
     losses = [line for line in steps if line["event"] == "StepEvent"]
     rate = matrix_flops(training.dtype, device=training.device)
-    flops = _needed_flops(inputs, training, position, size)
+    flops, trunk = _needed_flops(inputs, training, position), training.trunk
+    seconds = position.seconds + (trunk.seconds if trunk is not None and trunk.n_bytes else 0.0)
     summary = {
         "method": plan.train.method,
         "layers": plan.train.layers,
@@ -76,9 +78,10 @@ def write_summary(
         "seed": plan.run.seed,
         "learning_rate": plan.train.learning_rate,
         "learning_rate_search": inputs.rate_search,
+        "layer_search": inputs.layer_search,
         "needed_flops": flops,
         "matrix_flops": rate,
-        "utilisation": flops / position.seconds / rate if position.seconds else math.nan,
+        "utilisation": flops / seconds / rate if seconds else math.nan,
         "energy": asdict(cost) if cost else None,
         "model_fingerprint": inputs.card.fingerprint,
     }
@@ -86,18 +89,25 @@ def write_summary(
     return summary
 
 
-def _needed_flops(inputs: TrainInputs, training: Training, position: Position, size: Parameters) -> float:
+def _needed_flops(inputs: TrainInputs, training: Training, position: Position) -> float:
     lengths = [len(row) for row in training.rows]
     is_classify = inputs.plan.task == "classify"
     n_lora = sum(p.numel() for name, p in trainable_state(training.model).items() if "lora_" in name)
-    return training_flops(
+    cost = token_flops(
         inputs.card,
-        n_tokens=position.tokens_seen,
-        n_trained=position.tokens_trained_on,
-        mean_length=sum(n * n for n in lengths) / sum(lengths),
         method=inputs.plan.train.method,
+        blocks=layer_indices(inputs.plan.train.layers, n_layers=inputs.card.n_layers),
+        mean_length=sum(n * n for n in lengths) / sum(lengths),
         n_lora=n_lora,
         outputs=len(inputs.facts.labels) if is_classify else inputs.card.vocabulary_size,
+        is_classify=is_classify,
+    )
+    ran_once = sum(len(ids) for ids in {row.ids for row in training.rows})
+    return training_flops(
+        cost,
+        n_tokens=position.tokens_seen,
+        n_targets=position.tokens_trained_on,
+        n_kept=ran_once if training.trunk is not None and training.trunk.n_bytes else None,
     )
 
 

@@ -79,6 +79,7 @@ LORA = {"target_modules": "all-linear"}
     ("train", "where", "words"),
     [
         ({"adapter": {"peft_type": "IA3"}, "layers": "last:1"}, "train.layers", "has none"),
+        ({"adapter": {"peft_type": "IA3"}, "layers": "find"}, "train.layers", "has none"),
         ({"adapter": LORA | {"layers_to_transform": [0]}, "layers": "last:1"}, "train.layers", "too"),
         ({"adapter": LORA | {"init_lora_weights": "pissa"}}, "train.adapter", "train.use_pissa=true"),
         ({"adapter": LORA | {"init_lora_weights": "olora"}}, "train.adapter", "changes the base"),

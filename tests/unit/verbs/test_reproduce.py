@@ -29,7 +29,7 @@ def made(folder: Path, base: Path, *, name: str, seed: int = 0) -> Run:
     plan: dict[str, Any] = {
         "model": str(base),
         "data": "rows.csv",
-        "train": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3},
+        "train": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3, "layers": "auto"},
         "evaluate": {"systems": ["tuned", "majority"]},
         "explain": {"methods": []},
         "run": {"seed": seed},
@@ -52,6 +52,16 @@ def first(folder: Path, tiny_encoder: Path) -> Run:
 @pytest.fixture(scope="module")
 def repeated(first: Run) -> Reproduction:
     return reproduce(first)
+
+
+def test_reproduction_measures_again_and_finds_the_same_blocks(repeated: Reproduction, first: Run) -> None:
+    then, now = (
+        json.loads((run.stage("train") / "layers.json").read_text(encoding="utf-8"))
+        for run in (first, Run(Path(repeated.again)))
+    )
+
+    assert now.pop("seconds") != then.pop("seconds"), "nothing was measured again"
+    assert now == then
 
 
 def test_reproduction_is_identical_when_nothing_has_changed(repeated: Reproduction, first: Run) -> None:
