@@ -149,9 +149,9 @@ def trained(inputs: TrainInputs, *, blocks: tuple[int, ...]) -> tuple[int, float
     train = asked.plan.train.with_(max_steps=steps)
     asked = replace(asked, plan=asked.plan.with_(train=train))
     torch.manual_seed(plan.run.seed)
-    with in_training(asked.plan, loaded, rows, place=KEPT) as training:
+    test = encoded_rows(inputs, loaded, split="test")
+    with in_training(asked.plan, loaded, rows, validation=test, place=KEPT) as training:
         events = list(train_steps(training))
-        test = encoded_rows(inputs, loaded, split="test")
         total, n_correct = validation_loss(training, test)
     flops = training_flops(
         of_these,
