@@ -2,9 +2,9 @@
 
 In: banking77 and sms_spam beside the checkout, the starter model minilm-l6 (fetched where it can be). Out: one table on
 stdout and in results/layers.md. Few rows, three seeds (rows, order, dropout, random blocks). Every arm gets the
-operations that training all blocks takes in EPOCHS passes, and as many steps as these buy. Only accuracy and loss are
+operations that training all blocks takes in some passes, and as many steps as these buy. Only accuracy and loss are
 measured: other work on the machine does not matter.
-usage: python benchmarks/layers.py
+usage: python benchmarks/layers.py [PASSES ...], else PASSES below
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -47,7 +48,7 @@ STARTER = "starter:minilm-l6"
 SEEDS = (0, 1, 2)
 N_TRAIN, N_TEST = 500, 500
 BATCH_SIZE = 16
-EPOCHS = 3.0
+PASSES = (3.0, 10.0)
 THREADS = 1
 ARMS = ("all", "find", "last half", "random half")
 KEPT = Place(memory_bytes=2 * 10**9, folder=None)
@@ -58,6 +59,8 @@ class Outcome:
     """One training."""
 
     data: str
+    passes: float
+    """Over all blocks, that would take these operations."""
     arm: str
     seed: int
     blocks: tuple[int, ...]
@@ -86,7 +89,7 @@ def sms_spam() -> list[tuple[str, str]]:
 DATA = {"banking77": banking77, "sms_spam": sms_spam}
 
 
-def inputs_of(pairs: list[tuple[str, str]], card: ModelCard, folder: Path, *, seed: int) -> TrainInputs:
+def inputs_of(pairs: list[tuple[str, str]], card: ModelCard, folder: Path, *, seed: int, passes: float) -> TrainInputs:
     """A plan that asks to find the blocks, its rows drawn by the seed."""
     drawn = list(dict.fromkeys(pairs))
     random.Random(seed).shuffle(drawn)
@@ -107,7 +110,7 @@ def inputs_of(pairs: list[tuple[str, str]], card: ModelCard, folder: Path, *, se
                 "learning_rate": default_rate(card, method="full").value,
                 "warmup_ratio": 0.1,
                 "weight_decay": 0.01,
-                "epochs": EPOCHS,
+                "epochs": passes,
                 "batch_size": BATCH_SIZE,
             },
             "run": {"device": "cpu", "threads": THREADS, "seed": seed},
@@ -131,7 +134,7 @@ def cost(inputs: TrainInputs, rows: tuple[Encoded, ...], blocks: tuple[int, ...]
 
 
 def trained(inputs: TrainInputs, *, blocks: tuple[int, ...]) -> tuple[int, float, float, float]:
-    """Steps, operations, loss and accuracy on the test rows, for the operations of EPOCHS passes over all blocks."""
+    """Steps, operations, loss and accuracy on the test rows, for the operations of the epochs over all blocks."""
     plan, n_blocks = inputs.plan, inputs.card.n_layers
     layers = "all" if len(blocks) == n_blocks else blocks
     asked = replace(inputs, plan=plan.with_(train=plan.train.with_(layers=layers)))
@@ -168,20 +171,20 @@ def arms(inputs: TrainInputs, found: tuple[int, ...]) -> Iterator[tuple[str, tup
     yield from zip(ARMS, (tuple(range(n)), found, tuple(range(n - n // 2, n)), tuple(sorted(half))), strict=True)
 
 
-def outcomes() -> Iterator[Outcome]:
+def outcomes(passes: tuple[float, ...]) -> Iterator[Outcome]:
     torch.set_num_threads(THREADS)
     add_starter(STARTER, tell=null_tracker)
     card = model_card(STARTER, folder=HERE)
     for seed in SEEDS:
-        for data, read in DATA.items():
+        for data, n in product(DATA, passes):
             with tempfile.TemporaryDirectory() as folder:
-                inputs = inputs_of(read(), card, Path(folder), seed=seed)
+                inputs = inputs_of(DATA[data](), card, Path(folder), seed=seed, passes=n)
                 found = measured_layers(inputs)
                 done: dict[tuple[int, ...], tuple[int, float, float, float]] = {}
                 for arm, blocks in arms(inputs, tuple(found["blocks"])):
                     done[blocks] = done.get(blocks) or trained(inputs, blocks=blocks)
                     pulls = tuple(round(signal["pull"], 3) for signal in found["signals"])
-                    yield Outcome(data, arm, seed, blocks, *done[blocks], pulls)
+                    yield Outcome(data, n, arm, seed, blocks, *done[blocks], pulls)
 
 
 def paired(of: list[Outcome], arm: str, *, against: str, what: str) -> str:
@@ -196,9 +199,13 @@ def paired(of: list[Outcome], arm: str, *, against: str, what: str) -> str:
 def table(of: list[Outcome]) -> Iterator[str]:
     head = ("arm", "blocks by seed", "steps", "TFLOP", "accuracy by seed", "mean", "loss, nats")
     less = ("accuracy: find less this", "loss: find less this")
-    for data in DATA:
-        some = [one for one in of if one.data == data]
-        yield from (f"\n## {data}\n", f"| {' | '.join((*head, *less))} |", "|---" * (len(head) + len(less)) + "|")
+    for data, n in sorted({(one.data, one.passes) for one in of}):
+        some = [one for one in of if (one.data, one.passes) == (data, n)]
+        yield from (
+            f"\n## {data}, the operations of {n:g} passes over all blocks\n",
+            f"| {' | '.join((*head, *less))} |",
+            "|---" * (len(head) + len(less)) + "|",
+        )
         for arm in ARMS:
             own = [one for one in some if one.arm == arm]
             cells = [
@@ -220,15 +227,15 @@ def table(of: list[Outcome]) -> Iterator[str]:
 
 def main() -> None:
     of = []
-    for one in outcomes():
+    for one in outcomes(tuple(map(float, sys.argv[1:])) or PASSES):
         of.append(one)
         sys.stderr.write(f"{one}\n")
         sys.stderr.flush()
     about = (
         f"# Which blocks to train, at equal operations\n\n{time.strftime('%Y-%m-%d')}, {processor()}, "
         f"torch {torch.__version__}, float32. minilm-l6, method full at its default rate, {N_TRAIN} train and {N_TEST} "
-        f"test rows, seeds {', '.join(map(str, SEEDS))}. Every arm has the operations of {EPOCHS:g} passes over all "
-        "blocks; a frozen trunk is paid once. Differences are paired over seeds, with a 95 % interval (t).\n"
+        f"test rows, seeds {', '.join(map(str, SEEDS))}. Every arm has the same operations; a frozen trunk is paid "
+        "once. Differences are paired over seeds, with a 95 % interval (t).\n"
         "`python benchmarks/layers.py`"
     )
     text = "\n".join([about, *table(of)]) + "\n"
