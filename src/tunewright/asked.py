@@ -67,7 +67,22 @@ def whole_plan(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
     tell: hears what folders and patterns hold.
     Raises DataError for a folder or a pattern without a data file, ModelError for a folder that is not there.
     """
-    return _with_files(_whole_systems(loaded), tell=tell)
+    return _with_files(_whole_systems(_with_task(loaded, tell=tell)), tell=tell)
+
+
+def _with_task(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
+    """classify with a separator of labels is the task multilabel."""
+    plan, separator = loaded.plan, loaded.plan.data.label_separator
+    if is_auto(separator) or separator is None or plan.task == "multilabel":
+        return loaded
+    if not is_auto(plan.task) and plan.task != "classify":
+        raise PlanError(
+            f"data.label_separator says that rows have several labels, and the task is {plan.task}",
+            where="data.label_separator",
+            fix="task=multilabel, or leave data.label_separator out",
+        )
+    tell(NoteEvent(f"data.label_separator is {separator}: rows have several labels, task multilabel"))
+    return replace(loaded, plan=plan.with_(task="multilabel"))
 
 
 def _with_files(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:

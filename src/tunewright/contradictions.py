@@ -14,9 +14,10 @@ from tunewright.core.machine import size_bytes, usable_bytes
 from tunewright.core.plan import OUTSIDE, Plan, TrainPlan, is_auto
 from tunewright.core.registry import lookup
 from tunewright.core.systems import LATER, SYSTEMS, outside_name, subject_word, trains
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Machine, ModelCard
 from tunewright.evaluate.definition import METRICS
-from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors
+from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
 from tunewright.train.trackers.table import refuse_missing_trackers
@@ -108,18 +109,14 @@ def refuse_contradictions(asked: Plan, plan: Plan) -> None:
             where="train.layers",
             fix="train.method=full, or leave train.layers out",
         )
-    if plan.task != "classify" and not is_auto(train.method) and train.method == "head":
+    if not has_head(plan.task) and not is_auto(train.method) and train.method == "head":
         raise PlanError(
-            f"train.method head needs classes, and the task is {plan.task}",
+            f"train.method head needs classes or numbers, and the task is {plan.task}",
             where="train.method",
             fix="train.method=lora",
         )
-    if plan.task == "text" and not is_auto(asked.explain.methods) and asked.explain.methods:
-        raise PlanError(
-            "a model of raw text gives no answer, so there is nothing to explain",
-            where="explain.methods",
-            fix="leave explain.methods out",
-        )
+    if not is_auto(asked.explain.methods) and asked.explain.methods:
+        refuse_unexplained(plan.task, where="explain.methods")
     if not is_auto(asked.explain.methods) and LABEL_ERRORS in asked.explain.methods:
         refuse_label_errors(plan)
 
@@ -130,7 +127,7 @@ def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:
     Raises PlanError.
     """
     length, device = plan.prepare.max_length, plan.run.device
-    if plan.task != "classify" and card.architecture == "encoder":
+    if not has_head(plan.task) and card.architecture == "encoder":
         raise PlanError(
             f"{card.name} is an encoder: it reads, it cannot write, and the task is {plan.task}",
             where="model.name",

@@ -20,6 +20,7 @@ from tunewright.core.files import write_text
 from tunewright.core.plan import OUTSIDE, Plan, is_auto, plan_dict
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
+from tunewright.core.scale import Scale
 from tunewright.core.systems import folder_of
 from tunewright.core.values import Choice, DataFacts, ModelCard, Subject
 from tunewright.tables.shape import Shape
@@ -74,10 +75,11 @@ def read_decided(run: Run) -> Decided:
         record = yaml.safe_load((run.folder / RESOLVED).read_text(encoding="utf-8"))
         card = json.loads((run.stage("select") / "card.json").read_text(encoding="utf-8"))
         facts = json.loads((run.stage("prepare") / "facts.json").read_text(encoding="utf-8"))
+        scale = Scale(**facts["scale"]) if facts.get("scale") else None
         return Decided(
             plan=Plan.model_validate(record["plan"]),
             card=ModelCard(**{**card, "languages": tuple(card["languages"])}),
-            facts=DataFacts(**{**facts, "labels": tuple(facts["labels"]), "sample": ()}),
+            facts=DataFacts(**{**facts, "labels": tuple(facts["labels"]), "sample": (), "scale": scale}),
             predicted_peak_memory_bytes=int(record["predicted_peak_memory_bytes"]),
             predicted_memory=dict(record.get("predicted_memory") or {}),
         )

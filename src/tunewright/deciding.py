@@ -19,7 +19,8 @@ from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
-from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Machine, ModelCard, Row, Split
+from tunewright.core.tasks import has_head
+from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Example, Machine, ModelCard, Row, Split, Task
 from tunewright.model.card import model_card
 from tunewright.model.device import emulation_note, refuse_absent
 from tunewright.model.load import load_tokenizer
@@ -71,7 +72,7 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     tokenizer = load_tokenizer(picked.tokenizer_folder, trust_remote_code=plan.model.trust_remote_code)
     encoded = {
         split: encode(
-            [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]],
+            _examples(data, split, task=plan.task),
             tokenizer=tokenizer,
             task=plan.task,
         )
@@ -224,8 +225,14 @@ def _cut(
 ) -> tuple[Encoded, ...]:
     if plan.task != "text" and all(len(e) <= plan.prepare.max_length for e in whole):
         return whole
-    examples = [render(row, task=plan.task, labels=data.facts.labels) for row in data.splits[split]]
-    return encode(examples, tokenizer=tokenizer, task=plan.task, max_length=plan.prepare.max_length)
+    return encode(
+        _examples(data, split, task=plan.task), tokenizer=tokenizer, task=plan.task, max_length=plan.prepare.max_length
+    )
+
+
+def _examples(data: Draft, split: Split, *, task: Task) -> list[Example]:
+    labels, scale = data.facts.labels, data.facts.scale
+    return [render(row, task=task, labels=labels, scale=scale) for row in data.splits[split]]
 
 
 def _counted(
@@ -261,14 +268,14 @@ def _counted(
 def need_bytes(card: ModelCard, facts: DataFacts) -> int:
     """A candidate's training memory before lengths are known: default method, rows of mean length, one at a time."""
     tokens = min(card.context_tokens, max(64, int(facts.bytes_per_row / 3)))
-    is_classify = facts.task == "classify"
+    is_headed = has_head(facts.task)
     return memory_plan(
         card,
         n_trainable=card.n_parameters if card.architecture == "encoder" else lora_parameters(card, r=16),
         batch_size=1,
         length=tokens,
-        logit_rows=1 if is_classify else tokens,
-        n_classes=len(facts.labels) if is_classify else 0,
+        logit_rows=1 if is_headed else tokens,
+        n_classes=len(facts.labels) if is_headed else 0,
     ).total
 
 

@@ -20,7 +20,9 @@ from tunewright.contradictions import (
 from tunewright.contradictions import refuse_unsupported as refuse_unsupported
 from tunewright.core.plan import AUTO, Plan, is_auto, open_fields
 from tunewright.core.systems import trains
-from tunewright.core.values import Choice, DataFacts, Machine, ModelCard
+from tunewright.core.tasks import has_head
+from tunewright.core.values import Choice, DataFacts, Machine, ModelCard, Task
+from tunewright.evaluate.definition import TASK_METRICS
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, formula_memory
 from tunewright.text.lengths import LengthFacts as LengthFacts
@@ -36,6 +38,19 @@ HEAD_ROWS = 50
 """Under this many rows only the head learns. Source: DESIGN 5."""
 RARE_SHARE = 1 / 5
 """A class rarer than this share of the average class makes macro F1 the primary metric. Source: DESIGN 2."""
+_HONEST = "the honest rivals; scratch and few_shot cost a training or are weaker, so only when asked"
+SYSTEMS_OF: dict[Task, tuple[tuple[str, ...], str]] = {
+    "classify": (("tuned", "base", "majority", "tfidf", "linear_probe"), _HONEST),
+    "multilabel": (
+        ("tuned", "majority", "tfidf", "linear_probe"),
+        "the honest rivals; base is left out: before tuning it cannot say how many labels a row has",
+    ),
+    "regress": (
+        ("tuned", "mean", "tfidf", "linear_probe"),
+        "the honest rivals; base is left out: before tuning no layer of it says a number",
+    ),
+}
+_NO_RIVALS = (("tuned", "base"), "the same model before tuning; no keyword model writes answers")
 GENERATED_ROWS = {"cpu": 64, "cuda": 200, "mps": 200}
 """Rows that answers are written for, by device. Two cores write 110 tokens a second (SmolLM2-135M)."""
 
@@ -142,7 +157,7 @@ def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         yield Choice(
             "train.method", "lora", f"the plan names train.{named[0]}, which only lora has; full is for {size}"
         )
-    elif plan.task == "classify" and n_rows < HEAD_ROWS and plan.train.layers in (AUTO, "all"):
+    elif has_head(plan.task) and n_rows < HEAD_ROWS and plan.train.layers in (AUTO, "all"):
         yield Choice("train.method", "head", f"{n_rows} train rows are under {HEAD_ROWS}: more weights would overfit")
     elif card.architecture == "encoder" and card.n_parameters <= SMALL_ENCODER_PARAMETERS:
         yield Choice("train.method", "full", f"an encoder of {size} fits whole; lora would save memory we do not need")
@@ -221,35 +236,9 @@ def step_rules(plan: Plan, context: Context) -> Iterator[Choice]:
 
 
 def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
-    is_classify = plan.task == "classify"
-    systems = ("tuned", "base", "majority", "tfidf", "linear_probe") if is_classify else ("tuned", "base")
-    yield Choice(
-        "evaluate.systems",
-        systems,
-        "the honest rivals; scratch and few_shot cost a training or are weaker, so only when asked"
-        if is_classify
-        else "the same model before tuning; no keyword model writes answers",
-    )
+    yield Choice("evaluate.systems", *SYSTEMS_OF.get(plan.task, _NO_RIVALS))
     yield _primary_metric(plan, context.facts)
-    metrics = {
-        "classify": (
-            *(
-                "accuracy",
-                "balanced_accuracy",
-                "precision_macro",
-                "recall_macro",
-                "f1_macro",
-                "f1_weighted",
-                "log_loss",
-            ),
-        ),
-        "generate": (
-            *("bits_per_byte", "exact_match", "token_f1", "rouge1", "rouge2", "rougeL", "chrf"),
-            *("stops", "end_argmax", "repetition"),
-        ),
-        "text": ("bits_per_byte",),
-    }[plan.task]
-    yield Choice("evaluate.metrics", metrics, f"all of the task {plan.task}")
+    yield Choice("evaluate.metrics", TASK_METRICS[plan.task], f"all of the task {plan.task}")
     cap = min(512, context.card.context_tokens // 2, max(32, math.ceil(1.25 * context.lengths.answer_p95 / 32) * 32))
     reason = f"a quarter above the references' 95th percentile of {context.lengths.answer_p95} tokens, at most 512"
     yield Choice("evaluate.max_new_tokens", cap, reason if plan.task == "generate" else "nothing is generated")
@@ -282,6 +271,12 @@ RULES: tuple[Rule, ...] = (
 
 def _primary_metric(plan: Plan, facts: DataFacts) -> Choice:
     field = "evaluate.primary_metric"
+    if plan.task == "multilabel":
+        return Choice(
+            field, "f1_micro", "every label of every row counts the same; f1_macro, beside it, hangs on the rare ones"
+        )
+    if plan.task == "regress":
+        return Choice(field, "mae", "in the unit of the numbers, and one wild row does not decide it, as in rmse")
     if plan.task != "classify":
         return Choice(field, "bits_per_byte", "comparable across tokenizers; per-token loss is not")
     counts = facts.rows_per_label

@@ -21,8 +21,8 @@ OPTIONS = {
     "model": "name revision dtype trust_remote_code",
     "select": "candidates race budget",
     "data": (
-        "train validation test format sheet text_column label_column prompt_column completion_column messages_column"
-        " group_column system limit"
+        "train validation test format sheet text_column label_column label_separator prompt_column completion_column"
+        " messages_column group_column system limit"
     ),
     "prepare": "actions validation_fraction test_fraction max_length review",
     "train": (

@@ -96,6 +96,7 @@ def choices_before(task: Task, *, model: str) -> tuple[Choice, ...]:
         "data.format": "csv" if is_classify else "jsonl",
         "data.text_column": "text" if is_classify else None,
         "data.label_column": "label" if is_classify else None,
+        "data.label_separator": None,
         "data.prompt_column": None if is_classify else "prompt",
         "data.completion_column": None if is_classify else "completion",
         "data.messages_column": None,

@@ -12,6 +12,7 @@ from tests.numerics.training import FULL, LORA, tiny_training
 from tunewright.core.errors import NonFiniteLoss, TrainError
 from tunewright.core.files import file_digest
 from tunewright.core.plan import TrainPlan
+from tunewright.core.tasks import has_head
 from tunewright.core.values import IGNORE, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.text.batch import batch_of
@@ -29,9 +30,9 @@ def assert_equal_bit_for_bit(a: dict[str, torch.Tensor], b: dict[str, torch.Tens
     assert not different
 
 
-@pytest.mark.parametrize("task", ["classify", "generate", "text"])
+@pytest.mark.parametrize("task", ["classify", "multilabel", "regress", "generate", "text"])
 def test_training_lowers_the_loss_when_rows_can_be_learned(task: Task, tiny_encoder: Path, tiny_decoder: Path) -> None:
-    folder = tiny_encoder if task == "classify" else tiny_decoder
+    folder = tiny_encoder if has_head(task) else tiny_decoder
     losses = [event.loss_nats for event in train_steps(tiny_training(folder, task=task, n_steps=40))]
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
 

@@ -9,6 +9,7 @@ import torch
 
 from tests.tiny import tiny_card
 from tunewright.core.plan import TrainPlan
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Architecture, Encoded, Example, Message, Task
 from tunewright.model.adapt import adapted
 from tunewright.model.load import Loaded, load_model
@@ -17,15 +18,20 @@ from tunewright.train.loop import Training, adamw
 from tunewright.train.objective import OBJECTIVES
 
 LABELS = ("no", "yes")
+LABELS_OF: dict[Task, tuple[str, ...]] = {
+    "classify": LABELS,
+    "multilabel": ("damaged", "late", "rude"),
+    "regress": ("price",),
+}
 LORA = TrainPlan(method="lora", layers="all", lora_r=4, lora_alpha=8, lora_dropout=0.1, target_modules="all-linear")
 FULL = TrainPlan(method="full", layers="all")
 
 
 def tiny_adapted(folder: Path, *, task: Task, plan: TrainPlan, architecture: Architecture | None = None) -> Loaded:
-    """As a training starts with it; left out: an encoder for classify, else a decoder."""
-    architecture = architecture or ("encoder" if task == "classify" else "decoder")
+    """As a training starts with it; left out: an encoder where the task has a head, else a decoder."""
+    architecture = architecture or ("encoder" if has_head(task) else "decoder")
     torch.manual_seed(0)
-    loaded = load_model(tiny_card(folder, architecture), task=task, labels=LABELS if task == "classify" else ())
+    loaded = load_model(tiny_card(folder, architecture), task=task, labels=LABELS_OF.get(task, ()))
     return adapted(loaded, plan, seed=0)
 
 
@@ -63,6 +69,15 @@ def tiny_rows(loaded: Loaded, *, task: Task, n_rows: int) -> tuple[Encoded, ...]
     """Rows of different lengths, so that batches pad."""
     if task == "classify":
         examples = [Example(f"train:{i}", text="ab"[i % 2] * (3 + i), label_index=i % 2) for i in range(n_rows)]
+    elif task == "multilabel":
+        kinds = ((0,), (1, 2), ())
+        examples = [
+            Example(f"train:{i}", text="abc"[i % 3] * (3 + i), label_indices=kinds[i % 3]) for i in range(n_rows)
+        ]
+    elif task == "regress":
+        examples = [
+            Example(f"train:{i}", text="ab"[i % 2] * (3 + i), number=(-1.0) ** i + i / 50) for i in range(n_rows)
+        ]
     else:
         turns = [
             (Message("user", "q" * (1 + i)), Message("assistant", "ab" * (1 + i % 5), True)) for i in range(n_rows)

@@ -21,6 +21,7 @@ from tunewright.cli.typed import typed
 from tunewright.cli.words import number
 from tunewright.core.errors import TunewrightError
 from tunewright.core.run import find_run
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Message
 from tunewright.text.render import opening, said
 
@@ -50,8 +51,8 @@ def chat(words: Words = None, json: Json = False, quiet: Quiet = False, runs_dir
         run = find_run(given.run, runs_dir=runs_dir)
         console.note(f"loading {run.name}")
         session = load(run, overrides=given.overrides)
-        asked_for = "a text, and read its label" if session.loaded.task == "classify" else "something"
-        console.note(f"{run.name}: type {asked_for}. Also:\n{HELP}")
+        asked_for = {"classify": "a text, and read its label", "regress": "a text, and read its number"}
+        console.note(f"{run.name}: type {asked_for.get(session.loaded.task, 'something')}. Also:\n{HELP}")
         talk = Talk(session, console, opening(session.asking.system))
         for line in typed_lines(console):
             if line.strip() == ENDS:
@@ -135,7 +136,7 @@ class Talk:
     def _answer(self, system: System) -> dict[str, Any]:
         if system == "base":
             self._say("base: ", style="dim")
-        return self._label(system) if self.session.loaded.task == "classify" else self._written(system)
+        return self._label(system) if has_head(self.session.loaded.task) else self._written(system)
 
     def _label(self, system: System) -> dict[str, Any]:
         assert self.last

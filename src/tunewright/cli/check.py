@@ -25,6 +25,7 @@ from tunewright.core.events import NoteEvent
 from tunewright.core.plan import plan_dict
 from tunewright.core.planfile import load_plan
 from tunewright.core.probe import Probe
+from tunewright.core.tasks import LABELLED, has_head
 from tunewright.core.values import Split, Task
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def data_lines(found: Check) -> Iterator[tuple[str, str]]:
     dropped = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in found.dropped.items()) or "none"
     yield "rows", f"{found.rows_read:,} read: {kept}; left out: {dropped}"
     yield "task", f"{found.task}: {found.why_task}"
-    labels = f" ({found.n_labels:,} labels)" if found.n_labels else ""
+    labels = f" ({found.n_labels:,} labels)" if found.n_labels and found.task in LABELLED else ""
     columns = (
         f"{role} <- {one_line(name, width=40)}{labels if role == 'label' else ''}"
         for role, name in found.columns.items()
@@ -167,11 +168,14 @@ def length_table(tokens: Mapping[Split, SplitTokens], *, max_length: int) -> str
     return table(rows) + f"\n(a row may have {max_length:,} tokens: prepare.max_length)"
 
 
+HAVE: dict[Task, str] = {"multilabel": "labels", "regress": "a number"}
+
+
 def trained_words(of: SplitTokens, *, split: Split, task: Task) -> str:
     """N of M turns, T of U tokens."""
     turns = f"{of.turns_trained:,} of {of.turns:,}"
-    if task == "classify":
-        return f"{turns} rows have a label that train knows"
+    if has_head(task):
+        return f"{turns} rows have {HAVE.get(task, 'a label that train knows')}"
     unit = {"generate": "answers", "text": "pieces"}[task]
     word = "trained on" if split == "train" else "scored"
     return f"{turns} {unit}, {of.tokens_trained:,} of {of.tokens:,} tokens {word}"
@@ -179,7 +183,8 @@ def trained_words(of: SplitTokens, *, split: Split, task: Task) -> str:
 
 def _show_row(console: Console, model: ModelCheck, *, is_whole: bool) -> None:
     shown = model.shown
-    label = f"; its label is {one_line(shown.row.label, width=40)}" if shown.row.label is not None else ""
+    what = "number" if model.plan.task == "regress" else "label"
+    label = f"; its {what} is {one_line(shown.row.label, width=40)}" if shown.row.label is not None else ""
     console.result(f"\n{shown.row.row_id} as the model sees it{label}", style="bold")
     if not is_whole:
         console.result("(a row of median length; another one: --row ROW_ID)")

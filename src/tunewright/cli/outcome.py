@@ -19,6 +19,7 @@ from tunewright.report.words import metric_name, system_name
 SHORT_NAMES = {
     "few_shot": "Examples in prompt",
     "majority": "Most common answer",
+    "mean": "Mean of training",
     "linear_probe": "Linear probe",
     "scratch": "From scratch",
 }
@@ -105,7 +106,7 @@ def next_command(folder: Path, metrics: Mapping[str, Any]) -> str:
         return f'tunewright why {run} "a text of yours"'
     return (
         f"tunewright chat {run}"
-        if metrics.get("task") == "generate"
+        if metrics.get("task") in ("generate", "regress")
         else f"tunewright trace {run} {_a_test_row(folder)}"
     )
 

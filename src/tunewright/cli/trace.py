@@ -113,6 +113,9 @@ def token_words(tokens: Tokens, found: RowTrace) -> str:
     """How many tokens, and which of them count."""
     word, n_seen = _trained_word(found), len(tokens.pieces) - tokens.n_cut
     what = f"the label is {word}: {_label_words(tokens, found)}" if found.task == "classify" else ""
+    if found.task in ("multilabel", "regress"):
+        said = found.row.label if found.row else ""
+        what = f"the {'number is' if found.task == 'regress' else 'labels are'} {word}: {said}"
     return f"{n_seen:,} tokens, {tokens.n_cut:,} cut; {what or f'{tokens.n_trained:,} {word}'}"
 
 

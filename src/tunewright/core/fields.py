@@ -33,6 +33,7 @@ EXAMPLES: dict[str, str] = {
     "data.sheet": "Sheet2",
     "data.text_column": "message",
     "data.label_column": "intent",
+    "data.label_separator": "'|'",
     "data.prompt_column": "question",
     "data.completion_column": "answer",
     "data.messages_column": "messages",

@@ -109,7 +109,9 @@ class DataPlan(Section):
     text_column: str | None = AUTO
     """Column of the text that is labelled or read. Left out: found by name and content."""
     label_column: str | None = AUTO
-    """Column of the label. Left out: found by name and content."""
+    """Column of the label, or of the number (regress). Left out: found by name and content."""
+    label_separator: Annotated[str, Field(min_length=1, max_length=3)] | None = AUTO
+    """What stands between a row's several labels: late|damaged. Left out: none; for multilabel what the cells have."""
     prompt_column: str | None = AUTO
     """Column of the question. Left out: found by name and content."""
     completion_column: str | None = AUTO
@@ -143,7 +145,7 @@ class PreparePlan(Section):
 
 class TrainPlan(Section):
     method: Literal["full", "lora", "head"] = AUTO
-    """What is trained: full (every weight), lora (low-rank adapters), head (only the classification head).
+    """What is trained: full (every weight), lora (low-rank adapters), head (only the layer that answers).
     Left out: full for encoders up to 150 M parameters, else lora; head under 50 rows."""
     layers: Literal["all", "find"] | str | tuple[int, ...] = AUTO
     """Blocks that change: all, last:4, a list of indices from 0; find or auto: those with the most gradient for their
@@ -207,12 +209,11 @@ class TrainPlan(Section):
 
 class EvaluatePlan(Section):
     systems: tuple[str, ...] = AUTO
-    """Who is compared: tuned, base, majority, tfidf, linear_probe, path:FOLDER for a model trained by another tool.
-    Left out: the first five for classify, else tuned and base."""
+    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, path:FOLDER. Left out: the task's own."""
     metrics: tuple[str, ...] = AUTO
     """Which numbers are reported. Left out: all of the task."""
     primary_metric: str = AUTO
-    """The number the verdict is about. Left out: accuracy, or f1_macro when a class is rare; else bits_per_byte."""
+    """The number the verdict is about. Left out: accuracy, f1_macro or f1_micro; mae; bits_per_byte."""
     seeds: int = Field(default=1, ge=1, le=20)
     """Trainings with different seeds (not in this version: 1)."""
     max_new_tokens: int = Field(default=AUTO, ge=1)
@@ -225,9 +226,8 @@ class EvaluatePlan(Section):
 
 class ExplainPlan(Section):
     methods: tuple[str, ...] = AUTO
-    """How answers are explained: occlusion; label_errors finds train labels that are probably wrong, by training three
-    more models; an empty list: not at all. Left out: occlusion for labels while it is quick, else not until
-    `tunewright explain` asks."""
+    """How answers are explained: occlusion; label_errors trains three more models to find wrong train labels; []: not.
+    Left out: occlusion for labels while it is quick, else not until `tunewright explain` asks."""
     rows: int = Field(default=50, ge=1)
     """Test rows that are explained, drawn by seed."""
 
@@ -269,8 +269,8 @@ class Plan(Section):
     """What to do, from data to evidence. Every section and every value may be left out."""
 
     task: Task = AUTO
-    """What is learned: classify (text to label), generate (prompt or messages to answer), text (raw domain text).
-    Left out: from the columns."""
+    """What is learned: classify (text to label), multilabel (to any of several), regress (to a number), generate (to
+    answers), text (raw domain text). Left out: from the columns."""
     model: ModelPlan = ModelPlan()
     select: SelectPlan = SelectPlan()
     data: DataPlan = DataPlan()

@@ -223,7 +223,7 @@ def _put(reading: _Reading, key: str, value: Any, *, where: str) -> None:
 
 
 def _override(reading: _Reading, word: str) -> None:
-    """A word of the command line replaces what was given before."""
+    """A word of the command line replaces what was given before; signs alone, a separator, are no YAML."""
     key, equals, text = word.partition("=")
     if not equals or not key:
         fix = (
@@ -231,7 +231,7 @@ def _override(reading: _Reading, word: str) -> None:
         )
         raise PlanError(f"{word!r} is not an override", where=OVERRIDE, fix=fix)
     try:
-        value = yaml.safe_load(text)
+        value = text if text and set(text) <= set("|;,/") else yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise PlanError(
             f"the value of {key} cannot be read",

@@ -11,7 +11,7 @@ from pathlib import Path
 from tunewright.core.plan import OUTSIDE, Plan, is_auto
 
 TUNED = "tuned"
-SYSTEMS = (TUNED, "base", "majority", "tfidf", "linear_probe")
+SYSTEMS = (TUNED, "base", "majority", "mean", "tfidf", "linear_probe")
 """What this version can run, beside path:FOLDER. The functions: evaluate/systems.py."""
 LATER = {
     "scratch": "training from random weights is not in this version",

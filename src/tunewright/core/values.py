@@ -10,7 +10,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Task = Literal["classify", "generate", "text"]
+from tunewright.core.scale import Scale
+
+Task = Literal["classify", "multilabel", "regress", "generate", "text"]
 Split = Literal["train", "validation", "test"]
 Severity = Literal["info", "warning", "error"]
 Action = Literal["report", "fix", "drop", "refuse"]
@@ -42,9 +44,9 @@ class Row:
     row_id: str
     """`<role>:<n>`, as in `train:17`; role is the data key of the plan, n the 1-based start line (see DESIGN 5)."""
     text: str = ""
-    """classify: what is to be labelled. text: the document. generate: empty."""
+    """classify, regress: what is read. text: the document. generate: empty."""
     label: str | None = None
-    """classify only; None when the file gives none."""
+    """classify: the label. multilabel: the labels (set_text). regress: the number (number_text). None: none given."""
     messages: tuple[Message, ...] = ()
     """generate only; a prompt/completion pair is a user turn and an assistant turn."""
     group: str | None = None
@@ -98,6 +100,10 @@ class Example:
     label_index: int | None = None
     """Position in the sorted label names; None when the row has no label or one unseen in train."""
     messages: tuple[Message, ...] = ()
+    number: float | None = None
+    """regress: the target, in deviations from the train rows' mean; None when the row has none."""
+    label_indices: tuple[int, ...] | None = None
+    """multilabel: positions of those of the row's labels that train knows; None when nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,8 @@ class Encoded:
     label_index: int | None = None
     n_cut: int = 0
     """Tokens left out to stay within max_length."""
+    number: float | None = None
+    label_indices: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -140,10 +148,10 @@ class Prediction:
     system: str
     """tuned, base, majority, tfidf, linear_probe ..."""
     answer: str = ""
-    """classify: the label. generate: the text. text: empty."""
+    """classify: the label. regress: the number. generate: the text. text: empty."""
     reference: str = ""
     probabilities: tuple[float, ...] = ()
-    """classify: one per label, in label order, summing to 1; empty when the system has none."""
+    """classify: one per label, in label order, summing to 1; multilabel: each for itself; empty when there are none."""
     is_stopped: bool | None = None
     """generate: the model ended the answer itself before the cap; None when nothing was generated."""
     n_tokens: int = 0
@@ -248,7 +256,7 @@ class Subject:
     """Of the model that it was made from."""
     task: Task
     labels: tuple[str, ...]
-    """classify: names in class order."""
+    """classify: names in class order. regress: the name of the number."""
     max_length: int
     """Tokens; longer rows are cut as in training."""
     device: str
@@ -295,7 +303,7 @@ class DataFacts:
     n_rows: dict[str, int]
     """Kept rows for each split."""
     labels: tuple[str, ...] = ()
-    """Sorted label names of train."""
+    """Sorted label names of train; regress: the name of the number, the column's."""
     rows_per_label: dict[str, int] = field(default_factory=dict)
     """Train rows for each label."""
     bytes_per_row: float = 0.0
@@ -304,3 +312,5 @@ class DataFacts:
     """ISO 639-1 of the most frequent language in a sample; empty when it cannot be told."""
     sample: tuple[str, ...] = ()
     """At most 200 seeded train texts, for tokens per byte."""
+    scale: Scale | None = None
+    """regress: of the train rows' numbers."""

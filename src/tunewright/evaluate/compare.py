@@ -18,7 +18,7 @@ from scipy.special import bdtr
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction, Task, Verdict
-from tunewright.evaluate import classes, intervals
+from tunewright.evaluate import classes, intervals, label_sets, numbers
 from tunewright.evaluate.definition import Definition, definition_of
 from tunewright.evaluate.intervals import UNKNOWN, Interval
 from tunewright.evaluate.metrics import metric_seed
@@ -91,11 +91,13 @@ def mid_p_mcnemar(*, only_a: int, only_b: int) -> float:
 def _paired(
     a: Sequence[Prediction], b: Sequence[Prediction], *, definition: Definition, labels: tuple[str, ...], seed: int
 ) -> _Paired:
-    if definition.kind == "classes":
+    if definition.kind in ("classes", "sets"):
         cells = _cells(a, b)
-        return _over_classes(cells, metric=definition.name, seed=seed) if cells.counts_C.sum() else _nothing(definition)
+        return _over_classes(cells, definition=definition, seed=seed) if cells.counts_C.sum() else _nothing(definition)
+    if definition.kind == "numbers":
+        return _over_numbers(a, b, definition=definition, seed=seed)
     parts_a, parts_b = _common(a, b, definition=definition, labels=labels)
-    if not len(parts_a.numerators_N):
+    if not len(parts_a.numerators_N) or not (parts_a.denominators_N.sum() and parts_b.denominators_N.sum()):
         return _nothing(definition)
     if definition.kind == "proportion":
         return _right_or_wrong(parts_a.numerators_N > 0, parts_b.numerators_N > 0)
@@ -141,15 +143,16 @@ def _ratios(a: RowParts, b: RowParts, *, seed: int) -> _Paired:
     return _Paired(difference, ci95, _permutation_p(permuted, observed=difference, width=n), _test_name(n))
 
 
-def _over_classes(cells: classes.Cells, *, metric: str, seed: int) -> _Paired:
-    counts_C = cells.counts_C
+def _over_classes(cells: classes.Cells, *, definition: Definition, seed: int) -> _Paired:
+    counts_C, metric = cells.counts_C, definition.name
+    class_counts = classes.class_counts if definition.kind == "classes" else label_sets.label_counts
     random = np.random.default_rng([seed, 1])
 
     def difference(kept_BC: Floats, swapped_BC: Floats) -> Floats:
         """a minus b when of each cell some rows keep their two answers and the others swap them."""
         a, b = (
-            classes.class_counts(cells, system=system, weights_BC=kept_BC)
-            + classes.class_counts(cells, system=1 - system, weights_BC=swapped_BC)
+            class_counts(cells, system=system, weights_BC=kept_BC)
+            + class_counts(cells, system=1 - system, weights_BC=swapped_BC)
             for system in (0, 1)
         )
         return np.asarray(classes.average(metric, a) - classes.average(metric, b))
@@ -165,6 +168,30 @@ def _over_classes(cells: classes.Cells, *, metric: str, seed: int) -> _Paired:
     p_value = _permutation_p(permuted, observed=observed, width=4 * max(len(counts_C), len(cells.names)))
     ci95 = intervals.cell_interval(resampled, counts_C=counts_C, seed=seed)
     return _Paired(observed, ci95, p_value, _test_name(int(counts_C.sum())))
+
+
+def _over_numbers(a: Sequence[Prediction], b: Sequence[Prediction], *, definition: Definition, seed: int) -> _Paired:
+    (numbers_N, first_N), (_, second_N) = numbers.numbers_of(a), numbers.numbers_of(b)
+    is_known_N = np.isfinite(numbers_N) & np.isfinite(first_N) & np.isfinite(second_N)
+    columns = tuple(column_N[is_known_N] for column_N in (numbers_N, first_N, second_N))
+    statistic, n = numbers.STATISTICS[definition.name], int(is_known_N.sum())
+
+    def difference(numbers_RN: Floats, first_RN: Floats, second_RN: Floats) -> Floats:
+        return np.asarray(statistic(numbers_RN, first_RN) - statistic(numbers_RN, second_RN))
+
+    observed = float(difference(*(column_N[None] for column_N in columns))[0]) if n else math.nan
+    if not math.isfinite(observed):
+        return _nothing(definition)
+    random = np.random.default_rng([seed, 1])
+
+    def permuted(n_lines: int) -> Floats:
+        is_swapped_RN = random.random((n_lines, n)) < 0.5
+        numbers_RN = np.broadcast_to(columns[0], is_swapped_RN.shape)
+        pair = (np.where(is_swapped_RN, one, other) for one, other in ((columns[2], columns[1]), columns[1:]))
+        return difference(numbers_RN, *pair)
+
+    p_value = _permutation_p(permuted, observed=observed, width=n)
+    return _Paired(observed, numbers.interval(difference, *columns, seed=seed), p_value, _test_name(n))
 
 
 def _permutation_p(permuted: Callable[[int], Floats], *, observed: float, width: int) -> float:
@@ -188,7 +215,7 @@ def _test_name(n: int) -> str:
 
 
 def _ratio_difference(sums_RP: Floats) -> Floats:
-    return np.asarray(sums_RP[:, 0] / sums_RP[:, 1] - sums_RP[:, 2] / sums_RP[:, 3])
+    return intervals.ratio(sums_RP[:, 0], sums_RP[:, 1]) - intervals.ratio(sums_RP[:, 2], sums_RP[:, 3])
 
 
 def _common(

@@ -16,7 +16,7 @@ import sacrebleu
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Task
 
-Kind = Literal["proportion", "ratio", "classes"]
+Kind = Literal["proportion", "ratio", "classes", "sets", "numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Definition:
     name: str
     kind: Kind
     """proportion: right or wrong for each row. ratio: sum over rows divided by a sum over rows, a mean included.
-    classes: made from the counts of (reference, answer) pairs, so no row has a value of its own."""
+    classes: made from the counts of (reference, answer) pairs, so no row has a value of its own. sets: the same of
+    rows with several labels. numbers: made from all the rows' numbers together, likewise."""
     unit: str
     options: str
     """Everything that changes the number, `|` between."""
@@ -34,12 +35,15 @@ class Definition:
     """Why it is nan when no row has it."""
     is_higher_better: bool = True
     top: float = 1.0
-    """Largest possible value; inf when there is none. The smallest is 0 for all."""
+    """Largest possible value where the smallest is 0; inf when there is none."""
 
 
 _ACCENT_FREE = "words:[a-z0-9]+ lower case|stemmer:no|rows:reference at least half a-z0-9"
 _NO_ANSWER = "no row with both an answer and a reference"
 _NO_LABEL = "no row has a reference label"
+_NO_NUMBER = "no row has both a number and an answer"
+UNIT = "unit of the numbers"
+"""Of a metric in the unit of what is learned."""
 _NO_ROUGE = "no answered row whose reference is mostly in the letters a-z and digits, all that ROUGE counts"
 _CHRF = f"mean of sentence scores|nc:6|nw:0|beta:2|case:mixed|space:no|eff:yes|sacrebleu:{sacrebleu.__version__}"
 _BITS = "sum of nats, end token included / (ln 2 x sum of UTF-8 bytes of the text)"
@@ -59,6 +63,43 @@ _ALL = (
         "-ln p(label)|p at least 2.2e-16|rows:label seen in train",
         "no row has probabilities and a label seen in train",
         is_higher_better=False,
+        top=math.inf,
+    ),
+    Definition("f1_micro", "ratio", "share", "2 x right labels / labels referenced and answered", _NO_LABEL),
+    Definition("subset_accuracy", "proportion", "share", "answered labels equal the row's", _NO_LABEL),
+    Definition(
+        "hamming_loss",
+        "ratio",
+        "share",
+        "wrong labels / labels of train|one unseen in train counts as wrong",
+        _NO_LABEL,
+        is_higher_better=False,
+        top=math.inf,
+    ),
+    Definition("mae", "ratio", UNIT, "mean of |answer - number|", _NO_NUMBER, is_higher_better=False, top=math.inf),
+    Definition(
+        "rmse",
+        "numbers",
+        UNIT,
+        "root of the mean of (answer - number) squared",
+        _NO_NUMBER,
+        is_higher_better=False,
+        top=math.inf,
+    ),
+    Definition(
+        "r2",
+        "numbers",
+        "share",
+        "1 - squared errors / squared distances from the test rows' own mean",
+        f"{_NO_NUMBER}, or all test rows have the same number",
+        top=math.inf,
+    ),
+    Definition(
+        "spearman",
+        "numbers",
+        "correlation",
+        "Pearson correlation of ranks, ties at their mean rank",
+        f"{_NO_NUMBER}, or all answers or all numbers are the same, so there is no order",
         top=math.inf,
     ),
     Definition(
@@ -95,6 +136,14 @@ _ALL = (
 )
 
 METRICS: dict[str, Definition] = {definition.name: definition for definition in _ALL}
+_OF_TASK: dict[Task, dict[str, Definition]] = {
+    "multilabel": {
+        "f1_macro": Definition(
+            "f1_macro", "sets", "share", "labels:in references or answers|zero_division:0", _NO_LABEL
+        )
+    }
+}
+"""Metrics that are made otherwise for one task."""
 
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "classify": (
@@ -106,6 +155,8 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
         "f1_weighted",
         "log_loss",
     ),
+    "multilabel": ("f1_micro", "f1_macro", "subset_accuracy", "hamming_loss"),
+    "regress": ("mae", "rmse", "r2", "spearman"),
     "generate": (
         "bits_per_byte",
         "exact_match",
@@ -124,7 +175,7 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
 
 def row_metrics(task: Task) -> tuple[str, ...]:
     """Names of the task's metrics that a single row has a value of."""
-    return tuple(name for name in TASK_METRICS[task] if METRICS[name].kind != "classes")
+    return tuple(name for name in TASK_METRICS[task] if definition_of(name, task=task).kind in ("proportion", "ratio"))
 
 
 def definition_of(name: str, *, task: Task) -> Definition:
@@ -133,7 +184,7 @@ def definition_of(name: str, *, task: Task) -> Definition:
     Raises EvalError when the task has no such metric.
     """
     if name in TASK_METRICS[task]:
-        return METRICS[name]
+        return _OF_TASK.get(task, {}).get(name) or METRICS[name]
     near = difflib.get_close_matches(name, TASK_METRICS[task], n=1)
     raise EvalError(
         f"{name} is not a metric of {task}",

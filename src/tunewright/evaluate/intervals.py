@@ -112,11 +112,16 @@ def ratio_interval(numerators_N: Floats, denominators_N: Floats, *, seed: int) -
     sums_RP = ratio_draws(parts_NP, seed=seed)
     left_NP = total_P - parts_NP
     return bca(
-        sums_RP[:, 0] / sums_RP[:, 1],
+        ratio(sums_RP[:, 0], sums_RP[:, 1]),
         value=float(total_P[0] / total_P[1]),
-        left_out_C=left_NP[:, 0] / left_NP[:, 1],
+        left_out_C=ratio(left_NP[:, 0], left_NP[:, 1]),
         counts_C=np.ones(len(parts_NP)),
     )
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """part / whole, nan where whole is 0: a resample may have none of what is counted."""
+    return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0))
 
 
 def cell_draws(counts_C: NDArray[np.int64], *, seed: int, n_resamples: int = N_RESAMPLES) -> Floats:

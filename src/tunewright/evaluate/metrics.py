@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Metric, Prediction, Task
-from tunewright.evaluate import classes, intervals
-from tunewright.evaluate.definition import METRICS, TASK_METRICS, Definition
+from tunewright.evaluate import classes, intervals, label_sets, numbers
+from tunewright.evaluate.definition import TASK_METRICS, Definition, definition_of
 from tunewright.evaluate.intervals import Interval
 from tunewright.evaluate.score import row_parts
 
@@ -62,7 +62,7 @@ def metrics(
     _check(predictions)
     names = _usual(predictions, task) if wanted is None else wanted
     return {
-        name: _metric(METRICS[name], predictions, labels=labels, seed=metric_seed(seed, name))
+        name: _metric(definition_of(name, task=task), predictions, labels=labels, seed=metric_seed(seed, name))
         if name in TASK_METRICS[task]
         else _no_such(name, task)
         for name in names
@@ -74,16 +74,30 @@ def per_class(predictions: Sequence[Prediction], labels: tuple[str, ...]) -> dic
     known = _labelled(predictions)
     cells = _cells(known)
     counts = classes.class_counts(cells, system=0, weights_BC=cells.counts_C[None, :].astype(np.float64))
+    return _class_reports(counts, cells.names, order=_all_labels(known, labels))
+
+
+def per_label(predictions: Sequence[Prediction], labels: tuple[str, ...]) -> dict[str, ClassReport]:
+    """The same where rows have several labels: those of train, then, sorted, the others."""
+    cells = _cells(_labelled(predictions))
+    counts = label_sets.label_counts(cells, system=0, weights_BC=cells.counts_C[None, :].astype(np.float64))
+    names = label_sets.label_names(cells)
+    return _class_reports(counts, names, order=labels + tuple(name for name in names if name not in labels))
+
+
+def _class_reports(
+    counts: classes.ClassCounts, names: Sequence[str], *, order: Sequence[str]
+) -> dict[str, ClassReport]:
     scores = (classes.precision(counts)[0], classes.recall(counts)[0], classes.f1(counts)[0])
     table = {}
-    for index, name in enumerate(cells.names):
+    for index, name in enumerate(names):
         n, n_answered = int(counts.reference_BK[0, index]), int(counts.answered_BK[0, index])
         precision, recall, f1 = (float(score[index]) for score in scores)
         table[name] = ClassReport(
             precision=precision if n_answered else math.nan, recall=recall if n else math.nan, f1=f1, n=n
         )
     unseen = ClassReport(precision=math.nan, recall=math.nan, f1=math.nan, n=0)
-    return {name: table.get(name, unseen) for name in _all_labels(known, labels)}
+    return {name: table.get(name, unseen) for name in order}
 
 
 def confusion(predictions: Sequence[Prediction], labels: tuple[str, ...]) -> Confusion:
@@ -108,8 +122,10 @@ def _usual(predictions: Sequence[Prediction], task: Task) -> tuple[str, ...]:
 
 
 def _metric(definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...], seed: int) -> Metric:
-    if definition.kind == "classes":
+    if definition.kind in ("classes", "sets"):
         value, n, ci95 = _over_classes(definition, predictions, seed=seed)
+    elif definition.kind == "numbers":
+        value, n, ci95 = _over_numbers(definition, predictions, seed=seed)
     else:
         value, n, ci95 = _over_rows(definition, predictions, labels=labels, seed=seed)
     return Metric(
@@ -129,6 +145,8 @@ def _over_rows(
     parts = row_parts(predictions, metric=definition.name, labels=labels)
     parts = parts.take(parts.is_known)
     n = len(parts.numerators_N)
+    if not math.isfinite(parts.value):
+        return math.nan, 0, intervals.UNKNOWN
     if definition.kind == "proportion":
         return parts.value, n, intervals.wilson(float(parts.numerators_N.sum()), n)
     found = intervals.ratio_interval(parts.numerators_N, parts.denominators_N, seed=seed)
@@ -143,12 +161,26 @@ def _over_classes(
         return math.nan, 0, intervals.UNKNOWN
     cells = _cells(known)
 
+    counts = classes.class_counts if definition.kind == "classes" else label_sets.label_counts
+
     def statistic(weights_BC: NDArray[np.float64]) -> NDArray[np.float64]:
-        return classes.class_metric(definition.name, cells=cells, system=0, weights_BC=weights_BC)
+        return classes.average(definition.name, counts(cells, system=0, weights_BC=weights_BC))
 
     value = float(statistic(cells.counts_C[None, :].astype(np.float64))[0])
     found = intervals.cell_interval(statistic, counts_C=cells.counts_C, seed=seed)
     return value, len(known), _widened(found, definition, value=value, n=len(known))
+
+
+def _over_numbers(
+    definition: Definition, predictions: Sequence[Prediction], *, seed: int
+) -> tuple[float, int, Interval]:
+    numbers_N, answers_N = numbers.numbers_of(predictions)
+    is_known_N = np.isfinite(numbers_N) & np.isfinite(answers_N)
+    columns, statistic = (numbers_N[is_known_N], answers_N[is_known_N]), numbers.STATISTICS[definition.name]
+    value = numbers.value_of(statistic, *columns)
+    if not math.isfinite(value):
+        return math.nan, 0, intervals.UNKNOWN
+    return value, len(columns[0]), numbers.interval(statistic, *columns, seed=seed)
 
 
 def _widened(found: Interval, definition: Definition, *, value: float, n: int) -> Interval:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
+from tunewright.core.scale import number_of
 from tunewright.core.values import Prediction, Score, Task
-from tunewright.evaluate import overlap
+from tunewright.evaluate import label_sets, overlap
 from tunewright.evaluate.definition import row_metrics
 
 Floats = NDArray[np.float64]
@@ -42,6 +43,8 @@ def row_value(prediction: Prediction, *, metric: str, labels: tuple[str, ...] = 
     """
     if metric == "log_loss":
         return _log_loss(prediction, labels)
+    if metric == "hamming_loss":
+        return label_sets.hamming(prediction, labels)
     return _VALUES[metric](prediction)
 
 
@@ -62,16 +65,21 @@ class RowParts:
     @property
     def value(self) -> float:
         """nan without rows."""
-        return float(self.numerators_N.sum() / self.denominators_N.sum()) if len(self.numerators_N) else math.nan
+        total = float(self.denominators_N.sum())
+        return float(self.numerators_N.sum()) / total if total else math.nan
 
 
 def row_parts(predictions: Sequence[Prediction], *, metric: str, labels: tuple[str, ...] = ()) -> RowParts:
     """The sums behind a row metric, one entry a row.
 
-    bits_per_byte: nats over ln 2 times bytes, so that long references weigh more, as in the corpus figure.
+    bits_per_byte: nats over ln 2 times bytes, so that long references weigh more, as in the corpus figure. f1_micro: as
+    label_sets.overlap.
     Everything else: the row's value over 1, whose ratio is the mean.
     """
-    if metric == "bits_per_byte":
+    if metric == "f1_micro":
+        pairs = [label_sets.overlap(p) for p in predictions]
+        known = [math.isfinite(size) for _, size in pairs]
+    elif metric == "bits_per_byte":
         pairs = [(p.reference_nats, math.log(2) * p.reference_bytes) for p in predictions]
         known = [math.isfinite(nats) and size > 0 for nats, size in pairs]
     else:
@@ -106,6 +114,17 @@ def _accuracy(prediction: Prediction) -> float:
     return float(prediction.answer == prediction.reference) if prediction.reference else math.nan
 
 
+def _f1_of_row(prediction: Prediction) -> float:
+    """nan for a row without labels that gets none: there is nothing to find and nothing wrong."""
+    right, size = label_sets.overlap(prediction)
+    return right / size if size else math.nan
+
+
+def _absolute_error(prediction: Prediction) -> float:
+    number, answer = number_of(prediction.reference), number_of(prediction.answer)
+    return math.nan if number is None or answer is None else abs(answer - number)
+
+
 def _compared(measure: Callable[[str, str], float]) -> Callable[[Prediction], float]:
     def value(prediction: Prediction) -> float:
         is_there = is_answered(prediction) and prediction.reference
@@ -135,6 +154,9 @@ def _bits_per_byte(prediction: Prediction) -> float:
 
 _VALUES: dict[str, Callable[[Prediction], float]] = {
     "accuracy": _accuracy,
+    "f1_micro": _f1_of_row,
+    "subset_accuracy": _accuracy,
+    "mae": _absolute_error,
     "bits_per_byte": _bits_per_byte,
     "exact_match": _compared(lambda answer, ref: overlap.exact_match(answer, reference=ref)),
     "token_f1": _compared(lambda answer, ref: overlap.token_f1(answer, reference=ref)),

@@ -16,11 +16,14 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import PreviewEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
-from tunewright.core.values import Comparison, DataFacts, Metric, Prediction, Row, Subject
+from tunewright.core.tasks import has_head
+from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.definition import definition_of
+from tunewright.evaluate.label_set_rivals import keyword_set_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
-from tunewright.evaluate.metrics import confusion, metrics, per_class
+from tunewright.evaluate.metrics import confusion, metrics, per_class, per_label
+from tunewright.evaluate.number_rivals import keyword_number_predictions
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.rivals import tfidf_predictions
 from tunewright.evaluate.score import is_answered
@@ -70,11 +73,16 @@ def preview(plan: Plan, *, facts: DataFacts, prepared: Path, tell: Tracker) -> N
     Raises EvalError when the task has no such primary metric: better known now than after the training.
     """
     name = definition_of(plan.evaluate.primary_metric, task=plan.task).name
-    if plan.task != "classify" or "tfidf" not in plan.evaluate.systems:
+    if not has_head(plan.task) or "tfidf" not in plan.evaluate.systems:
         return
     started = time.perf_counter()
-    train, test = read_rows(prepared, "train"), read_rows(prepared, "test")
-    answers = tfidf_predictions(train, test, labels=facts.labels, seed=plan.run.seed)
+    train, validation, test = (read_rows(prepared, split) for split in SPLITS)
+    if plan.task == "regress":
+        answers = keyword_number_predictions(train, validation, test)
+    elif plan.task == "multilabel":
+        answers = keyword_set_predictions(train, test, labels=facts.labels, seed=plan.run.seed)
+    else:
+        answers = tfidf_predictions(train, test, labels=facts.labels, seed=plan.run.seed)
     metric = metrics(answers, task=plan.task, labels=facts.labels, seed=plan.run.seed, wanted=(name,))[name]
     tell(PreviewEvent("tfidf", name, metric.value, metric.ci95, metric.n, time.perf_counter() - started))
 
@@ -121,6 +129,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
     )
     answers = results.predictions[subject]
     is_classify, is_generate = plan.task == "classify", plan.task == "generate"
+    reports = {"classify": per_class, "multilabel": per_label}
     n_written = sum(is_answered(prediction) for prediction in answers)
     return {
         "task": plan.task,
@@ -135,7 +144,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "without_leaked": [asdict(some) for some in without],
         "not_run": results.not_run,
         "confusion": confusion(answers, labels)._asdict() if is_classify else None,
-        "per_class": per_class(answers, labels) if is_classify else None,
+        "per_class": reports[plan.task](answers, labels) if plan.task in reports else None,
         "cost": {system: {"seconds": round(seconds, 3)} for system, seconds in results.seconds.items()},
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,

@@ -18,12 +18,24 @@ from numpy.typing import NDArray
 from tunewright.core.errors import EvalError
 from tunewright.core.events import ProgressEvent, Tracker
 from tunewright.core.plan import OUTSIDE, Plan
-from tunewright.core.systems import LATER, TUNED, outside_name
+from tunewright.core.scale import answer_text
+from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.tasks import LABELLED
 from tunewright.core.values import DataFacts, Encoded, Example, Prediction, Row, Subject
+from tunewright.evaluate.able import unknown, why_not
+from tunewright.evaluate.label_set_rivals import (
+    common_set_predictions,
+    keyword_set_predictions,
+    set_predictions,
+    set_probe_predictions,
+    sets,
+)
+from tunewright.evaluate.number_rivals import keyword_number_predictions, mean_predictions, number_probe_predictions
 from tunewright.evaluate.probe import cosine_predictions, probe_predictions
 from tunewright.evaluate.rivals import majority_predictions, tfidf_predictions
 from tunewright.model.classes import class_probabilities
 from tunewright.model.generate import answers
+from tunewright.model.head_outputs import predicted_numbers
 from tunewright.model.load import Loaded
 from tunewright.model.outside import outside_subject
 from tunewright.model.score import answer_scores, label_log_probabilities
@@ -69,7 +81,7 @@ def run_systems(contest: Contest) -> Results:
     seconds: dict[str, float] = {}
     not_run: dict[str, str] = {}
     for system in contest.plan.evaluate.systems:
-        why = _why_not(system, contest)
+        why = _unable(system, contest)
         if why:
             not_run[system] = why
             continue
@@ -107,6 +119,25 @@ def base(contest: Contest) -> Answers:
 
 def linear_probe(contest: Contest) -> Answers:
     loaded = load_base(contest.subject)
+    if contest.plan.task == "regress":
+        return number_probe_predictions(
+            contest.test,
+            vectors_NH=_vectors(contest, loaded, contest.test),
+            train=(_vectors(contest, loaded, contest.train), [float(row.label or "nan") for row in contest.train]),
+            validation=(
+                _vectors(contest, loaded, contest.validation),
+                [float(row.label or "nan") for row in contest.validation],
+            ),
+        )
+    if contest.plan.task == "multilabel":
+        labels = contest.facts.labels
+        train, held_out = (
+            (_vectors(contest, loaded, rows), sets(rows, labels=labels)) for rows in (contest.train, contest.validation)
+        )
+        vectors_NH = _vectors(contest, loaded, contest.test)
+        return set_probe_predictions(
+            contest.test, vectors_NH=vectors_NH, train=train, validation=held_out, labels=labels
+        )
     known, held = (
         [row for row in rows if row.label in contest.facts.labels] for rows in (contest.train, contest.validation)
     )
@@ -120,10 +151,21 @@ def linear_probe(contest: Contest) -> Answers:
 
 
 def majority(contest: Contest) -> Answers:
+    if contest.plan.task == "multilabel":
+        return common_set_predictions(contest.train, contest.test, labels=contest.facts.labels)
     return majority_predictions(contest.train, contest.test, labels=contest.facts.labels)
 
 
+def mean(contest: Contest) -> Answers:
+    return mean_predictions(contest.train, contest.test)
+
+
 def tfidf(contest: Contest) -> Answers:
+    if contest.plan.task == "regress":
+        return keyword_number_predictions(contest.train, contest.validation, contest.test)
+    if contest.plan.task == "multilabel":
+        labels, seed = contest.facts.labels, contest.plan.run.seed
+        return keyword_set_predictions(contest.train, contest.test, labels=labels, seed=seed)
     return tfidf_predictions(contest.train, contest.test, labels=contest.facts.labels, seed=contest.plan.run.seed)
 
 
@@ -131,33 +173,17 @@ SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
     TUNED: tuned,
     "base": base,
     "majority": majority,
+    "mean": mean,
     "tfidf": tfidf,
     "linear_probe": linear_probe,
 }
 """The words of core/systems.py; path:FOLDER is `measured` too."""
 
-CLASSIFY_ONLY = ("majority", "tfidf", "linear_probe")
 
-
-def _why_not(system: str, contest: Contest) -> str:
-    """Empty when the system can run."""
-    task, subject = contest.plan.task, contest.subject
-    if system.startswith(OUTSIDE):
-        return ""
-    if system in LATER or system.startswith("api:"):
-        return LATER.get(system, "models behind a network address are not in this version")
-    if system not in SYSTEMS:
-        return f"unknown system; known: {', '.join(SYSTEMS)}"
-    if system in CLASSIFY_ONLY and task != "classify":
-        return f"it gives labels, and the task is {task}"
-    if system == "linear_probe" and len({row.label for row in contest.train}) < 2:
-        return "train has a single label, so there is nothing to tell apart"
-    if system in ("base", "linear_probe") and subject.card.path == subject.folder:
-        return f"what {outside_name(subject.name)} was made from is not known; name it: model.name=BASE"
-    is_asked = system == "base" and task != "text" and subject.card.architecture == "decoder"
-    if is_asked and not subject.card.has_chat_template:
-        return "the base model has no chat template, so it cannot be asked"
-    return ""
+def _unable(system: str, contest: Contest) -> str:
+    if system.startswith(OUTSIDE) or system in SYSTEMS:
+        return why_not(system, task=contest.plan.task, subject=contest.subject, train=contest.train)
+    return unknown(system, known=tuple(SYSTEMS))
 
 
 def _encoded(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> tuple[Encoded, ...]:
@@ -173,17 +199,30 @@ def _vectors(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> NDArray[n
 
 def _model_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
     """By the class head, by asking for the label names, or in words: what the task and the model allow."""
-    if contest.plan.task != "classify":
+    if contest.plan.task == "regress":
+        return _number_predictions(contest, loaded, system=system)
+    if contest.plan.task not in LABELLED:
         return _language_predictions(contest, loaded, system=system)
     if not loaded.labels:
         return _label_predictions(contest, loaded, system=system)
     return _class_predictions(contest, loaded, system=system)
 
 
+def _number_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
+    numbers_N = predicted_numbers(loaded, _encoded(contest, loaded, contest.test))
+    return tuple(
+        Prediction(row.row_id, system, answer=answer_text(float(number)), reference=row.label or "")
+        for row, number in zip(contest.test, numbers_N, strict=True)
+    )
+
+
 def _class_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
     """The likeliest of the model's own classes; one that the rows do not have is a wrong answer."""
     p_NC = class_probabilities(loaded, _encoded(contest, loaded, contest.test))
     p_NL = in_label_order(p_NC, own=loaded.labels, labels=contest.facts.labels)
+    if contest.plan.task == "multilabel":
+        found = set_predictions(system, contest.test, p_NC, labels=loaded.labels)
+        return tuple(replace(p, probabilities=tuple(p_L.tolist())) for p, p_L in zip(found, p_NL, strict=True))
     return tuple(
         Prediction(
             row.row_id,

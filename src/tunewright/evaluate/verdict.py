@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tunewright.core.plan import OUTSIDE
 from tunewright.core.systems import TUNED, outside_name
 from tunewright.core.values import Comparison, Metric, Verdict
+from tunewright.evaluate.definition import METRICS, UNIT
 from tunewright.evaluate.leaked import WithoutLeaked
 
 PLAIN_NAMES = {
@@ -20,8 +21,9 @@ PLAIN_NAMES = {
     "base": "the same model before tuning",
     "few_shot": "the same model before tuning with examples in its prompt",
     "majority": "always giving the most common answer",
+    "mean": "always giving the mean of the training numbers",
     "tfidf": "the keyword model",
-    "linear_probe": "a linear classifier on the untuned model's vectors",
+    "linear_probe": "a linear model on the untuned model's vectors",
     "scratch": "the same architecture trained from scratch",
 }
 
@@ -40,6 +42,11 @@ _QUANTITIES = {
     "f1_macro": "a macro F1",
     "f1_weighted": "a weighted F1",
     "log_loss": "a log loss",
+    "f1_micro": "a micro F1",
+    "hamming_loss": "a Hamming loss",
+    "rmse": "a root mean square error",
+    "r2": "an R²",
+    "spearman": "a rank correlation",
     "token_f1": "a token F1",
     "rouge1": "a ROUGE-1",
     "rouge2": "a ROUGE-2",
@@ -121,6 +128,10 @@ def _achievement(score: Metric, *, metric: str, rows: int) -> str:
         return f"answers {value} of {of_rows} correctly"
     if metric == "exact_match":
         return f"gives exactly the reference answer in {value} of {of_rows}"
+    if metric == "subset_accuracy":
+        return f"finds exactly the labels of {value} of {of_rows}"
+    if metric == "mae":
+        return f"is {value} off on average over {of_rows}"
     if metric == "bits_per_byte":
         return f"needs {value} (fewer is better) to predict the reference text of {of_rows}"
     if metric == "stops":
@@ -189,12 +200,14 @@ def _detail(comparison: Comparison, *, unit: str) -> str:
         return f"{against}not compared ({comparison.test})."
     low, high = comparison.ci95
     has_interval = math.isfinite(low)
-    interval = f"95 % interval {low:+.4f} to {high:+.4f}" if has_interval else "no interval"
+    digits, in_unit = ("+.4g", "") if unit == UNIT else ("+.4f", f" {unit}")
+    interval = f"95 % interval {low:{digits}} to {high:{digits}}" if has_interval else "no interval"
     power = ""
     if comparison.verdict == "not distinguishable" and has_interval:
-        power = f"; these rows would show a true difference of {EFFECT_PER_WIDTH * (high - low):.4f} four times in five"
+        least = f"{EFFECT_PER_WIDTH * (high - low):{digits[1:]}}"
+        power = f"; these rows would show a true difference of {least} four times in five"
     return (
-        f"{against}difference {comparison.difference:+.4f} {unit}, {interval}, {_p(comparison.p_value)}: "
+        f"{against}difference {comparison.difference:{digits}}{in_unit}, {interval}, {_p(comparison.p_value)}: "
         f"{comparison.verdict}{power} ({comparison.test})."
     )
 
@@ -204,10 +217,12 @@ def _p(value: float) -> str:
 
 
 def _number(value: float, metric: str) -> str:
-    if metric in ("accuracy", "exact_match", "stops", "end_argmax", "repetition"):
+    if metric in ("accuracy", "subset_accuracy", "exact_match", "stops", "end_argmax", "repetition"):
         return f"{100 * value:.1f} %"
     if metric == "bits_per_byte":
         return f"{value:.3f} bits a byte"
+    if METRICS[metric].unit == UNIT:  # dollars or millimetres: digits, not places
+        return f"{value:.4g}"
     return f"{value:.1f}" if metric == "chrf" else f"{value:.3f}"
 
 

@@ -18,7 +18,7 @@ from tunewright.core.files import write_atomically
 from tunewright.core.values import Prediction, Task
 from tunewright.evaluate.score import row_value
 
-_CORRECT_BY = {"classify": "accuracy", "generate": "exact_match"}
+_CORRECT_BY = {"classify": "accuracy", "multilabel": "subset_accuracy", "generate": "exact_match"}
 
 _SCHEMA = pa.schema(
     [
@@ -42,7 +42,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], texts: Mapp
     """One line a prediction, in order.
 
     texts: what the row asked, by row id; null for a row that is not there. probability: of the answer, the largest of
-    the row's; null when the system has none. is_correct: label equality, or exact match once normalised; null for
+    the row's; null when the system has none. is_correct: equal labels, or exact match once normalised; null for
     `text` and where nothing was answered. nan is null.
     """
     records = [_record(prediction, text=texts.get(prediction.row_id), task=task) for prediction in predictions]
@@ -80,7 +80,7 @@ def _record(prediction: Prediction, *, text: str | None, task: Task) -> dict[str
         "text": text,
         "reference": prediction.reference,
         "answer": prediction.answer,
-        "probability": _finite(max(prediction.probabilities, default=math.nan)),
+        "probability": _finite(max(prediction.probabilities, default=math.nan)) if task != "multilabel" else None,
         "is_correct": _is_correct(prediction, task=task),
         "reference_nats": _finite(prediction.reference_nats),
         "reference_bytes": prediction.reference_bytes,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from tunewright.core.errors import PlanError
 from tunewright.core.plan import Plan
 from tunewright.core.systems import trains
-from tunewright.core.values import Choice, DataFacts, ModelCard
+from tunewright.core.tasks import TASKS
+from tunewright.core.values import Choice, DataFacts, ModelCard, Task
 
 OCCLUSION = "occlusion"
 LABEL_ERRORS = "label_errors"
@@ -26,8 +27,8 @@ def methods_choice(plan: Plan, *, card: ModelCard, facts: DataFacts, mean_tokens
     """explain.methods where the plan leaves it open: occlusion for labels, while it is cheap; never label_errors, which
     costs twice the training."""
     field, asking = "explain.methods", "tunewright explain RUN"
-    if plan.task == "text":
-        return Choice(field, (), "a model of raw text gives no answer that words could have carried")
+    if why := TASKS[plan.task].why_unexplained:
+        return Choice(field, (), why)
     if plan.task == "generate":
         return Choice(field, (), f"every row takes a written answer first, so only when asked: {asking}")
     n_rows = min(plan.explain.rows, facts.n_rows.get("test", 0))
@@ -39,6 +40,17 @@ def methods_choice(plan: Plan, *, card: ModelCard, facts: DataFacts, mean_tokens
         return Choice(field, (), f"{cost}, so only when asked: {asking}")
     dearer = "label_errors only when named: it trains three more models on two thirds of the rows each"
     return Choice(field, (OCCLUSION,), f"the words that carried an answer, against random words; {cost}; {dearer}")
+
+
+def refuse_unexplained(task: Task, *, where: str = "task") -> None:
+    """Raises PlanError: the answers of this task cannot be carried by words, or not yet be weighed."""
+    if why := TASKS[task].why_unexplained:
+        raise PlanError(
+            f"answers of the task {task} are not explained",
+            where=where,
+            why=why,
+            fix="leave explain out; tunewright trace RUN ROW_ID shows what the model sees of a row",
+        )
 
 
 def refuse_label_errors(plan: Plan) -> None:

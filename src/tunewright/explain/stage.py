@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tunewright.core.errors import EvalError, PlanError
+from tunewright.core.errors import EvalError
 from tunewright.core.events import ProgressEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
 from tunewright.core.values import Row, Subject, Task
-from tunewright.explain.cost import LABEL_ERRORS, OCCLUSION, refuse_label_errors
+from tunewright.explain.cost import LABEL_ERRORS, OCCLUSION, refuse_label_errors, refuse_unexplained
 from tunewright.explain.explanation import UNIT, Explaining, explained
 from tunewright.explain.faithfulness import N_RESAMPLES, SHARES_PERCENT, summary
 from tunewright.explain.held_out import Retrain
@@ -48,11 +48,11 @@ def explain(inputs: ExplainInputs, *, work: Path, tell: Tracker = null_tracker) 
 
     A plan without methods that is asked to explain gets occlusion. What label_errors has finished in `work` is not
     done again.
-    Raises PlanError for raw text, which has no answer, and for label_errors without labels or training; EvalError when
+    Raises PlanError for raw text and numbers, and for label_errors without labels or training; EvalError when
     there is no test row.
     """
     plan, subject = inputs.plan, inputs.subject
-    refuse_raw_text(subject.task)
+    refuse_unexplained(subject.task)
     methods = plan.explain.methods or (OCCLUSION,)
     found: dict[str, Any] = {"task": subject.task, "system": subject.name, "rows": []}
     if LABEL_ERRORS in methods:
@@ -104,17 +104,6 @@ def _occlusion(inputs: ExplainInputs, *, tell: Tracker) -> dict[str, Any]:
         "summary": asdict(summary(checks, seed=plan.run.seed)),
         "rows": explanations,
     }
-
-
-def refuse_raw_text(task: Task) -> None:
-    """Raises PlanError: a model of raw text gives no answer that words could carry."""
-    if task == "text":
-        raise PlanError(
-            "a model of raw text gives no answer, so no words can have carried it",
-            where="task",
-            why="explaining needs a label (classify) or an answer (generate)",
-            fix="leave explain out; tunewright trace RUN ROW_ID shows what the model sees of a row",
-        )
 
 
 def sampled(rows: Sequence[Row], *, n_rows: int, seed: int) -> tuple[Row, ...]:

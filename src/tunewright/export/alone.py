@@ -7,6 +7,7 @@ Axes: B rows, T positions, N scored positions, V vocabulary, C classes.
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import platform
@@ -63,9 +64,11 @@ def facts(alone: Alone) -> dict[str, Any]:
     names = alone.model.config.id2label or {}
     generation = alone.model.generation_config if alone.model.can_generate() else None
     ends = generation.eos_token_id if generation else None
+    target_file = alone.folder / "target.json"
     packages = ("torch", "transformers", "peft", "safetensors")
     return {
         "labels": labels_file.read_text(encoding="utf-8").splitlines() if labels_file.is_file() else [],
+        "target": json.loads(target_file.read_text(encoding="utf-8")) if target_file.is_file() else {},
         "names": [names[i] for i in sorted(names)],
         "special": sorted(alone.tokenizer.all_special_ids),
         "template": alone.tokenizer.chat_template,

@@ -13,6 +13,7 @@ from tunewright.export.plain import Ask, Asked, broken, kind_of
 from tunewright.export.sample import Sample
 from tunewright.model.classifier import labels_lines
 from tunewright.model.load import Loaded
+from tunewright.model.target import TARGET_FILE
 from tunewright.text.chat import THINKING_SWITCH, end_token_ids
 
 N_STOPS = 4
@@ -31,6 +32,17 @@ def same_labels(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> st
             raise broken(asked, "its labels are not in the proven order", why=f"class {i} is {theirs!r}, not {ours!r}")
     if len(wanted) != len(written):
         raise broken(asked, "labels are lost", why=f"{len(written)} of {len(wanted)} are there")
+    return OK
+
+
+def same_scale(asked: Asked, found: Mapping[str, Any], *, proven: Loaded) -> str:
+    """An answer in deviations says nothing without the mean and the deviation."""
+    if proven.task != "regress":
+        return "not run: no numbers"
+    ours = {"mean": proven.scale.mean, "deviation": proven.scale.deviation} if proven.scale else {}
+    theirs = {name: found["target"].get(name) for name in ours}
+    if ours != theirs or not ours:
+        raise broken(asked, "its numbers have another unit", why=f"{TARGET_FILE} says {theirs}, not {ours}")
     return OK
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tunewright.core.values import Subject, Task
+from tunewright.model.target import TARGET_FILE
 
 Kind = Literal["encoder", "classifier", "language"]
 """What a folder holds: an encoder with our head beside it, a classifier of transformers, a language model."""
@@ -23,18 +24,37 @@ def loading_lines(kind: Kind, *, target: str, task: Task, n_classes: int) -> tup
     """Plain transformers and peft; an encoder's own script."""
     if kind == "encoder":
         return (f'python {FOLDER}/predict.py "first text" "second text"',)
+    if task == "regress" and kind == "classifier":
+        auto = "AutoModelForSequenceClassification"
+        load = (
+            f"peft import AutoPeft{auto[4:]}; from transformers"
+            if target == "adapter"
+            else f"transformers import {auto},"
+        )
+        model = f'AutoPeft{auto[4:]}.from_pretrained("{FOLDER}", num_labels=1)'
+        return (
+            "import json; from pathlib import Path",
+            f"from {load} import AutoTokenizer" if target == "adapter" else f"from {load} AutoTokenizer",
+            f'tokenizer = AutoTokenizer.from_pretrained("{FOLDER}")',
+            f"model = {model}" if target == "adapter" else f'model = {auto}.from_pretrained("{FOLDER}")',
+            f'unit = json.loads(Path("{FOLDER}", "{TARGET_FILE}").read_text())',
+            'out = float(model(**tokenizer("your text", return_tensors="pt")).logits)',
+            'print(unit["mean"] + unit["deviation"] * out)',
+        )
+    is_several = task == "multilabel"
+    read = "sigmoid()" if is_several else "softmax(-1)"
     if kind == "classifier" and target == "adapter":
         return (
             "from peft import AutoPeftModelForSequenceClassification; from transformers import AutoTokenizer",
             f'tokenizer = AutoTokenizer.from_pretrained("{FOLDER}")',
             f'model = AutoPeftModelForSequenceClassification.from_pretrained("{FOLDER}", num_labels={n_classes})',
-            'print(model(**tokenizer("your text", return_tensors="pt")).logits.softmax(-1))  # in labels.txt\'s order',
+            f'print(model(**tokenizer("your text", return_tensors="pt")).logits.{read})  # in labels.txt\'s order',
         )
     if kind == "classifier":
         return (
             "from transformers import pipeline",
             f'classify = pipeline("text-classification", "{FOLDER}")',
-            'print(classify("your text"))',
+            'print(classify("your text", top_k=None))' if is_several else 'print(classify("your text"))',
         )
     asks = '[{"role": "user", "content": "your question"}]' if task == "generate" else '"the beginning of a text"'
     return (
@@ -56,7 +76,10 @@ def placed(lines: Sequence[str], *, folder: str) -> tuple[str, ...]:
 
 def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
     """README.md of the folder: what it is, how to use it, how near it is to the proven model."""
-    kl = record["kl_nats"]
+    kl, same = (
+        record["kl_nats"],
+        {"multilabel": "the same labels", "regress": "the same number"}.get(subject.task, "same first choice"),
+    )
     lines = [
         "---",
         f"library_name: {'peft' if name == 'adapter' else 'transformers'}",
@@ -70,7 +93,7 @@ def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
         "```",
         "",
         f"Compared with the proven model: {kl['mean']:.3g} nats apart over {record['n']:,} answers of {record['rows']}"
-        f" held-out rows (limit {record['limit_nats']:g}), same first choice in {record['agreement']:.2%}.",
+        f" held-out rows (limit {record['limit_nats']:g}), {same} in {record['agreement']:.2%}.",
         "",
         f"How: {record['signature']}.",
         *(["", f"Note: {record['note']}."] if record["note"] else []),

@@ -15,8 +15,15 @@ import torch
 from numpy.typing import NDArray
 
 from tunewright.core.files import digest
-from tunewright.core.values import IGNORE, Encoded
-from tunewright.export.checks import same_ends, same_labels, same_prompt_ids, same_special_tokens, same_stops
+from tunewright.core.values import IGNORE, Encoded, Task
+from tunewright.export.checks import (
+    same_ends,
+    same_labels,
+    same_prompt_ids,
+    same_scale,
+    same_special_tokens,
+    same_stops,
+)
 from tunewright.export.loading import Kind
 from tunewright.export.plain import Ask, Asked, broken, kind_of, plainly_loaded
 from tunewright.export.sample import POSITIONS, Sample
@@ -27,6 +34,8 @@ from tunewright.text.chat import end_token_ids
 
 BATCH_TOKENS = 1_024
 """Padded tokens of one batch: its logits over 49,152 words are at most 200 MB on either side."""
+SAME_NUMBER = 0.01
+"""Deviations of the train rows' numbers up to which two numbers count as the same. Ours: no metric sees them."""
 SURE = 0.5
 """A stop is asked for only where the proven model gives the end token at least this probability: no near tie."""
 
@@ -43,7 +52,8 @@ class Parity:
     kl_nats_max: float
     worst_row: str
     agreement: float
-    """Share of the n with the same first choice."""
+    """Share of the n with the same first choice; of labels: the same ones; of numbers: the same to
+    SAME_NUMBER."""
     precision: dict[str, float]
     """kl_nats_mean and agreement of the proven model in its own precision against itself in float32: what leaving
     bfloat16 changes, export or not. Empty for a model that was proven in float32."""
@@ -77,6 +87,7 @@ def parity(asked: Asked, *, proven: Loaded, sample: Sample, progress: Callable[[
         found = ask("facts")
         checks = {
             "labels": same_labels(asked, found, proven=proven),
+            "unit": same_scale(asked, found, proven=proven),
             "special tokens": same_special_tokens(asked, found, proven=proven),
             "prompt ids": same_prompt_ids(asked, ask, found, proven=proven, sample=sample),
             "end tokens": same_ends(asked, found, proven=proven),
@@ -111,14 +122,55 @@ def divergence_nats(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.floa
     return np.asarray((np.exp(log_p_NC) * (log_p_NC - log_q_NC)).sum(-1))
 
 
+def number_divergence_nats(proven_N1: NDArray[np.float32], exported_N1: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The same of numbers in deviations, each as the middle of a normal distribution one deviation wide.
+
+    Half the squared difference, so that export.max_kl_nats .01 is .14 deviations in the root of the mean square.
+
+    >>> number_divergence_nats(np.array([[1.0]]), np.array([[1.2]])).round(3).tolist()
+    [0.02]
+    """
+    return np.asarray(0.5 * (proven_N1[:, 0].astype(np.float64) - exported_N1[:, 0]) ** 2)
+
+
+def _is_same_number(proven_N1: NDArray[np.float32], exported_N1: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(proven_N1[:, 0] - exported_N1[:, 0]) <= SAME_NUMBER)
+
+
+def _is_same_choice(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(proven_NC.argmax(-1) == exported_NC.argmax(-1))
+
+
 def _log_softmax(logits_NC: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted = logits_NC - logits_NC.max(-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
 
 
+def set_divergence_nats(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The same of labels that are each there or not: the sum over them.
+
+    >>> set_divergence_nats(np.array([[0.0, 3.0]]), np.array([[0.0, 3.0]])).tolist()
+    [0.0]
+    """
+    ours, theirs = (np.stack([np.zeros_like(logits), logits], axis=-1) for logits in (proven_NC, exported_NC))
+    return np.asarray(divergence_nats(ours, theirs).sum(-1))
+
+
+def _is_same_set(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(((proven_NC >= 0) == (exported_NC >= 0)).all(-1))
+
+
+_MEASURES: dict[Task, tuple[Callable[..., NDArray[np.float64]], Callable[..., NDArray[np.bool_]]]] = {
+    "multilabel": (set_divergence_nats, _is_same_set),
+    "regress": (number_divergence_nats, _is_same_number),
+}
+"""How far two answers are apart, and whether they are the same, where the answer is no choice of one."""
+
+
 def _distances(ask: Ask, *, proven: Loaded, sample: Sample, progress: Callable[[int], None]) -> _Distances:
     found = _Distances()
     ends = end_token_ids(proven.tokenizer) if kind_of(proven) == "language" else ()
+    apart, is_same = _MEASURES.get(proven.task, (divergence_nats, _is_same_choice))
     done = 0
     for group in by_length(sample.encoded, max_tokens=BATCH_TOKENS):
         rows = [sample.encoded[i] for i in group]
@@ -127,11 +179,11 @@ def _distances(ask: Ask, *, proven: Loaded, sample: Sample, progress: Callable[[
         own = ours if proven.dtype == torch.float32 else _logits(proven, batch, dtype=proven.dtype)
         for row, places in _places(rows, batch, has_classes=kind_of(proven) != "language"):
             found.row_ids.extend([row.row_id] * (places.stop - places.start))
-            found.kl_nats.extend(divergence_nats(ours[places], theirs[places]).tolist())
-            found.is_same.extend((ours[places].argmax(-1) == theirs[places].argmax(-1)).tolist())
+            found.kl_nats.extend(apart(ours[places], theirs[places]).tolist())
+            found.is_same.extend(is_same(ours[places], theirs[places]).tolist())
             if own is not ours:
-                found.precision_kl_nats.extend(divergence_nats(own[places], ours[places]).tolist())
-                found.is_same_precision.extend((own[places].argmax(-1) == ours[places].argmax(-1)).tolist())
+                found.precision_kl_nats.extend(apart(own[places], ours[places]).tolist())
+                found.is_same_precision.extend(is_same(own[places], ours[places]).tolist())
             if _is_sure_stop(row, ours[places], ends=ends):
                 found.stops.append(row.ids[: _last_scored(row) + 1])
         done += len(rows)
@@ -197,8 +249,14 @@ def _refuse_far(asked: Asked, found: _Distances) -> None:
 
 
 def _signature(proven: Loaded, sample: Sample) -> str:
+    if proven.task == "regress":
+        return (
+            f"mean of half the squared difference, in deviations of the train numbers (KL of normal distributions, "
+            f"nats); same: within {SAME_NUMBER:g} deviations; {len(sample.encoded)} seeded {sample.split} rows; "
+            "float32 on both sides, the exported one loaded by plain transformers"
+        )
     has_classes = kind_of(proven) != "language"
-    what = "class" if has_classes else "next-token"
+    what = "summed label" if proven.task == "multilabel" else "class" if has_classes else "next-token"
     where = "" if has_classes else f", at most {POSITIONS} positions of each reference"
     return (
         f"mean KL(proven || exported) of {what} probabilities, nats; {len(sample.encoded)} seeded {sample.split} rows"

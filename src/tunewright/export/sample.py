@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tunewright.core.errors import ExportError
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded, Example, Message, Row, Split, Task
 from tunewright.model.load import Loaded
 from tunewright.text.chat import Tokenizer
@@ -69,9 +70,9 @@ def sample(prepared: Path, *, loaded: Loaded, labels: tuple[str, ...], max_lengt
         ]
         length = min(max_length, loaded.card.context_tokens)
         encoded = encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=length)
-        usable = [row for row in encoded if task == "classify" or any(row.trained[1:])][:ROWS]
+        usable = [row for row in encoded if has_head(task) or any(row.trained[1:])][:ROWS]
         if usable:
-            kept = tuple(row if task == "classify" else thinned(row, n=POSITIONS) for row in usable)
+            kept = tuple(row if has_head(task) else thinned(row, n=POSITIONS) for row in usable)
             return Sample(split, kept, tuple(_prompts(examples, tokenizer=loaded.tokenizer, task=task)))
     raise ExportError("there is no row to compare the export on", where=str(prepared), fix="tunewright prepare PLAN")
 

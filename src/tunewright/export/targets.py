@@ -16,6 +16,7 @@ from transformers import GenerationConfig
 from tunewright.core.errors import PlanError
 from tunewright.core.files import write_json
 from tunewright.core.registry import lookup
+from tunewright.core.tasks import PROBLEMS
 from tunewright.core.values import ModelCard
 from tunewright.export.merge import merged
 from tunewright.export.plain import kind_of
@@ -53,7 +54,10 @@ def write_merged(folder: Path, loaded: Loaded, *, max_length: int) -> str:
     if kind_of(loaded) == "classifier":
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         names = {str(i): name for i, name in enumerate(loaded.labels)}
-        write_json(folder / CONFIG, {**config, "id2label": names, "label2id": {n: int(i) for i, n in names.items()}})
+        config |= {"id2label": names, "label2id": {n: int(i) for i, n in names.items()}}
+        write_json(
+            folder / CONFIG, config | ({"problem_type": PROBLEMS[loaded.task]} if loaded.task in PROBLEMS else {})
+        )
     if kind_of(loaded) == "language":
         GenerationConfig(
             do_sample=False,  # as it was measured

@@ -20,6 +20,7 @@ from torch import nn
 
 from tunewright.core.errors import PlanError
 from tunewright.core.plan import TrainPlan
+from tunewright.core.tasks import has_head
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.layers import FIND, layer_indices
 from tunewright.model.load import Loaded
@@ -88,7 +89,7 @@ def _changes(name: str, *, blocks: tuple[int, ...], n_layers: int) -> bool:
 
 
 def _head_only(loaded: Loaded) -> Loaded:
-    if loaded.task != "classify":
+    if not has_head(loaded.task):
         raise PlanError(
             "train.method cannot be head here",
             where="train.method",
@@ -141,7 +142,7 @@ def _misfit(model: nn.Module, plan: TrainPlan, *, why: str) -> PlanError:
 
 
 def _adapter_config(loaded: Loaded, plan: TrainPlan, *, blocks: tuple[int, ...]) -> PeftConfig:
-    task_type = TaskType.SEQ_CLS if loaded.task == "classify" else TaskType.CAUSAL_LM
+    task_type = TaskType.SEQ_CLS if has_head(loaded.task) else TaskType.CAUSAL_LM
     if loaded.card.architecture == "encoder":
         task_type = TaskType.FEATURE_EXTRACTION
     if plan.adapter is not None:

@@ -8,6 +8,7 @@ Axes: N rows, C classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,10 +16,8 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import ModelError
 from tunewright.core.values import Encoded
-from tunewright.model.forward import class_logits, precision
+from tunewright.model.head_outputs import head_outputs
 from tunewright.model.load import Loaded
-from tunewright.model.vectors import SCORING_TOKENS
-from tunewright.text.batch import batch_of, by_length
 
 
 def class_probabilities(
@@ -26,6 +25,7 @@ def class_probabilities(
 ) -> NDArray[np.float64]:
     """p_NC in the order of `encoded` and of the model's labels; batched by length, so the same rows give the same.
 
+    They sum to 1; multilabel: each stands for itself.
     Raises ModelError when the model has no classes: a language model is asked for label names, without probabilities.
     """
     if not loaded.labels:
@@ -35,12 +35,5 @@ def class_probabilities(
             why="it can only be asked which label name it finds likeliest, which evaluate does",
             fix="evaluate it, or tune it here to labels: evaluate.systems=[tuned, base]",
         )
-    p_NC = np.zeros((len(encoded), len(loaded.labels)))
-    done = 0
-    for group in by_length(encoded, max_tokens=SCORING_TOKENS):
-        batch = batch_of([encoded[i] for i in group], pad_id=loaded.pad_id, device=loaded.device)
-        with torch.inference_mode(), precision(loaded.device, loaded.dtype):
-            p_NC[list(group)] = class_logits(loaded.model, batch).softmax(-1).cpu().numpy()
-        done += len(group)
-        progress(done)
-    return p_NC
+    read = torch.sigmoid if loaded.task == "multilabel" else partial(torch.softmax, dim=-1)
+    return head_outputs(loaded, encoded, read=read, progress=progress)

@@ -33,6 +33,24 @@ with torch.inference_mode():
 for text, p in zip(sys.argv[1:], logits.softmax(-1)):
     print(f"{{labels[int(p.argmax())]}}\\t{{p.max():.4f}}\\t{{text}}")
 '''
+PREDICT_SEVERAL = '''"""Labels for texts, in plain transformers: python predict.py "first text" "second text"."""
+import json, sys, torch
+from pathlib import Path
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer, logging
+logging.set_verbosity_error()
+here = Path(__file__).resolve().parent
+labels = here.joinpath("labels.txt").read_text(encoding="utf-8").splitlines()
+model, tokenizer = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here)
+head = load_file(here / "head.safetensors")
+with torch.inference_mode():
+    batch = tokenizer(sys.argv[1:], padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
+    vectors, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None].float()
+    logits = (vectors * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]
+for text, p in zip(sys.argv[1:], logits.sigmoid()):
+    found = sorted(name for name, one in zip(labels, p.tolist()) if one >= 0.5)
+    print(f"{{json.dumps(found, ensure_ascii=False)}}\\t{{text}}")
+'''
 """Shipped beside the weights. {max_length} is filled in."""
 
 
@@ -58,13 +76,13 @@ class EncoderClassifier(nn.Module):
         return logits
 
 
-def save_head(folder: Path, *, head: nn.Linear, labels: tuple[str, ...], max_length: int) -> None:
-    """head.safetensors, labels.txt (one a line, in class order) and predict.py."""
+def save_head(folder: Path, *, head: nn.Linear, labels: tuple[str, ...], script: str) -> None:
+    """head.safetensors, labels.txt (one a line, in class order) and predict.py, whose text is the script."""
     save_file(
         {"weight": head.weight.detach().contiguous(), "bias": head.bias.detach().contiguous()}, folder / HEAD_FILE
     )
     write_labels(folder, labels)
-    (folder / "predict.py").write_text(PREDICT.format(max_length=max_length), encoding="utf-8")
+    (folder / "predict.py").write_text(script, encoding="utf-8")
 
 
 def write_labels(folder: Path, labels: tuple[str, ...]) -> None:

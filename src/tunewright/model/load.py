@@ -19,6 +19,8 @@ from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from tunewright.core.errors import ModelError
+from tunewright.core.scale import Scale
+from tunewright.core.tasks import PROBLEMS, has_head
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.device import refuse_absent
@@ -33,16 +35,20 @@ class Loaded:
     """A model ready to run. The weights are state; everything else here is not."""
 
     model: nn.Module
-    """classify + encoder: EncoderClassifier. classify + decoder: ...ForSequenceClassification. Else: ...ForCausalLM.
+    """With a head (classify, regress): of an encoder EncoderClassifier, of a decoder ...ForSequenceClassification;
+    else ...ForCausalLM.
     Of another tool also an encoder's own ...ForSequenceClassification."""
     tokenizer: Tokenizer
     card: ModelCard
     task: Task
     labels: tuple[str, ...]
-    """In the order of the head's classes; empty without a head: then a classifier is asked for the names."""
+    """In the order of the head's classes; regress: the number's name. Empty without a head: then a classifier is asked
+    for the names."""
     device: str
     dtype: torch.dtype
     """Type of the matrix products (autocast); the weights are float32."""
+    scale: Scale | None = None
+    """regress: of the numbers that it learned; its own answer is in deviations from their mean."""
     taken_out: Mapping[str, torch.Tensor] | None = None
     """The adapter as it started, where that start was taken out of the weights below it (model/pissa)."""
 
@@ -106,7 +112,7 @@ def load_model(
             model = _build(card, task=task, labels=labels, trust=trust_remote_code, with_head=with_head)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _unloadable(card, error) from error
-    if task == "classify" and card.architecture == "decoder" and with_head:
+    if has_head(task) and card.architecture == "decoder" and with_head:
         model.config.pad_token_id = pad_id(tokenizer)
     model.eval()
     return Loaded(model.to(device), tokenizer, card, task, labels, device, getattr(torch, dtype))
@@ -117,15 +123,16 @@ def _build(card: ModelCard, *, task: Task, labels: tuple[str, ...], trust: bool,
     if card.architecture == "encoder":
         extra = {"add_pooling_layer": False} if card.model_type in ("bert", "roberta", "xlm-roberta") else {}
         encoder = AutoModel.from_pretrained(card.path, **options, **extra)
-        if not (task == "classify" and with_head):
+        if not (has_head(task) and with_head):
             return encoder
         return EncoderClassifier(encoder, hidden_size=card.hidden_size, n_classes=len(labels))
-    if task == "classify" and with_head:
+    if has_head(task) and with_head:
         return AutoModelForSequenceClassification.from_pretrained(
             card.path,
             num_labels=len(labels),
             id2label=dict(enumerate(labels)),
             label2id={name: i for i, name in enumerate(labels)},
+            **({"problem_type": PROBLEMS[task]} if task in PROBLEMS else {}),
             **options,
         )
     return AutoModelForCausalLM.from_pretrained(card.path, **options)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunewright.core.plan import Plan, is_auto
+from tunewright.core.tasks import has_head
 from tunewright.core.values import ModelCard
 from tunewright.text.lengths import LengthFacts
 
@@ -164,7 +165,7 @@ def memory_plan(
 
 def formula_memory(plan: Plan, card: ModelCard, *, lengths: LengthFacts, n_classes: int, batch_size: int) -> MemoryPlan:
     """memory_plan of a training whose method and length are decided."""
-    train, is_classify = plan.train, plan.task == "classify"
+    train, is_classify = plan.train, has_head(plan.task)
     n_trainable = {
         "full": card.n_parameters,
         "lora": 0 if is_auto(train.lora_r) else lora_parameters(card, r=train.lora_r),

@@ -14,6 +14,7 @@ from typing import Any
 from peft import PeftModel, get_peft_model_state_dict
 
 from tunewright.core.errors import ModelError
+from tunewright.core.scale import Scale
 from tunewright.core.systems import folder_of
 from tunewright.core.values import ModelCard, Subject, Task
 from tunewright.model.card import OUTPUT_LAYER, TOKEN_EMBEDDING, model_card
@@ -30,6 +31,7 @@ from tunewright.model.outside_folder import (
     own_labels,
     refuse_unsuitable,
 )
+from tunewright.model.target import read_target
 
 
 def load_outside(subject: Subject) -> Loaded:
@@ -53,6 +55,10 @@ def load_outside(subject: Subject) -> Loaded:
     if isinstance(loaded.model, EncoderClassifier):
         _put_head(loaded.model, outside, n_classes=len(facts.labels))
     loaded.model.to(subject.device).eval()
+    if subject.task == "multilabel":
+        loaded = replace(loaded, task="multilabel")
+    if subject.task == "regress":  # a model of another tool answers in the unit of its rows
+        loaded = replace(loaded, task="regress", scale=read_target(outside.path) or Scale(0.0, 1.0))
     return loaded
 
 
@@ -91,6 +97,8 @@ def answering(
     refuse_unsuitable(outside, task=task, card=card)
     if outside.kind == "language":
         return Answering(card, ())
+    if task == "regress":
+        return Answering(card, labels)
     return Answering(card, class_names(own_labels(outside, base=base), labels=labels, where=str(outside.path)))
 
 

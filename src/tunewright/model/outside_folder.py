@@ -14,6 +14,7 @@ from peft import PromptLearningConfig
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
 from tunewright.core.errors import ModelError
+from tunewright.core.tasks import PROBLEMS, has_head
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.card import architecture_of, has_chat_template, model_card
 from tunewright.model.classifier import HEAD_FILE, LABELS_FILE
@@ -28,6 +29,7 @@ from tunewright.model.files import (
     tensor_headers,
 )
 from tunewright.model.starter import PREFIX, STARTERS
+from tunewright.model.target import TARGET_FILE
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -53,6 +55,8 @@ class OutsideFolder:
     revision: str
     has_tokenizer: bool
     has_chat_template: bool
+    problem: str = ""
+    """What its head was trained for, in transformers' words (problem_type); empty where nothing says it."""
 
 
 def outside_folder(path: Path, *, trust_remote_code: bool) -> OutsideFolder:
@@ -68,7 +72,8 @@ def outside_folder(path: Path, *, trust_remote_code: bool) -> OutsideFolder:
     config = read_config(path)
     kind = _kind_of_whole(path, config)
     labels = _labels(path, config) if kind in ("classifier", "head") else ()
-    return OutsideFolder(path, kind, False, labels, "", "main", True, has_chat_template(path))
+    problem = _problem(path, config)
+    return OutsideFolder(path, kind, False, labels, "", "main", True, has_chat_template(path), problem)
 
 
 def refuse_unsuitable(outside: OutsideFolder, *, task: Task, card: ModelCard) -> None:
@@ -77,19 +82,27 @@ def refuse_unsuitable(outside: OutsideFolder, *, task: Task, card: ModelCard) ->
     Raises ModelError when such a model has no answer to the task.
     """
     where, name = str(outside.path), outside.path.name
+    _refuse_problem(outside, task=task)
     kind = "encoder" if outside.kind == "language" and card.architecture == "encoder" else outside.kind
-    if task == "classify" and kind == "encoder":
+    if has_head(task) and kind == "encoder":
         raise ModelError(
             f"{name} is an encoder without a classification head: it gives vectors, no labels",
             where=where,
             fix=f"save it as transformers' ...{CLASSIFIER}, or tune it here: model.name={outside.path}",
         )
-    if task != "classify" and kind != "language":
+    if not has_head(task) and kind != "language":
         what = "gives labels" if kind in ("classifier", "head") else "reads and writes nothing"
         raise ModelError(
             f"{name} {what}, and the task is {task}",
             where=where,
             fix="task=classify, or a folder of a language model (...ForCausalLM) or of its adapter",
+        )
+    if task in PROBLEMS and kind == "language":
+        raise ModelError(
+            f"{name} writes, and the task is {task}",
+            where=where,
+            why="what it writes cannot be measured as a number or as several labels",
+            fix=f"a folder of transformers' ...{CLASSIFIER} of problem_type {PROBLEMS[task]}",
         )
     if task != "text" and kind == "language" and not card.has_chat_template:
         raise ModelError(
@@ -98,6 +111,26 @@ def refuse_unsuitable(outside: OutsideFolder, *, task: Task, card: ModelCard) ->
             why="the template says where a question ends and an answer begins, in training and in measuring",
             fix=f"copy chat_template.jinja of the tokenizer that it was trained with into {outside.path}",
         )
+
+
+def _refuse_problem(outside: OutsideFolder, *, task: Task) -> None:
+    """A head of numbers gives no label, one of labels no number."""
+    n_outputs = len(outside.labels)
+    if task == "regress" and outside.kind in ("classifier", "head") and n_outputs > 1 and outside.problem == "":
+        raise ModelError(
+            f"{outside.path.name} has {n_outputs} outputs, and a number is one",
+            where=str(outside.path / CONFIG),
+            fix="use a model whose problem_type is regression",
+        )
+    wanted = {"classify": "single_label_classification", **PROBLEMS}.get(task, outside.problem)
+    if outside.kind not in ("classifier", "head") or outside.problem in ("", wanted):
+        return
+    gives = {"classify": "choose one label", "multilabel": "give several labels", "regress": "say a number"}[task]
+    raise ModelError(
+        f"this model does {outside.problem.replace('_', ' ')}: it does not {gives}",
+        where=str(outside.path / CONFIG),
+        fix=f"use a model whose problem_type is {wanted}",
+    )
 
 
 def own_labels(outside: OutsideFolder, *, base: ModelCard) -> tuple[str, ...]:
@@ -169,6 +202,7 @@ def _adapter(path: Path, *, trust_remote_code: bool) -> OutsideFolder:
         revision=str(config.get("revision") or "main"),
         has_tokenizer=has_tokenizer(path),
         has_chat_template=has_chat_template(path),
+        problem=_problem(path, read_json(path / CONFIG)),
     )
 
 
@@ -214,17 +248,15 @@ def _kind_of_whole(path: Path, config: dict[str, Any]) -> Kind:
     return "language" if architecture == "decoder" else "encoder"
 
 
+def _problem(path: Path, config: dict[str, Any]) -> str:
+    return str(config.get("problem_type") or ("regression" if (path / TARGET_FILE).is_file() else ""))
+
+
 def _labels(path: Path, config: dict[str, Any]) -> tuple[str, ...]:
     """labels.txt, else config.json's id2label, in class order; empty when neither is there.
 
-    Raises ModelError when the model gives no single label, or the two disagree in number.
+    Raises ModelError when the two disagree in number.
     """
-    if config.get("problem_type") in ("regression", "multi_label_classification"):
-        raise ModelError(
-            f"this model does {config['problem_type'].replace('_', ' ')}: it does not choose one label",
-            where=str(path / CONFIG),
-            fix="use a model whose problem_type is single_label_classification",
-        )
     listed = config.get("id2label")
     stated = {int(i): str(name) for i, name in listed.items()} if isinstance(listed, dict) else {}
     from_config = tuple(stated[i] for i in sorted(stated))

@@ -15,6 +15,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 from transformers.initialization import no_init_weights
 
+from tunewright.core.tasks import has_head
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded
@@ -55,7 +56,7 @@ def _built(config: Any, *, card: ModelCard, task: Task, labels: tuple[str, ...],
         extra = {"add_pooling_layer": False} if card.model_type in ("bert", "roberta", "xlm-roberta") else {}
         encoder = AutoModel.from_config(config, **options, **extra)
         return EncoderClassifier(encoder, hidden_size=card.hidden_size, n_classes=len(labels))
-    if task == "classify":
+    if has_head(task):
         config.num_labels, config.pad_token_id = len(labels), 0
         return AutoModelForSequenceClassification.from_config(config, **options)
     model = AutoModelForCausalLM.from_config(config, **options)

@@ -19,10 +19,21 @@ from torch import nn
 from tunewright.core.errors import ModelError
 from tunewright.core.files import remove, writing
 from tunewright.core.values import ModelCard, Task
-from tunewright.model.classifier import HEAD_FILE, EncoderClassifier, load_head, save_head, write_labels
+from tunewright.model import target
+from tunewright.model.classifier import (
+    HEAD_FILE,
+    PREDICT,
+    PREDICT_SEVERAL,
+    EncoderClassifier,
+    load_head,
+    save_head,
+    write_labels,
+)
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.pissa import save_as_lora
 
+SCRIPTS: dict[Task, str] = {"multilabel": PREDICT_SEVERAL, "regress": target.PREDICT}
+"""predict.py beside an encoder, where it does not choose one label."""
 ADAPTER = "adapter"
 MODEL = "model"
 
@@ -57,9 +68,12 @@ def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
             save_as_lora(folder, start=loaded.taken_out)
         loaded.tokenizer.save_pretrained(str(folder))
         if isinstance(loaded.model, EncoderClassifier):
-            save_head(folder, head=loaded.model.head, labels=loaded.labels, max_length=max_length)
+            script = SCRIPTS.get(loaded.task, PREDICT).format(max_length=max_length)
+            save_head(folder, head=loaded.model.head, labels=loaded.labels, script=script)
         elif loaded.labels:
             write_labels(folder, loaded.labels)  # an adapter's config has no place for them
+        if loaded.scale is not None:
+            target.write_target(folder, name=loaded.labels[0], scale=loaded.scale)
 
 
 def body_of(model: nn.Module) -> Any:
@@ -79,10 +93,11 @@ def load_trained(
         here = replace(card, path=str(model_folder))
         loaded = load_model(here, task=task, labels=labels, device=device, dtype=dtype, trust_remote_code=trust)
         _put_head(loaded.model, model_folder)
-        return replace(loaded, card=card)
+        return replace(loaded, card=card, scale=target.read_target(model_folder))
     if not adapter_folder.is_dir():
         raise ModelError("the trained model is not there", where=str(folder), fix=_train_again(folder))
     loaded = load_model(card, task=task, labels=labels, device=device, dtype=dtype, trust_remote_code=trust)
+    loaded = replace(loaded, scale=target.read_target(adapter_folder))
     body = body_of(loaded.model)
     with warnings.catch_warnings():  # a FutureWarning inside transformers, seen with 5.23
         warnings.simplefilter("ignore", FutureWarning)

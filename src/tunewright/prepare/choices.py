@@ -85,7 +85,9 @@ def _is_smaller(share: Share) -> bool:
 
 def _how(plan: Plan, read: Given) -> str:
     group = read.shape.group_column
-    parts = ["stratified by label"] if read.shape.task == "classify" else []
+    by = {"classify": "stratified by label", "multilabel": "stratified by each row's rarest label"}
+    by["regress"] = "stratified by tenths of the number"
+    parts = [by[read.shape.task]] if read.shape.task in by else []
     parts += [f"rows of one {group} kept together"] if group else []
     return ", ".join([*parts, f"seed {plan.run.seed}"])
 
@@ -99,6 +101,7 @@ def _as_found(field: str, read: Given) -> Choice:
     columns = {
         "data.text_column": read.shape.text_column,
         "data.label_column": read.shape.label_column,
+        "data.label_separator": read.shape.label_separator,
         "data.prompt_column": read.shape.prompt_column,
         "data.completion_column": read.shape.completion_column,
         "data.messages_column": read.shape.messages_column,

@@ -9,18 +9,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunewright.core.label_sets import listed
 from tunewright.tables.table import Record, Table, cell_text
 from tunewright.tables.turns import turns_of
 
 MAX_LABELS = 200
 MIN_PER_LABEL = 5
 """A column is a label when it has at most 200 values, each seen 5 times or more on average. Source: DESIGN 5."""
+LEAST_NUMBERS = 20
+"""Different numbers below which a column may be a scale of marks (1.0, 1.5 ...), which can be labels too. Ours."""
 _LONGEST_LABEL = 100
 """Characters, on average; longer values are texts that repeat."""
 _LETTERS_SHARE = 0.5
 """Share of cells with a letter below which a column holds numbers or codes, not text."""
 _TURN_SHARE = 0.5
 """Share of cells that must be conversations before the column counts as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSets:
+    """What lists of labels hold."""
+
+    n_distinct: int
+    per_label: float
+    """How often a label is seen on average."""
+    mean_characters: float
+    """Of a label."""
+
+    @property
+    def is_few(self) -> bool:
+        """They could be labels by their numbers."""
+        is_short = self.mean_characters <= _LONGEST_LABEL
+        return 0 < self.n_distinct <= MAX_LABELS and self.per_label >= MIN_PER_LABEL and is_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,9 @@ class Column:
     is_turns: bool
     """Cells are conversations: lists of turns, or JSON of such."""
 
+    sets: LabelSets | None = None
+    """Cells are lists of labels, some of them of several; None: they are not."""
+
     @property
     def per_value(self) -> float:
         """How often a value is seen on average."""
@@ -52,12 +75,24 @@ class Column:
             and self.mean_characters <= _LONGEST_LABEL
             and (not self.is_numeric or self.is_whole)
             and not self.is_turns
+            and self.sets is None
+        )
+
+    @property
+    def is_measured(self) -> bool:
+        """Numbers between whole ones, so many of them that they are no labels: they measure something."""
+        return (
+            self.is_numeric
+            and not self.is_whole
+            and self.n_distinct >= LEAST_NUMBERS
+            and self.per_value < MIN_PER_LABEL
         )
 
     @property
     def is_text(self) -> bool:
         """It could be what a model reads: words, and not the same few."""
-        return self.has_letters and not self.is_numeric and not self.is_turns and self.mean_characters >= 2
+        is_list = self.is_turns or self.sets is not None
+        return self.has_letters and not self.is_numeric and not is_list and self.mean_characters >= 2
 
 
 def columns_of(table: Table) -> tuple[Column, ...]:
@@ -81,7 +116,20 @@ def _column(name: str, records: Sequence[Record]) -> Column:
         is_whole=is_numeric and all(number is not None and number.is_integer() for number in numbers),
         has_letters=n_letters >= _LETTERS_SHARE * n > 0,
         is_turns=n_turns > _TURN_SHARE * n,
+        sets=_label_sets(raw) if n_turns == 0 and _may_be_turns(raw) else None,
     )
+
+
+def _label_sets(raw: Sequence[Any]) -> LabelSets | None:
+    """Every filled cell is a list of plain values, and some have more than one."""
+    cells = [listed(cell) for cell in raw if cell not in (None, "")]
+    if any(cell is None for cell in cells) or not any(len(cell) > 1 for cell in cells if cell is not None):
+        return None
+    labels = [text for cell in cells for item in cell or () if (text := cell_text(item).strip())]
+    if not labels:
+        return None
+    n = len(set(labels))
+    return LabelSets(n, len(labels) / n, sum(map(len, labels)) / len(labels))
 
 
 def _may_be_turns(raw: Sequence[Any]) -> bool:

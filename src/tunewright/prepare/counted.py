@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 from tunewright.core.errors import DataError
 from tunewright.core.probe import Probe
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded, Finding, Row, Split, Task
 from tunewright.prepare.checks.not_built import NO_CONCERN
 from tunewright.prepare.checks.table import all_checks
@@ -63,11 +64,11 @@ class Counted:
 def counted(tokens: Tokens, *, prices: tuple[LengthPrice, ...] = ()) -> Counted:
     """Every check of the moment `tokens`; pure, and the same for `run` and `check`."""
     probes = mask_probes(_looked(tokens))
-    refusal = _nothing_to_learn(tokens) if tokens.is_trained and tokens.task != "classify" else None
+    refusal = _nothing_to_learn(tokens) if tokens.is_trained and not has_head(tokens.task) else None
     findings = (
         *long_row_findings(tokens.rows, tokens.cut, prices=prices),
         *(_cut_answers(tokens) if tokens.task == "generate" else ()),
-        *(_silent(tokens, is_refused=refusal is not None) if tokens.task != "classify" else ()),
+        *(_silent(tokens, is_refused=refusal is not None) if not has_head(tokens.task) else ()),
         *_broken(probes),
     )
     return Counted(

@@ -12,14 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from tunewright.core.errors import DataError
+from tunewright.core.label_sets import SEPARATORS, listed
 from tunewright.core.plan import Plan, is_auto
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Choice, Task
 from tunewright.prepare.columns import Column, columns_of
 from tunewright.prepare.groups import group_of
 from tunewright.prepare.guess import Asked, Guess, guessed
 from tunewright.tables.names import INPUT, plain
 from tunewright.tables.shape import Kind, Shape
-from tunewright.tables.table import Table
+from tunewright.tables.table import Table, cell_text
 from tunewright.tables.turns import turns_of
 
 AUTO_WORD = "auto"
@@ -48,7 +50,7 @@ def shape(table: Table, *, plan: Plan) -> Shape:
     taken = [name for role, name in found.items() if name and role != "group"]
     if AUTO_WORD in found.values():
         raise _unsayable(table)
-    together = group_of(columns, table=table, taken=taken, label=found["label"])
+    together = group_of(columns, table=table, taken=taken, label=found["label"] if guess.task == "classify" else None)
     if "group" not in asked.named:
         found["group"] = together.column
     input_column = _input_column(columns, prompt=found["prompt"], taken=[*taken, found["group"]])
@@ -57,10 +59,19 @@ def shape(table: Table, *, plan: Plan) -> Shape:
         kind=_kind(guess.task, found, input_column, table=table),
         input_column=input_column,
         mapping=_mapping(found, input_column),
+        label_separator=_separator(plan, guess.task, found["label"], table=table),
         mends_mojibake=plan.prepare.actions.get("mojibake", "fix") == "fix",
         **{f"{role}_column": found[role] for role in ROLES},  # type: ignore[arg-type]
     )
     return replace(made, choices=_choices(plan, made, guess=guess, why_group=together.why, table=table))
+
+
+def _separator(plan: Plan, task: Task, label: str | None, *, table: Table) -> str | None:
+    """As the plan says; else the clearest that stands in a cell of the label column; None where cells are lists."""
+    if task != "multilabel" or not is_auto(plan.data.label_separator):
+        return None if is_auto(plan.data.label_separator) else plan.data.label_separator
+    cells = [cell_text(cell) for r in table.records if listed(cell := r.values.get(label or "")) is None]
+    return next((mark for mark in SEPARATORS if any(mark in cell for cell in cells)), None)
 
 
 def _asked(plan: Plan) -> Asked:
@@ -81,7 +92,7 @@ def _input_column(columns: Sequence[Column], *, prompt: str | None, taken: Seque
 def _kind(task: Task, found: dict[str, str | None], input_column: str | None, *, table: Table) -> Kind:
     if task == "text":
         return "text"
-    if task == "classify":
+    if has_head(task):
         return "labelled" if found["label"] else "unlabelled"
     if found["messages"] is None:
         return "alpaca" if input_column else "prompt_completion"
@@ -102,6 +113,12 @@ def _choices(plan: Plan, made: Shape, *, guess: Guess, why_group: str, table: Ta
     choices = [Choice("task", made.task, guess.why_task)] if is_auto(plan.task) else []
     if is_auto(plan.data.format):
         choices.append(Choice("data.format", table.format, f"from the file's name and content ({table.how})"))
+    if is_auto(plan.data.label_separator):
+        mark, is_used = made.label_separator, made.task == "multilabel"
+        why = f"the cells of {made.label_column} have it between their labels" if mark else "its cells are lists"
+        choices.append(
+            Choice("data.label_separator", mark, why if is_used else f"{made.task} rows have no several labels")
+        )
     for role in ROLES:
         field = f"{role}_column"
         if not is_auto(getattr(plan.data, field)):
@@ -136,11 +153,15 @@ def _nothing_fits(task: Task | None, columns: Sequence[Column], *, table: Table)
     """What was looked for, and what each column holds."""
     wanted = {
         "classify": "column of text beside a column of labels",
+        "multilabel": "column of text beside a column of labels",
+        "regress": "column of text beside a column of numbers",
         "generate": "columns of prompts and answers and no column of messages",
     }.get(task or "", "column of text")
     facts = "; ".join(f"{c.name}: {c.n_filled:,} filled, {c.n_distinct:,} different" for c in columns[:12])
     fixes = {
         "classify": "data.text_column=NAME data.label_column=NAME",
+        "multilabel": "data.text_column=NAME data.label_column=NAME",
+        "regress": "data.text_column=NAME data.label_column=NAME",
         "generate": "data.prompt_column=NAME data.completion_column=NAME, or data.messages_column=NAME",
     }
     return DataError(

@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import py3langid
 
+from tunewright.core.label_sets import labels_of
+from tunewright.core.scale import scale_of
+from tunewright.core.tasks import LABELLED
 from tunewright.core.values import DataFacts, Row, Split, Task
 from tunewright.prepare.keys import text_of
 from tunewright.prepare.split import drawn
@@ -25,20 +28,26 @@ LANGUAGE_SHARE = 0.6
 """Share of the sampled texts that must agree. Ours: mixed data has no language, and is not given one."""
 
 
-def data_facts(splits: Mapping[Split, Sequence[Row]], *, task: Task, seed: int) -> DataFacts:
-    """Facts of the kept rows; labels, bytes, language and sample are of train."""
+def data_facts(
+    splits: Mapping[Split, Sequence[Row]], *, task: Task, seed: int, label_column: str | None = None
+) -> DataFacts:
+    """Facts of the kept rows; labels, scale, bytes, language and sample are of train."""
     train = splits["train"]
-    counts = Counter(row.label for row in train if row.label is not None)
+    said = [row.label for row in train if row.label is not None]
+    counts = Counter(said) if task != "multilabel" else Counter(label for text in said for label in labels_of(text))
+    numbers = [float(row.label) for row in train if row.label is not None] if task == "regress" else []
+    names = {**dict.fromkeys(LABELLED, tuple(sorted(counts))), "regress": (label_column or "number",)}
     n_bytes = sum(len(text_of(row).encode("utf-8", "surrogatepass")) for row in train)
     sample = tuple(text_of(train[i]) for i in drawn(len(train), SAMPLE_ROWS, seed=seed, name="facts sample"))
     return DataFacts(
         task=task,
         n_rows={split: len(rows) for split, rows in splits.items()},
-        labels=tuple(sorted(counts)) if task == "classify" else (),
-        rows_per_label={label: counts[label] for label in sorted(counts)} if task == "classify" else {},
+        labels=names.get(task, ()),
+        rows_per_label={label: counts[label] for label in sorted(counts)} if task in LABELLED else {},
         bytes_per_row=n_bytes / len(train) if train else 0.0,
         language=language_of(sample),
         sample=sample,
+        scale=scale_of(numbers),
     )
 
 

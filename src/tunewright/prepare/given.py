@@ -14,6 +14,7 @@ from pathlib import Path
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.plan import Plan, is_auto
+from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Change, Dropped, Finding, Row, Split
 from tunewright.prepare.detect import shape
 from tunewright.prepare.reviewed import Decision, read_decisions
@@ -138,16 +139,16 @@ def _refuse_missing_columns(table: Table, found: Shape, *, first: Table) -> None
 
 def _refuse_several_labels(table: Table, found: Shape) -> None:
     """A list of one label is that label; joined, the labels of others would be a class of their own."""
-    column = found.label_column
+    column = found.label_column if found.task != "multilabel" else None
     cells = [(record.row_id, record.values.get(column)) for record in table.records] if column else []
     several = [(row_id, cell) for row_id, cell in cells if isinstance(cell, list) and len(cell) > 1]
     if several:
         raise DataError(
             f"the column {column} gives {rows(len(several))} several labels each",
             where=str(table.path),
-            why=f"several labels per row are not supported yet: {few([row_id for row_id, _ in several])}, "
+            why=f"the task {found.task} learns one: {few([row_id for row_id, _ in several])}, "
             f"the first {quoted(cell_text(several[0][1]))}",
-            fix=f"leave one label in each row, or name another column: data.label_column=COLUMN (not {column})",
+            fix=f"task=multilabel learns all of them; or name another column: data.label_column=COLUMN (not {column})",
         )
 
 
@@ -174,7 +175,7 @@ def _collected(
     all_tables = [table for some in tables.values() for table in some]
     all_parts = [part for some in parts.values() for part in some]
     made_rows = {split: tuple(row for part in some for row in part.rows) for split, some in parts.items()}
-    unlabelled = {r.row_id for some in made_rows.values() for r in some if found.task == "classify" and r.label is None}
+    unlabelled = {r.row_id for some in made_rows.values() for r in some if has_head(found.task) and r.label is None}
     repaired: Counter[str] = Counter()
     for counts in (*(table.repaired for table in all_tables), *(part.repaired for part in all_parts)):
         repaired.update(counts)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tunewright.core.values import Task
 from tunewright.prepare.columns import MAX_LABELS, MIN_PER_LABEL, Column
-from tunewright.tables.names import LABEL, MESSAGES, PAIRS, STRONG_LABEL, STRONG_PROMPT, TEXT, plain
+from tunewright.tables.names import LABEL, MESSAGES, NUMBER, PAIRS, STRONG_LABEL, STRONG_PROMPT, TEXT, plain
 
 _MIN_PER_NAMED_LABEL = 2
 """A column that is called label, intent ... needs fewer repetitions: small files are common at the start."""
@@ -45,13 +45,25 @@ def guessed(columns: Sequence[Column], *, asked: Asked) -> Guess | None:
     """
     task = asked.task or _task_of_names(asked)
     if task is not None:
-        sure: dict[Task, Callable[..., Guess | None]] = {"classify": _classify, "generate": _generate, "text": _text}
+        sure: dict[Task, Callable[..., Guess | None]] = {
+            "classify": _classify,
+            "multilabel": _multilabel,
+            "regress": _regress,
+            "generate": _generate,
+            "text": _text,
+        }
         guess = sure[task](columns, asked=asked, is_sure=True)
         why = "the plan names columns for it" if asked.task is None else "the plan names it"
+        if guess and asked.task is None and task == "classify" and (sets := _sets(columns, guess)):
+            return replace(guess, task="multilabel", why_task=f"{why}, and {sets}")
+        if guess and asked.task is None and task == "classify" and (number := _measured(columns, guess)):
+            return replace(guess, task="regress", why_task=f"{why}, and {number}")
         return replace(guess, why_task=why) if guess else None
     return (
         _generate(columns, asked=asked, is_sure=False, only_known=True)
+        or _multilabel(columns, asked=asked, is_sure=False)
         or _classify(columns, asked=asked, is_sure=False)
+        or _regress(columns, asked=asked, is_sure=False)
         or _generate(columns, asked=asked, is_sure=False)
         or _text(columns, asked=asked, is_sure=False)
     )
@@ -79,6 +91,65 @@ def _classify(columns: Sequence[Column], *, asked: Asked, is_sure: bool) -> Gues
         return None
     why_task = f"column {text} holds text beside {label} ({why_label}); text was rejected: there are labels to learn"
     return Guess("classify", {"text": text, "label": label}, why_task, {"text": why_text, "label": why_label})
+
+
+def _multilabel(columns: Sequence[Column], *, asked: Asked, is_sure: bool) -> Guess | None:
+    """Text beside lists of labels; where the plan asks for it, beside any column that may be labels."""
+    label, why_label = asked.named.get("label"), "named in the plan"
+    if "label" not in asked.named:
+        free = [c for c in columns if c.name != asked.named.get("text") and c.n_filled and not c.is_turns]
+        lists = [c for c in free if c.sets is not None and (c.sets.is_few or plain(c.name) in LABEL)]
+        named = [c for c in free if plain(c.name) in LABEL] if is_sure else []
+        lists.sort(key=lambda c: LABEL.index(plain(c.name)) if plain(c.name) in LABEL else len(LABEL))
+        chosen = next(iter((*lists, *named)), None)
+        if chosen is None:
+            return _classify(columns, asked=asked, is_sure=True) if is_sure else None
+        label, sets = chosen.name, chosen.sets
+        why_label = f"lists of {sets.n_distinct:,} labels" if sets else "its name says labels"
+    text, why_text = asked.named.get("text"), "named in the plan"
+    if text is None:
+        text, why_text = _best_text([c for c in columns if c.name != label and c.is_text])
+    if text is None:
+        return None
+    why_task = f"column {text} holds text beside {label} ({why_label}); classify was rejected: rows have several labels"
+    return Guess("multilabel", {"text": text, "label": label}, why_task, {"text": why_text, "label": why_label})
+
+
+def _sets(columns: Sequence[Column], guess: Guess) -> str:
+    """What says that the named column holds several labels a row; empty when it does not."""
+    label = next((c for c in columns if c.name == guess.columns.get("label")), None)
+    return f"{label.name} holds lists of {label.sets.n_distinct:,} labels" if label and label.sets else ""
+
+
+def _regress(columns: Sequence[Column], *, asked: Asked, is_sure: bool) -> Guess | None:
+    """Text beside a number. Unasked only where a name says what is to be learned and the column measures."""
+    label, why_label = asked.named.get("label"), "named in the plan"
+    if "label" not in asked.named:
+        free = [c for c in columns if c.name != asked.named.get("text") and c.is_numeric and c.n_distinct > 1]
+        if is_sure and not free:  # some cells are no numbers: those rows are left out, and counted
+            free = [c for c in columns if plain(c.name) in (*LABEL, *NUMBER) and c.name != asked.named.get("text")]
+        known = [c for c in free if plain(c.name) in (*LABEL, *NUMBER) and (is_sure or c.is_measured)]
+        chosen = known or ([c for c in free if c.is_measured] or free if is_sure else [])
+        if not chosen:
+            return None
+        label, why_label = chosen[0].name, f"{chosen[0].n_distinct:,} different numbers"
+        others = [c.name for c in free if c.name != label]
+        why_label += f"; rejected: {', '.join(others[:5])}" if others else "; no other column holds numbers"
+    text, why_text = asked.named.get("text"), "named in the plan"
+    if text is None:
+        text, why_text = _best_text([c for c in columns if c.name != label and c.is_text])
+    if text is None:
+        return None
+    why_task = f"column {text} holds text beside {label} ({why_label}), which measures: too many values for labels"
+    return Guess("regress", {"text": text, "label": label}, why_task, {"text": why_text, "label": why_label})
+
+
+def _measured(columns: Sequence[Column], guess: Guess) -> str:
+    """What says that the named label is a number to learn; empty when it may be a label."""
+    label = next((c for c in columns if c.name == guess.columns.get("label")), None)
+    if label is None or not label.is_measured:
+        return ""
+    return f"{label.name} holds {label.n_distinct:,} different numbers, not labels; task=classify reads them as labels"
 
 
 def _is_code(column: Column) -> bool:

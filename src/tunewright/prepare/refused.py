@@ -60,7 +60,7 @@ def refused(
         repaired=dict(Counter(read.repaired) + Counter(seen.n_repaired)),
         findings=found,
         checks=check_statuses(found, task=task, n_given=len(read.rows), not_run={**stopped, **seen.not_run}),
-        facts=data_facts(splits, task=task, seed=seed),
+        facts=data_facts(splits, task=task, seed=seed, label_column=read.shape.label_column),
         choices=(),
         rows_read=read.n_read,
         refusal=error.what,

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunewright.core.values import Split
+from tunewright.core.label_sets import labels_of
+from tunewright.core.values import Row, Split, Task
 from tunewright.prepare.keys import Keyed
 
 
@@ -32,16 +33,53 @@ class Share:
         return min(wanted, self.at_most or wanted)
 
 
-def split_of(rows: Sequence[Keyed], *, test: Share | None, validation: Share | None, seed: int) -> tuple[Split, ...]:
+MOST_KINDS, LEAST_ROWS = 10, 5
+"""Kinds of a number: tenths of the rows by size, so that small and large ones stand in every split; fewer and larger
+parts where a tenth would have less than five rows, which could not be divided. Ours."""
+
+
+def strata(rows: Sequence[Row], *, task: Task) -> tuple[str, ...]:
+    """The kind of each row, which keeps its share in every split: its label; of several the rarest, so that rare
+    ones are divided too; of a number the tenth that it is in.
+
+    >>> "".join(strata([Row(str(i), label=str(i / 2)) for i in range(10)], task="regress"))
+    '0000011111'
+    """
+    if task == "multilabel":
+        return _rarest_labels(rows)
+    if task != "regress":
+        return tuple(row.label or "" for row in rows)
+    order = sorted(range(len(rows)), key=lambda i: (float(rows[i].label or "nan"), rows[i].row_id))
+    place = {i: n for n, i in enumerate(order)}
+    n_kinds = max(1, min(MOST_KINDS, len(rows) // LEAST_ROWS))
+    return tuple(str(n_kinds * place[i] // len(rows)) for i in range(len(rows)))
+
+
+def _rarest_labels(rows: Sequence[Row]) -> tuple[str, ...]:
+    labels = [labels_of(row.label or "") for row in rows]
+    counts = Counter(label for some in labels for label in some)
+    return tuple(min(some, key=lambda label: (counts[label], label), default="") for some in labels)
+
+
+def split_of(
+    rows: Sequence[Keyed],
+    *,
+    test: Share | None,
+    validation: Share | None,
+    seed: int,
+    kinds: Sequence[str] | None = None,
+) -> tuple[Split, ...]:
     """The split of each row; None holds nothing out.
 
-    Labels keep their shares (stratified). Rows that share a group or ask the same stay together. A label never leaves
-    train whole, so a label with one row stays there; without labels one row at least stays. What cannot be held out
-    under these rules is not: test or validation may come out smaller, even empty. The order in which rows are taken
-    hangs on what they say, not on where they stand: a row more or less in the file leaves the others where they were.
+    kinds: of each row, as strata has them; left out: its label. They keep their shares (stratified). Rows that share a
+    group or ask the same stay together. A kind never leaves train whole, so a kind with one row stays there; without
+    kinds one row at least stays. What cannot be held out under these rules is not: test or validation may come out
+    smaller, even empty. The order in which rows are taken hangs on what they say, not on where they stand: a row more
+    or less in the file leaves the others where they were.
     """
     units = _units(rows)
-    labels = [[rows[i].row.label or "" for i in unit] for unit in units]
+    kinds = strata([k.row for k in rows], task="classify") if kinds is None else kinds
+    labels = [[kinds[i] for i in unit] for unit in units]
     n_rows = len(rows)
     out: list[Split] = ["train"] * n_rows
     free = list(range(len(units)))
@@ -58,12 +96,16 @@ def split_of(rows: Sequence[Keyed], *, test: Share | None, validation: Share | N
     return tuple(out)
 
 
-def limited(rows: Sequence[Keyed], n_wanted: int, *, seed: int) -> tuple[int, ...]:
-    """Positions of at most n_wanted rows, by seed, in order: one row of every label first, the others by chance."""
+def limited(rows: Sequence[Keyed], n_wanted: int, *, seed: int, kinds: Sequence[str] | None = None) -> tuple[int, ...]:
+    """Positions of at most n_wanted rows, by seed, in order: one row of every kind first, the others by chance.
+
+    kinds: as in split_of.
+    """
+    kinds = strata([k.row for k in rows], task="classify") if kinds is None else kinds
     order = by_chance([k.whole for k in rows], seed=seed, name="limit")
-    first: dict[str | None, int] = {}
+    first: dict[str, int] = {}
     for i in order:
-        first.setdefault(rows[i].row.label, i)
+        first.setdefault(kinds[i], i)
     firsts = set(first.values())
     return tuple(sorted([*first.values(), *(i for i in order if i not in firsts)][:n_wanted]))
 

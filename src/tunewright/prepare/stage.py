@@ -16,6 +16,8 @@ from pathlib import Path
 from tunewright.core.errors import DataError
 from tunewright.core.events import NoteEvent, Tracker, null_tracker
 from tunewright.core.plan import Plan
+from tunewright.core.scale import number_of
+from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Action, Dropped, Row, Split, Task
 from tunewright.prepare.checks.check import Moment
 from tunewright.prepare.checks.table import checked_actions
@@ -30,7 +32,7 @@ from tunewright.prepare.open_quotes import without_open_quotes
 from tunewright.prepare.refusal import refuse_leakage
 from tunewright.prepare.refused import Refused, refused
 from tunewright.prepare.reviewed import decided, reviewed, settled
-from tunewright.prepare.split import limited, split_of
+from tunewright.prepare.split import limited, split_of, strata
 from tunewright.prepare.told import as_told
 from tunewright.tables.words import rows
 
@@ -88,7 +90,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tra
     try:
         _refuse_nothing_left(plan, seen.sides, n_read=read.n_read, dropped=(*read.dropped, *seen.dropped))
         n_divided = len(seen.sides["train"])
-        divided, over = _split(plan, seen.sides, seed=seed)
+        divided, over = _split(plan, seen.sides, task=task)
         _refuse_untrainable(plan, divided, task=task)
     except DataError as error:
         raise refused(error, plan, read, seen, sides=mended, looked=_looked(read.rows, seen.sides)) from None
@@ -108,7 +110,7 @@ def drafted(plan: Plan, read: Given, *, actions: Mapping[str, Action], tell: Tra
         repaired=dict(Counter(read.repaired) + Counter(seen.n_repaired)),
         findings=found,
         checks=check_statuses(found, task=task, n_given=len(read.rows), not_run=seen.not_run),
-        facts=data_facts(splits, task=task, seed=seed),
+        facts=data_facts(splits, task=task, seed=seed, label_column=read.shape.label_column),
         choices=data_choices(plan, read=read, held_out=kept, n_divided=n_divided),
         rows_read=read.n_read,
         refusal="; ".join(seen.refusals) or None,
@@ -130,12 +132,13 @@ def _looked(read: Mapping[Split, Sequence[Row]], left: Mapping[Split, Sequence[K
 
 
 def _split(
-    plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, seed: int
+    plan: Plan, sides: Mapping[Split, Sequence[Keyed]], *, task: Task
 ) -> tuple[dict[Split, tuple[Keyed, ...]], tuple[Dropped, ...]]:
     """Rows of every split, and rows of the train file over the limit."""
-    wanted = shares(plan)
-    train, over = _limited(sides["train"], limit=plan.data.limit, seed=seed)
-    places = split_of(train, test=wanted.test, validation=wanted.validation, seed=seed)
+    wanted, seed = shares(plan), plan.run.seed
+    train, over = _limited(sides["train"], limit=plan.data.limit, seed=seed, task=task)
+    kinds = strata([k.row for k in train], task=task)
+    places = split_of(train, test=wanted.test, validation=wanted.validation, seed=seed, kinds=kinds)
     splits: dict[Split, tuple[Keyed, ...]] = {
         split: tuple(sides.get(split, ()))
         if split != "train" and split in sides
@@ -145,10 +148,12 @@ def _split(
     return splits, over
 
 
-def _limited(train: Sequence[Keyed], *, limit: int | None, seed: int) -> tuple[tuple[Keyed, ...], tuple[Dropped, ...]]:
+def _limited(
+    train: Sequence[Keyed], *, limit: int | None, seed: int, task: Task
+) -> tuple[tuple[Keyed, ...], tuple[Dropped, ...]]:
     if limit is None:
         return tuple(train), ()
-    stay = set(limited(train, limit, seed=seed))
+    stay = set(limited(train, limit, seed=seed, kinds=strata([k.row for k in train], task=task)))
     over = [k.row for i, k in enumerate(train) if i not in stay]
     kept = tuple(k for i, k in enumerate(train) if i in stay)
     return kept, tuple(Dropped(row.row_id, "over_limit", f"data.limit is {limit}") for row in over)
@@ -173,23 +178,31 @@ def _refuse_nothing_left(
 
 def _refuse_untrainable(plan: Plan, splits: Mapping[Split, Sequence[Keyed]], *, task: Task) -> None:
     if not splits["test"]:
-        raise _nothing_to_test_with("every row is the only one of its label or its group, so none can be held out")
+        why = "every row is the only one of its label or its group, so none can be held out"
+        raise _nothing_to_test_with(why, is_number=task == "classify" and _are_numbers(splits["train"]))
     labels = {k.row.label for k in splits["train"]}
-    if task == "classify" and len(labels) < 2:
+    if has_head(task) and len(labels) < 2:
         limited = plan.data.limit is not None
+        what, why = {
+            "regress": ("number", "there is nothing to learn from one that never changes"),
+            "multilabel": ("labels", "there is nothing to learn from what never changes"),
+        }.get(task, ("label", "a classifier needs at least two"))
         raise DataError(
-            f"all train rows have the same label {next(iter(labels))!r}",
+            f"all train rows have the same {what} {next(iter(labels))!r}",
             where="data.train",
-            why="a classifier needs at least two"
-            + (f"; data.limit={plan.data.limit} may hide others" if limited else ""),
+            why=why + (f"; data.limit={plan.data.limit} may hide others" if limited else ""),
             fix="data.label_column=COLUMN for another column, or task=text to train on the text alone",
         )
 
 
-def _nothing_to_test_with(why: str) -> DataError:
-    return DataError(
-        "nothing left to test with", where="data.train", why=why, fix="add rows, or name a test file: data.test=FILE"
-    )
+def _are_numbers(rows: Sequence[Keyed]) -> bool:
+    return all(number_of(k.row.label or "") is not None for k in rows)
+
+
+def _nothing_to_test_with(why: str, *, is_number: bool = False) -> DataError:
+    other = "task=regress learns them as numbers; or " if is_number else ""
+    fix = f"{other}add rows, or name a test file: data.test=FILE"
+    return DataError("nothing left to test with", where="data.train", why=why, fix=fix)
 
 
 def _lost_most(made: Draft) -> bool:

@@ -18,16 +18,24 @@ from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import model_name
 from tunewright.report.exported import Exported, exported_of
 from tunewright.report.page import environment, visible
-from tunewright.report.read import RunFiles, as_record
+from tunewright.report.read import RunFiles, as_list, as_record
 from tunewright.report.results import Results, Verdict, results_of, verdict_of
 from tunewright.report.training import Training, training_of
 
-_PIPELINES = {"classify": "text-classification", "generate": "text-generation", "text": "text-generation"}
+_PIPELINES = {
+    "classify": "text-classification",
+    "multilabel": "text-classification",
+    "regress": "text-classification",
+    "generate": "text-generation",
+    "text": "text-generation",
+}
 """Source: Hugging Face Hub, pipeline_tag values."""
 _HUB_METRICS = {
     "accuracy": "accuracy",
     "f1_macro": "f1",
     "f1_weighted": "f1",
+    "mae": "mae",
+    "spearman": "spearmanr",
     "exact_match": "exact_match",
     "rouge1": "rouge",
     "rouge2": "rouge",
@@ -59,6 +67,8 @@ class Card:
     folder: str
     """adapter or model, below train/."""
     n_labels: int
+    number: str
+    """regress: the name of what the model says."""
     verdict: Verdict
     results: Results | None
     training: Training | None
@@ -87,6 +97,7 @@ def card_of(run: RunFiles) -> Card:
         kind=kind,
         folder=folder,
         n_labels=len(as_record(run.facts.get("rows_per_label"))) or len(run.facts.get("labels") or ()),
+        number=str(next(iter(as_list(run.facts.get("labels"))), "")),
         verdict=verdict_of(run),
         results=results_of(run),
         training=training_of(run),
@@ -109,12 +120,12 @@ def markdown(value: object) -> str:
 def _kind(run: RunFiles) -> tuple[str, str]:
     """How the trained folder is loaded, from what lies there."""
     is_encoder = run.card.get("architecture") == "encoder"
-    is_classify = run.task == "classify"
+    is_headed = run.task in ("classify", "multilabel", "regress")
     folders = [name for name in ("adapter", "model") if (run.folder / "train" / name).is_dir()]
     if not run.summary:
         return "none", ""
     folder = folders[0] if folders else ("adapter" if run.summary.get("method") == "lora" else "model")
-    body = "encoder" if is_encoder else "classifier" if is_classify else "decoder"
+    body = "encoder" if is_encoder else "classifier" if is_headed else "decoder"
     return (f"{body}-adapter" if folder == "adapter" else body), folder
 
 

@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunewright.core.scale import number_of
 from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.tasks import LABELLED
 from tunewright.report import numbers, words
 from tunewright.report.read import Record, RunFiles
 from tunewright.text.private import KEY_CHARACTERS, masked
@@ -71,7 +73,9 @@ def examples_of(run: RunFiles) -> tuple[Group, ...]:
     tuned = [row for row in rows.values() if TUNED in row]
     if not tuned:
         return ()
-    if run.task == "classify":
+    if run.task == "regress":
+        return _numbered(tuned, rival=rival, seed=run.seed)
+    if run.task in LABELLED:
         return _classified(tuned, rival=rival, seed=run.seed)
     return _generated(tuned, rival=rival, seed=run.seed) if run.task == "generate" else ()
 
@@ -124,6 +128,25 @@ def _generated(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ..
             Group("Largest worsening, or smallest improvement", rule, tuple(_example(row, shown) for row in worst))
         )
     return tuple(groups)
+
+
+def _numbered(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ...]:
+    """Drawn rows, then the largest errors."""
+    shown = (TUNED, rival) if rival else (TUNED,)
+    off = [(error, row) for row in rows if math.isfinite(error := _error(row))]
+    if not off:
+        return ()
+    off.sort(key=lambda pair: -pair[0])
+    rule = f"By the distance between the number and the answer, of {len(off):,} rows."
+    return (
+        _group("Drawn by chance", [row for _, row in off], shown=shown, seed=seed, n=4),
+        Group("Largest errors", rule, tuple(_example(row, shown) for _, row in off[:SHOWN])),
+    )
+
+
+def _error(row: Row) -> float:
+    number, answer = (number_of(str(row[TUNED].get(name) or "")) for name in ("reference", "answer"))
+    return math.nan if number is None or answer is None else abs(answer - number)
 
 
 def _group(title: str, rows: Sequence[Row], *, shown: tuple[str, ...], seed: int, n: int = SHOWN) -> Group:

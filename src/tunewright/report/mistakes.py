@@ -75,11 +75,15 @@ class Mistakes:
     """The weakest first."""
     n_hidden: int
     """Classes that are not among them."""
+    is_confusion: bool = True
+    """Each row has one class, so that one can be answered for another."""
 
 
 def mistakes_of(run: RunFiles) -> Mistakes | None:
     """None when the task has no classes or evaluate did not run."""
-    found = as_record(run.metrics.get("confusion"))
+    found, per_class = (as_record(run.metrics.get(name)) for name in ("confusion", "per_class"))
+    if per_class and not found:
+        return _without_confusion(per_class)
     labels = [masked(str(label)) for label in as_list(found.get("labels"))]
     matrix = [
         [int(numbers.number(n)) if numbers.is_known(n) else 0 for n in as_list(line)]
@@ -87,7 +91,7 @@ def mistakes_of(run: RunFiles) -> Mistakes | None:
     ]
     if not labels or len(matrix) != len(labels) or any(len(line) != len(labels) for line in matrix):
         return None
-    pairs, classes = _pairs(labels, matrix), _classes(as_record(run.metrics.get("per_class")))
+    pairs, classes = _pairs(labels, matrix), _classes(per_class)
     is_readable = len(labels) <= READABLE_CLASSES
     return Mistakes(
         n_classes=len(labels),
@@ -98,6 +102,13 @@ def mistakes_of(run: RunFiles) -> Mistakes | None:
         classes=classes[:SHOWN_CLASSES],
         n_hidden=max(0, len(classes) - SHOWN_CLASSES),
     )
+
+
+def _without_confusion(per_class: Record) -> Mistakes:
+    """Of rows with several labels: none is answered for another."""
+    classes = _classes(per_class)
+    n_hidden = max(0, len(classes) - SHOWN_CLASSES)
+    return Mistakes(len(classes), (), Markup(""), (), 0, classes[:SHOWN_CLASSES], n_hidden, is_confusion=False)
 
 
 def _heat_line(index: int, label: str, line: list[int]) -> HeatLine:

@@ -10,8 +10,11 @@ import math
 
 NOT_MEASURED = "not measured"
 MINUS = "−"
-PERCENT_METRICS = frozenset({"accuracy", "exact_match", "stops", "end_argmax", "repetition"})
+PERCENT_METRICS = frozenset({"accuracy", "subset_accuracy", "exact_match", "stops", "end_argmax", "repetition"})
 """Shares of rows, which people read as per cent; other scores between 0 and 1 keep their decimals."""
+
+UNIT_METRICS = frozenset({"mae", "rmse"})
+"""In the unit of the numbers that are learned, which may be millimetres or dollars: digits, not places."""
 
 
 def number(value: object) -> float:
@@ -102,6 +105,8 @@ def metric_text(value: object, *, metric: str) -> str:
         return NOT_MEASURED
     if metric in PERCENT_METRICS:
         return f"{100 * known:.1f} %"
+    if metric in UNIT_METRICS:
+        return f"{known:.4g}"
     return f"{known:.1f}" if metric == "chrf" else f"{known:.3f}"
 
 
@@ -129,6 +134,8 @@ def difference_text(value: object, *, metric: str) -> str:
     sign = "+" if known > 0 else MINUS if known < 0 else "±"
     if metric in PERCENT_METRICS:
         return f"{sign}{100 * abs(known):.1f} points"
+    if metric in UNIT_METRICS:
+        return f"{sign}{abs(known):.3g}"
     return f"{sign}{abs(known):.1f}" if metric == "chrf" else f"{sign}{abs(known):.3f}"
 
 
@@ -153,6 +160,8 @@ def unit_text(unit: object, *, metric: str) -> str:
     """The unit as a table shows it."""
     if metric in PERCENT_METRICS:
         return "% of rows"
+    if metric == "r2":
+        return "1 is perfect, 0 is the mean"
     return {"share": "0 to 1", "0-100": "0 to 100", "bits/byte": "bits per byte"}.get(str(unit), str(unit or ""))
 
 

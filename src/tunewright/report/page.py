@@ -66,8 +66,8 @@ class Page:
     explanations: Explanations | None
     label_doubts: LabelDoubts | None
     exported: Exported | None
-    is_explainable: bool
-    """Raw text has no answer to explain."""
+    why_unexplained: str
+    """Why answers of this task are not explained; empty where they can be."""
     decisions: Decisions
     subject: str
     """What the verdict is about, inside a sentence: the tuned model, the model my-adapter."""
@@ -103,7 +103,7 @@ def page_of(run: RunFiles) -> Page:
         explanations=explanations_of(run),
         label_doubts=label_doubts_of(run),
         exported=exported_of(run),
-        is_explainable=run.task != "text",
+        why_unexplained=words.unexplained(run.task),
         decisions=decisions,
         subject=words.subject_name(run.subject),
         is_outside=run.subject != TUNED,

@@ -26,6 +26,7 @@ class Training:
     facts: tuple[tuple[str, str, str], ...]
     """(what, value, a few words on it)."""
     loss: Markup
+    loss_unit: str
     rate: Markup
     peak_rate: str
     search: Markup
@@ -49,18 +50,19 @@ def training_of(run: RunFiles) -> Training | None:
     losses = charts.averaged(_points(steps, "loss_nats"))
     group = math.ceil(len(steps) / len(losses)) if losses else 1
     held = tuple(_points(validations, "loss_nats"))
-    method = str(run.summary.get("method") or "")
+    method, unit = str(run.summary.get("method") or ""), _unit(run.summary)
     averages = "Each step is drawn" if group == 1 else f"Each point of the training line is the mean of {group} steps"
     return Training(
         method=words.METHODS.get(method, method),
         facts=_facts(run.summary),
-        loss=_loss_chart(losses, held),
+        loss=_loss_chart(losses, held, unit=unit),
+        loss_unit=unit,
         rate=_rate_chart(steps, peak=_peak_rate(steps)),
         peak_rate=_peak_rate(steps),
         search=_search_chart(as_record(run.summary.get("learning_rate_search"))),
         search_words=str(as_record(run.summary.get("learning_rate_search")).get("reason") or ""),
         blocks=found_blocks_of(run.summary),
-        caption=f"{averages}. Loss in nats for each target; lower is better.",
+        caption=f"{averages}. Loss in {unit} for each target; lower is better.",
         validations=tuple(_validation(v, run.summary) for v in validations),
         reached=reached_of(run.summary),
         is_unfinished=not run.summary,
@@ -95,7 +97,7 @@ def _facts(summary: Record) -> tuple[tuple[str, str, str], ...]:
     planned, steps = summary.get("n_steps_planned"), summary.get("steps")
     early = f"stopped early, {numbers.count_text(planned)} were planned" if summary.get("stopped_early") else ""
     epochs = numbers.number(summary.get("epochs"))
-    kept, cost = summary.get("best_step"), electricity(summary)
+    kept, cost, unit = summary.get("best_step"), electricity(summary), _unit(summary)
     return (
         ("Steps", numbers.count_text(steps), early or (f"{epochs:.3g} epochs" if math.isfinite(epochs) else "")),
         ("Trained weights", numbers.rounded_count_text(trained), share),
@@ -103,26 +105,30 @@ def _facts(summary: Record) -> tuple[tuple[str, str, str], ...]:
         ("Speed", numbers.count_text(summary.get("tokens_per_second")), "tokens a second"),
         ("Use of the processor", numbers.percent_text(summary.get("utilisation")), "of its measured matrix rate"),
         ("Peak memory", numbers.bytes_text(summary.get("peak_memory_bytes")), memory_words(summary)),
-        ("Training loss", numbers.significant_text(summary.get("train_loss_nats")), "nats, last step"),
+        ("Training loss", numbers.significant_text(summary.get("train_loss_nats")), f"{unit}, last step"),
         (
             "Validation loss",
             numbers.significant_text(summary.get("validation_loss_nats")),
-            f"nats, best: step {numbers.count_text(kept)}" if kept else "nats",
+            f"{unit}, best: step {numbers.count_text(kept)}" if kept else unit,
         ),
         *((cost,) if cost else ()),
     )
 
 
-def _loss_chart(losses: tuple[tuple[float, float], ...], held: tuple[tuple[float, float], ...]) -> Markup:
+def _unit(summary: Record) -> str:
+    return str(summary.get("loss_unit") or "nats")
+
+
+def _loss_chart(losses: tuple[tuple[float, float], ...], held: tuple[tuple[float, float], ...], *, unit: str) -> Markup:
     series = []
     if losses:
         series.append(charts.Series("train", losses, "other", f"training {_last(losses)}"))
     if held:
         series.append(charts.Series("validation", held, "ours", f"validation {_last(held)}", has_dots=True))
     known = [y for _, y in losses if math.isfinite(y)]
-    description = f"Training loss from {_short(known[0])} to {_short(known[-1])} nats." if known else ""
+    description = f"Training loss from {_short(known[0])} to {_short(known[-1])} {unit}." if known else ""
     if held:
-        description += f" Validation loss ends at {_last(held)} nats."
+        description += f" Validation loss ends at {_last(held)} {unit}."
     return charts.line_chart(series, title="Loss while training", description=description, x_label="optimizer step")
 
 

@@ -10,14 +10,16 @@ import re
 from collections.abc import Sequence
 
 from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.tasks import TASKS as TASK_FACTS
 
 SYSTEMS: dict[str, str] = {
     "tuned": "Tuned model",
     "base": "Before tuning",
     "few_shot": "Before tuning, with examples in the prompt",
     "majority": "Always the most common answer",
+    "mean": "Always the mean",
     "tfidf": "Keyword model",
-    "linear_probe": "Linear classifier on untuned vectors",
+    "linear_probe": "Linear model on untuned vectors",
     "scratch": "Trained from scratch",
 }
 
@@ -29,6 +31,13 @@ METRICS: dict[str, str] = {
     "f1_macro": "F1, macro",
     "f1_weighted": "F1, weighted",
     "log_loss": "Log loss",
+    "f1_micro": "F1, micro",
+    "subset_accuracy": "All labels right",
+    "hamming_loss": "Hamming loss",
+    "mae": "Mean absolute error",
+    "rmse": "Root mean square error",
+    "r2": "R²",
+    "spearman": "Rank correlation",
     "bits_per_byte": "Bits per byte",
     "exact_match": "Exact match",
     "token_f1": "Token F1",
@@ -55,6 +64,8 @@ METHODS: dict[str, str] = {
 
 TASKS: dict[str, str] = {
     "classify": "text to label",
+    "multilabel": "text to any of several labels",
+    "regress": "text to number",
     "generate": "prompt to answer",
     "text": "raw domain text",
 }
@@ -75,6 +86,11 @@ LANGUAGES: dict[str, str] = {
 
 def language_name(code: str) -> str:
     return LANGUAGES.get(code, code)
+
+
+def unexplained(task: str) -> str:
+    """Why answers of the task are not explained; empty where they can be."""
+    return next((facts.why_unexplained for name, facts in TASK_FACTS.items() if name == task), "")
 
 
 def system_name(word: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tunewright.core.errors import DoesNotFit, ModelError
 from tunewright.core.machine import usable_bytes
 from tunewright.core.plan import Plan, is_auto
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Architecture, DataFacts, Machine, ModelCard
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
@@ -153,13 +154,13 @@ def _measured(
         tokens_per_byte=per_byte,
         p95_tokens=math.ceil(_p95_bytes(facts) * known),
         misfit=misfit,
-        is_preferred=card.architecture == ("encoder" if facts.task == "classify" else "decoder"),
+        is_preferred=card.architecture == ("encoder" if has_head(facts.task) else "decoder"),
         is_language=not facts.language or not card.languages or facts.language in card.languages,
     )
 
 
 def _misfit(card: ModelCard, *, facts: DataFacts) -> str:
-    if facts.task == "classify":
+    if has_head(facts.task):
         return ""
     if card.architecture == "encoder":
         return "an encoder reads text and writes none"

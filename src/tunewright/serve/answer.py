@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from tunewright.core.errors import PlanError
-from tunewright.core.values import Dropped, LossSum, Row
+from tunewright.core.label_sets import answered as set_answered
+from tunewright.core.scale import answer_text
+from tunewright.core.values import Dropped, Encoded, LossSum, Row
 from tunewright.model.classes import class_probabilities
 from tunewright.model.generate import answers
+from tunewright.model.head_outputs import predicted_numbers
 from tunewright.model.load import Loaded
 from tunewright.model.score import answer_scores
 from tunewright.text.encode import encode, encode_prompt
@@ -40,9 +43,12 @@ class Answered:
 
     row_id: str
     answer: str = ""
-    """classify: the label. generate: the text. text: empty."""
+    """classify: the label. multilabel: the labels as a JSON list. regress: the number as text. generate: the text.
+    text: empty."""
     probabilities: tuple[float, ...] = ()
-    """classify: one for each label, in the order of the model's labels, summing to 1."""
+    """classify: one for each label, in the order of the model's labels, summing to 1; multilabel: each for itself."""
+    number: float | None = None
+    """regress: in the unit of the train rows."""
     is_stopped: bool | None = None
     """generate: the model ended the answer itself; False: the cap did."""
     bits_per_byte: float | None = None
@@ -101,6 +107,10 @@ def _answers(loaded: Loaded, rows: Sequence[Row], *, limits: Limits, progress: P
         return []
     if loaded.task == "classify":
         return _labels(loaded, rows, limits=limits, progress=progress)
+    if loaded.task == "multilabel":
+        return _label_sets(loaded, rows, limits=limits, progress=progress)
+    if loaded.task == "regress":
+        return _numbers(loaded, rows, limits=limits, progress=progress)
     if loaded.task == "generate":
         return _written(loaded, rows, limits=limits, progress=progress)
     if loaded.task == "text":
@@ -108,10 +118,27 @@ def _answers(loaded: Loaded, rows: Sequence[Row], *, limits: Limits, progress: P
     assert_never(loaded.task)
 
 
+def _encoded(loaded: Loaded, rows: Sequence[Row], *, limits: Limits) -> Sequence[Encoded]:
+    examples = [render(row, task=loaded.task, labels=loaded.labels) for row in rows]
+    return encode(examples, tokenizer=loaded.tokenizer, task=loaded.task, max_length=limits.max_length)
+
+
+def _numbers(loaded: Loaded, rows: Sequence[Row], *, limits: Limits, progress: Progress) -> list[Answered]:
+    numbers_N = predicted_numbers(loaded, _encoded(loaded, rows, limits=limits), progress=progress)
+    texts = map(answer_text, numbers_N.tolist())
+    return [Answered(row.row_id, answer=text, number=float(text)) for row, text in zip(rows, texts, strict=True)]
+
+
+def _label_sets(loaded: Loaded, rows: Sequence[Row], *, limits: Limits, progress: Progress) -> list[Answered]:
+    p_NC = class_probabilities(loaded, _encoded(loaded, rows, limits=limits), progress=progress)
+    return [
+        Answered(row.row_id, answer=set_answered(p_C.tolist(), loaded.labels), probabilities=tuple(p_C.tolist()))
+        for row, p_C in zip(rows, p_NC, strict=True)
+    ]
+
+
 def _labels(loaded: Loaded, rows: Sequence[Row], *, limits: Limits, progress: Progress) -> list[Answered]:
-    examples = [render(row, task="classify", labels=loaded.labels) for row in rows]
-    encoded = encode(examples, tokenizer=loaded.tokenizer, task="classify", max_length=limits.max_length)
-    p_NC = class_probabilities(loaded, encoded, progress=progress)
+    p_NC = class_probabilities(loaded, _encoded(loaded, rows, limits=limits), progress=progress)
     return [
         Answered(row.row_id, answer=loaded.labels[int(p_C.argmax())], probabilities=tuple(p_C.tolist()))
         for row, p_C in zip(rows, p_NC, strict=True)

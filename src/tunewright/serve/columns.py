@@ -22,6 +22,8 @@ NAMEABLE = ("text_column", "prompt_column", "messages_column")
 """Fields of the plan's data section that say what is asked."""
 _ASKED: Mapping[Task, tuple[str, ...]] = {
     "classify": ("text_column",),
+    "multilabel": ("text_column",),
+    "regress": ("text_column",),
     "generate": ("prompt_column", "messages_column"),
     "text": ("text_column",),
 }

@@ -15,6 +15,7 @@ import numpy as np
 from peft import PeftModel
 
 from tunewright.core.errors import ModelError
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Example
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded
@@ -34,7 +35,7 @@ def untuned(loaded: Loaded, *, load: Callable[[], Loaded]) -> Iterator[Loaded]:
     if isinstance(model, EncoderClassifier) and isinstance(model.encoder, PeftModel):
         with model.encoder.disable_adapter():
             yield replace(loaded, model=model.encoder)
-    elif isinstance(model, PeftModel) and loaded.task != "classify":
+    elif isinstance(model, PeftModel) and not has_head(loaded.task):
         with model.disable_adapter():
             yield loaded
     else:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tunewright.core.label_sets import listed, set_text
+from tunewright.core.scale import number_of, number_text
 from tunewright.core.values import Change, Dropped, Finding, Message, Row
 from tunewright.tables.notes import Note, cell_notes, changes, counts, label_notes, note_findings
 from tunewright.tables.shape import Shape
@@ -19,6 +21,7 @@ from tunewright.tables.turns import conversation, turns_of
 from tunewright.tables.words import few
 from tunewright.text.clean import clean_label, clean_text
 from tunewright.text.marked import DETAIL_CHARACTERS
+from tunewright.text.private import quoted
 
 _SHOWN = DETAIL_CHARACTERS
 """Characters of a row that a drop shows."""
@@ -79,6 +82,11 @@ def _labelled(record: Record, shape: Shape, system: str | None, notes: list[Note
         return Dropped(record.row_id, "empty", f"label {label}" if label else "")
     if label == "":
         return Dropped(record.row_id, "no_label", text[:_SHOWN])
+    if shape.task == "regress" and label is not None:
+        number = number_of(label)
+        if number is None:
+            return Dropped(record.row_id, "not_a_number", label[:_SHOWN])
+        label = number_text(number)
     return Row(record.row_id, text=text, label=label, group=_group(record, shape))
 
 
@@ -123,11 +131,29 @@ def _group(record: Record, shape: Shape) -> str | None:
 
 def _label(record: Record, shape: Shape, notes: list[Note]) -> str:
     value = record.values.get(shape.label_column or "")
+    if shape.task == "multilabel":
+        return _label_set(record, value, shape, notes)
     if isinstance(value, list) and len(value) == 1:  # how sets of one label a row write it: [27]
         value = value[0]
     label, said = label_notes(record.row_id, cell_text(value))
     notes += said
     return label
+
+
+def _label_set(record: Record, value: Any, shape: Shape, notes: list[Note]) -> str:
+    """[] is a row that has none of the labels; an empty cell says nothing."""
+    items, text = listed(value), cell_text(value)
+    if items is None:
+        items = text.split(shape.label_separator) if shape.label_separator else [text]
+        if not text.strip():
+            return ""
+    labels = []
+    for item in items:
+        label, said = label_notes(record.row_id, cell_text(item).strip())
+        notes += said
+        labels.append(label)
+    found = [label for label in labels if label]
+    return set_text(found) if found or not items else ""
 
 
 def _answer(record: Record, shape: Shape, notes: list[Note], *, field: str) -> str:
@@ -153,6 +179,7 @@ def _findings(table: Table, dropped: list[Dropped]) -> tuple[Finding, ...]:
     said = {
         "empty": "have no text",
         "no_label": "have no label",
+        "not_a_number": "have no number that can be learned",
         "no_prompt": "have an answer but no prompt",
         "no_answer": "have no answer to learn from",
         "no_trained_turn": "have only answers of weight 0",
@@ -163,6 +190,9 @@ def _findings(table: Table, dropped: list[Dropped]) -> tuple[Finding, ...]:
     for reason, n in Counter(drop.reason for drop in dropped).items():
         ids = tuple(drop.row_id for drop in dropped if drop.reason == reason)
         what, suggestion = said[reason], f"fill them in or delete them: {', '.join(ids[:5])}"
+        if reason == "not_a_number":
+            what += f" ({few(list(dict.fromkeys(quoted(drop.detail) for drop in dropped if drop.reason == reason)))})"
+            suggestion = f"write 1234.5 without a unit or a comma, or another data.label_column: {', '.join(ids[:5])}"
         if reason == "unknown_role":
             what += f" ({few(list(dict.fromkeys(drop.detail for drop in dropped if drop.reason == reason)))})"
             suggestion = f"write system, user, assistant or tool for it: {', '.join(ids[:5])}"

@@ -18,7 +18,12 @@ LABEL = (
     "label", "labels", "intent", "category", "class", "target", "sentiment", "topic", "emotion", "tag", "label_text",
     "label_name", "classification", "polarity", "stars", "rating", "department", "priority", "type", "status", "y",
     "output", "gold", "gold_label", "category_name", "intent_name", "section_header", "is_spam", "spam", "diagnosis",
+    "tags", "topics", "categories", "genres", "emotions", "intents",
 )  # fmt: skip
+NUMBER = (
+    "score", "number", "value", "price", "grade", "mark", "amount", "similarity", "points", "target_value", "y_true",
+)  # fmt: skip
+"""Names that say "this is to be predicted" of a column of numbers, beside those of LABEL."""
 STRONG_LABEL = ("label", "labels", "intent", "class", "sentiment", "category", "label_text", "label_name")
 """Names that say "this is what to predict", so that few repetitions are enough."""
 PAIRS: tuple[tuple[str, str], ...] = (

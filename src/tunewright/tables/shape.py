@@ -29,6 +29,8 @@ class Shape:
     completion_column: str | None = None
     messages_column: str | None = None
     group_column: str | None = None
+    label_separator: str | None = None
+    """multilabel: what stands between the labels of a cell; lists need none."""
     mends_mojibake: bool = True
     """Text that was read with the wrong encoding is put right (prepare.actions.mojibake)."""
     choices: tuple[Choice, ...] = ()

@@ -7,6 +7,7 @@ Axes: B rows of a batch, T positions.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ class Batch:
     """The next token's id where that token is trained on, IGNORE elsewhere."""
     labels_B: Tensor
     """Class of each row; IGNORE where it has none."""
+    numbers_B: Tensor
+    """Number of each row, as a target; nan where it has none."""
+    label_sets: tuple[tuple[int, ...] | None, ...]
+    """Classes of each row that may have several; None where nothing is said."""
     n_tokens: int
     """Real tokens, without padding."""
 
@@ -50,12 +55,15 @@ def batch_of(encoded: Sequence[Encoded], *, pad_id: int, device: str = "cpu") ->
         trained_T = torch.tensor(row.trained, dtype=torch.bool)
         targets_BT[b, : max(0, len(row) - 1)] = torch.where(trained_T[1:], ids_T[1:], IGNORE)
     labels = [IGNORE if row.label_index is None else row.label_index for row in encoded]
+    numbers = [math.nan if row.number is None else row.number for row in encoded]
     return Batch(
         row_ids=tuple(row.row_id for row in encoded),
         ids_BT=ids_BT.to(device),
         mask_BT=mask_BT.to(device),
         targets_BT=targets_BT.to(device),
         labels_B=torch.tensor(labels, dtype=torch.long, device=device),
+        label_sets=tuple(row.label_indices for row in encoded),
+        numbers_B=torch.tensor(numbers, dtype=torch.float32, device=device),
         n_tokens=sum(len(row) for row in encoded),
     )
 

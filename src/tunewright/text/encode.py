@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from tunewright.core.errors import ModelError
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded, Example, Message, Task
 from tunewright.text.chat import Rendered, Span, Tokenizer, conversation, prompt_text, special_ids, untrained_content
 
@@ -32,11 +33,12 @@ def encode(
     """Every example in order; one each, but a long document (task text) becomes several with the same row id.
 
     max_length: tokens, the template's own included; None: whatever the rows have.
-    classify: the end of the text is cut. generate: the longest message that is not trained is cut at its end, then the
-    middle of the answer, so that the answer's end token stays. text: nothing is cut, documents are divided.
+    classify, regress: the end of the text is cut. generate: the longest message that is not trained is cut at its end,
+    then the middle of the answer, so that the answer's end token stays. text: nothing is cut, documents are divided.
     Raises ModelError when a conversation cannot be rendered.
     """
-    work = {"classify": _encode_texts, "text": _encode_documents, "generate": _encode_conversations}[task]
+    read = _encode_texts if has_head(task) else _encode_conversations
+    work = _encode_documents if task == "text" else read
     same = _Same({}, {})
     return tuple(
         same.of(one) for some in _chunks(examples) for one in work(some, tokenizer=tokenizer, max_length=max_length)
@@ -69,7 +71,7 @@ class _Same:
 
     def of(self, e: Encoded) -> Encoded:
         ids = tuple(map(self.ids.setdefault, e.ids, e.ids))
-        return Encoded(e.row_id, ids, self.masks.setdefault(e.trained, e.trained), e.label_index, e.n_cut)
+        return replace(e, ids=ids, trained=self.masks.setdefault(e.trained, e.trained))
 
 
 def encode_prompt(messages: Sequence[Message], *, tokenizer: Tokenizer, max_length: int | None = None) -> Encoded:
@@ -136,7 +138,14 @@ def _ids(texts: Sequence[str], *, tokenizer: Tokenizer, with_special: bool) -> l
 def _encode_texts(examples: Sequence[Example], *, tokenizer: Tokenizer, max_length: int | None) -> tuple[Encoded, ...]:
     texts = [example.text for example in examples]
     encoded = [
-        Encoded(example.row_id, ids, (False,) * len(ids), label_index=example.label_index)
+        Encoded(
+            example.row_id,
+            ids,
+            (False,) * len(ids),
+            label_index=example.label_index,
+            number=example.number,
+            label_indices=example.label_indices,
+        )
         for example, ids in zip(examples, _ids(texts, tokenizer=tokenizer, with_special=True), strict=True)
     ]
     if max_length is None:

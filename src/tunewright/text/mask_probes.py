@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunewright.core.probe import Probe, not_run, of_rows
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded, Message, Row, Task
 from tunewright.text.chat import THINKING_SWITCH, Tokenizer, end_token_ids, special_ids
 from tunewright.text.encode import trained_runs
@@ -55,10 +56,16 @@ def ids_probe(looked: Looked) -> Probe:
     return of_rows(IDS, wrong, n, found, why=_WHY[IDS])
 
 
+_ANSWERS: dict[Task, str] = {"classify": "classes", "multilabel": "classes", "regress": "numbers"}
+"""What a head answers with."""
+
+
 def masks_probe(looked: Looked) -> Probe:
     """The trained tokens read as the answers and their end tokens, and as nothing else."""
-    if looked.task == "classify":
-        return not_run(MASKS, "classes are learned from whole rows: no token is masked", why=_WHY[MASKS])
+    if has_head(looked.task):
+        return not_run(
+            MASKS, f"{_ANSWERS[looked.task]} are learned from whole rows: no token is masked", why=_WHY[MASKS]
+        )
     wrong, n_left_out = [], 0
     for row, e in zip(looked.rows, looked.encoded, strict=True):
         missing = _turns_missing(row, e, looked=looked)
@@ -74,8 +81,8 @@ def masks_probe(looked: Looked) -> Probe:
 
 def end_probe(looked: Looked) -> Probe:
     """The last trained token of every row ends an answer."""
-    if looked.task == "classify":
-        return not_run(END, "a class has no end", why=_WHY[END])
+    if has_head(looked.task):
+        return not_run(END, f"{_ANSWERS[looked.task]} have no end", why=_WHY[END])
     ends = set(end_token_ids(looked.tokenizer))
     trained = [e for e in looked.encoded if any(e.trained)]
     last = {e.row_id: e.ids[max(i for i, t in enumerate(e.trained) if t)] for e in trained}
@@ -87,7 +94,7 @@ def end_probe(looked: Looked) -> Probe:
 
 def front_probe(looked: Looked) -> Probe:
     """A row begins with what its text begins with: start tokens are the template's own, or one in front of a text."""
-    start = looked.tokenizer.bos_token_id if looked.task != "classify" else looked.tokenizer.cls_token_id
+    start = looked.tokenizer.bos_token_id if not has_head(looked.task) else looked.tokenizer.cls_token_id
     if start is None:
         return not_run(FRONT, "this tokenizer has no start token", why=_WHY[FRONT])
     word = str(looked.tokenizer.convert_ids_to_tokens(start))
@@ -95,7 +102,7 @@ def front_probe(looked: Looked) -> Probe:
     for row, e in zip(looked.rows, looked.encoded, strict=True):
         n_there = sum(1 for _ in _leading(e.ids, start))
         written = _rendered(row.messages, looked) if looked.task == "generate" else row.text
-        n_right = _n_leading(written, word) + (looked.task == "classify")
+        n_right = _n_leading(written, word) + (has_head(looked.task))
         wrong += [row.row_id] if n_there != n_right else []
     n = len(looked.rows)
     found = f"{n - len(wrong)} of {n} rows begin as they should" + (f"; not {wrong[0]}" if wrong else f" ({word})")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunewright.core.label_sets import labels_of
+from tunewright.core.scale import Scale
 from tunewright.core.values import Example, Message, Row, Task
 from tunewright.text.clean import clean_text
 
 
-def render(row: Row, *, task: Task, labels: Sequence[str] = ()) -> Example:
+def render(row: Row, *, task: Task, labels: Sequence[str] = (), scale: Scale | None = None) -> Example:
     """The example that the model learns from or is asked.
 
     labels: sorted label names (classify); a label outside them has no index and counts as wrong when scored.
+    scale: of the train rows' numbers (regress); None where a row is only asked.
 
     >>> render(Row("train:2", text="hi", label="b"), task="classify", labels=("a", "b")).label_index
     1
@@ -23,6 +26,12 @@ def render(row: Row, *, task: Task, labels: Sequence[str] = ()) -> Example:
     if task == "classify":
         index = labels.index(row.label) if row.label in labels else None
         return Example(row.row_id, text=row.text, label_index=index)
+    if task == "multilabel":
+        known = None if row.label is None else [labels.index(name) for name in labels_of(row.label) if name in labels]
+        return Example(row.row_id, text=row.text, label_indices=None if known is None else tuple(known))
+    if task == "regress":
+        number = None if row.label is None or scale is None else scale.standard(float(row.label))
+        return Example(row.row_id, text=row.text, number=number)
     if task == "text":
         return Example(row.row_id, text=row.text)
     return Example(row.row_id, messages=row.messages)

@@ -14,6 +14,7 @@ from typing import Any
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded, ModelCard
 from tunewright.model.files import read_json
 from tunewright.model.flops import token_flops, training_flops
@@ -66,7 +67,7 @@ def measured_layers(inputs: TrainInputs) -> dict[str, Any]:
     """What layers.json says, without the fingerprint."""
     began = time.perf_counter()
     found = layer_signals(inputs)
-    n_classes = len(inputs.facts.labels) if inputs.plan.task == "classify" else 0
+    n_classes = len(inputs.facts.labels) if has_head(inputs.plan.task) else 0
 
     def cost(blocks: tuple[int, ...]) -> float:
         return blocks_cost(blocks, plan=inputs.plan, card=inputs.card, rows=found.rows, n_classes=n_classes)

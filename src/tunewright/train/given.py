@@ -6,6 +6,8 @@ for the learning rate starts from the very same model and rows, and throws them 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from tunewright.core.errors import DataError
@@ -31,6 +33,7 @@ def started(inputs: TrainInputs) -> tuple[Loaded, tuple[Encoded, ...]]:
         dtype=plan.model.dtype,
         trust_remote_code=plan.model.trust_remote_code,
     )
+    loaded = replace(loaded, scale=inputs.facts.scale)
     rows = encoded_rows(inputs, loaded, split="train")
     if not rows:
         raise DataError("no row has anything to train on", where=str(inputs.prepared), fix="tunewright show PLAN")
@@ -39,8 +42,8 @@ def started(inputs: TrainInputs) -> tuple[Loaded, tuple[Encoded, ...]]:
 
 def encoded_rows(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:
     """The split's rows that have a target."""
-    plan = inputs.plan
+    plan, facts = inputs.plan, inputs.facts
     rows = read_rows(inputs.prepared, split)
-    examples = [render(row, task=plan.task, labels=inputs.facts.labels) for row in rows]
+    examples = [render(row, task=plan.task, labels=facts.labels, scale=facts.scale) for row in rows]
     encoded = encode(examples, tokenizer=loaded.tokenizer, task=plan.task, max_length=plan.prepare.max_length)
     return with_target(encoded, task=plan.task)

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from tunewright.core.plan import Plan
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded
 from tunewright.model.adapt import BLOCK, adapted, trainable_state
 from tunewright.model.classifier import mean_pooled
@@ -70,13 +71,14 @@ def layer_signals(inputs: TrainInputs) -> LayerSignals:
     """Measure; the same seed measures the same."""
     plan, n_blocks = inputs.plan, inputs.card.n_layers
     torch.set_num_threads(plan.run.threads)
-    is_classify = plan.task == "classify"
-    loaded, rows = started(_head_alone(inputs) if is_classify else inputs)
-    drawn, others = drawn_rows(rows, seed=plan.run.seed, n_parts=2 if is_classify else 1)
+    is_headed = has_head(plan.task)
+    loaded, rows = started(_head_alone(inputs) if is_headed else inputs)
+    drawn, others = drawn_rows(rows, seed=plan.run.seed, n_parts=2 if is_headed else 1)
     separations: Sequence[float | None] = [None] * n_blocks
     lengths = _weight_lengths(loaded.model, n_blocks=n_blocks)
-    if is_classify:
+    if plan.task == "classify":  # the one task whose rows have a class each, to be told apart by
         separations = _separations(loaded, (*drawn, *others))
+    if is_headed:
         _teach_head(_head_alone(inputs).plan, loaded, others or drawn)
         loaded = adapted(loaded, plan.train, seed=plan.run.seed)
     with in_training(plan, loaded, drawn) as training:

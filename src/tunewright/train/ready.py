@@ -43,8 +43,16 @@ def peak_rate(plan: TrainPlan, card: ModelCard) -> float:
 
 
 def with_target(encoded: Sequence[Encoded], *, task: Task) -> tuple[Encoded, ...]:
-    """Those that have something to learn: a class, or a trained token."""
-    return tuple(e for e in encoded if (e.label_index is not None if task == "classify" else any(e.trained)))
+    """Those that have something to learn: a class, a number, or a trained token."""
+    return tuple(e for e in encoded if _has_target(e, task=task))
+
+
+def _has_target(e: Encoded, *, task: Task) -> bool:
+    if task == "classify":
+        return e.label_index is not None
+    if task == "multilabel":
+        return e.label_indices is not None
+    return e.number is not None if task == "regress" else any(e.trained)
 
 
 def trunk_bytes(machine: Machine, *, limit: str | None) -> int:

@@ -249,6 +249,8 @@ def _rows(case: _Case, *, n: int) -> tuple[Encoded, ...]:
             ids=tuple((row + i) % case.card.vocabulary_size for i in range(length)),
             trained=tuple(i >= n_untrained for i in range(length)),
             label_index=0 if case.n_classes else None,
+            number=0.0 if case.n_classes else None,
+            label_indices=(0,) if case.n_classes else None,
         )
         for row in range(n)
     )

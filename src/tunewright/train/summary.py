@@ -15,6 +15,7 @@ from typing import Any
 from tunewright.core.energy import Energy
 from tunewright.core.events import NoteEvent
 from tunewright.core.files import write_json
+from tunewright.core.tasks import TASKS, has_head
 from tunewright.model.adapt import parameters, trainable_state
 from tunewright.model.flops import token_flops, training_flops
 from tunewright.model.layers import layer_indices
@@ -67,6 +68,7 @@ def write_summary(
         "predicted_peak_memory_bytes": inputs.predicted_peak_memory_bytes,
         "predicted_memory": inputs.predicted_memory,
         "held_memory": held_memory(training, process=process, peak=position.peak_memory_bytes),
+        "loss_unit": TASKS[plan.task].loss_unit,
         "train_loss_nats": losses[-1]["loss_nats"] if losses else math.nan,
         "validation_loss_nats": math.nan if position.best_loss_nats is None else position.best_loss_nats,
         "validation_score": position.best_score,
@@ -90,8 +92,7 @@ def write_summary(
 
 
 def _needed_flops(inputs: TrainInputs, training: Training, position: Position) -> float:
-    lengths = [len(row) for row in training.rows]
-    is_classify = inputs.plan.task == "classify"
+    lengths, is_headed = [len(row) for row in training.rows], has_head(inputs.plan.task)
     n_lora = sum(p.numel() for name, p in trainable_state(training.model).items() if "lora_" in name)
     cost = token_flops(
         inputs.card,
@@ -99,8 +100,8 @@ def _needed_flops(inputs: TrainInputs, training: Training, position: Position) -
         blocks=layer_indices(inputs.plan.train.layers, n_layers=inputs.card.n_layers),
         mean_length=sum(n * n for n in lengths) / sum(lengths),
         n_lora=n_lora,
-        outputs=len(inputs.facts.labels) if is_classify else inputs.card.vocabulary_size,
-        is_classify=is_classify,
+        outputs=len(inputs.facts.labels) if is_headed else inputs.card.vocabulary_size,
+        is_classify=is_headed,
     )
     ran_once = sum(len(ids) for ids in {row.ids for row in training.rows})
     return training_flops(

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from tunewright.core.events import StepEvent
 from tunewright.core.plan import Plan
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded, Row
 from tunewright.deciding import Decisions, cut_rows
 from tunewright.model.adapt import adapted
@@ -69,7 +71,7 @@ def bench_of(data: Draft, decided: Decisions) -> Bench:
             dtype=plan.model.dtype,
             trust_remote_code=plan.model.trust_remote_code,
         )
-        return adapted(loaded, plan.train, seed=plan.run.seed)
+        return adapted(replace(loaded, scale=data.facts.scale), plan.train, seed=plan.run.seed)
 
     rows = with_target(cut_rows(decided, data, "train"), task=plan.task)
     encoded = {e.row_id: e for e in decided.encoded["train"]}
@@ -105,8 +107,12 @@ def trained(bench: Bench) -> Trained:
 
 
 def log_probabilities(loaded: Loaded, rows: Sequence[Encoded], *, dtype: torch.dtype) -> Tensor:
-    """log p_NV of every class of every row, or of every token at every trained position, row after row; one batch."""
+    """log p_NV of every class of every row, or of every token at every trained position, row after row; one batch. Of
+    a number, which has no probability, itself in deviations (N, 1)."""
     batch = batch_of(rows, pad_id=loaded.pad_id, device=loaded.device)
-    logits = class_logits if loaded.task == "classify" else trained_logits
+    outputs = class_logits if has_head(loaded.task) else trained_logits
     with torch.inference_mode(), precision(loaded.device, dtype):
-        return logits(loaded.model, batch).float().log_softmax(-1).cpu()
+        logits = outputs(loaded.model, batch).float()
+        if loaded.task == "multilabel":
+            return F.logsigmoid(logits).cpu()
+        return (logits if loaded.task == "regress" else logits.log_softmax(-1)).cpu()

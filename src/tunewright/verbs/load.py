@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from tunewright.core.errors import PlanError
 from tunewright.core.run import Run, find_run
+from tunewright.core.tasks import has_head
 from tunewright.core.values import Dropped, Message, Row, Task
 from tunewright.model.load import Loaded
 from tunewright.model.subject import load_base, load_subject
@@ -33,10 +34,14 @@ System = Literal["tuned", "base"]
 _COLUMN = "input"
 _SHAPES: Mapping[Task, Shape] = {
     "classify": Shape("classify", "unlabelled", text_column=_COLUMN),
+    "multilabel": Shape("multilabel", "unlabelled", text_column=_COLUMN),
+    "regress": Shape("regress", "unlabelled", text_column=_COLUMN),
     "generate": Shape("generate", "prompt_completion", prompt_column=_COLUMN),
     "text": Shape("text", "text", text_column=_COLUMN),
 }
 """A bare text as the only cell of a row."""
+_NO_BASE: Mapping[Task, str] = {"multilabel": "several labels", "regress": "numbers"}
+"""What the model answers with only after training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Session:
     ) -> list[Answered]:
         """An answer to each input, in order: the same as from a file of them.
 
-        inputs: texts (classify, text), prompts or conversations (generate: a list of {"role", "content"}).
+        inputs: texts, or prompts or conversations (generate: a list of {"role", "content"}).
         An input without text has an error in place of an answer.
 
             model = tunewright.load("tickets")
@@ -63,6 +68,12 @@ class Session:
         if isinstance(inputs, str):
             raise TypeError("predict takes a list of texts; for one text: predict([text])")
         rows = [self._asked(i, one) for i, one in enumerate(inputs, start=1)]
+        if system == "base" and self.loaded.task in _NO_BASE:
+            raise PlanError(
+                f"the model before tuning gives no {_NO_BASE[self.loaded.task]}",
+                why="the layer that gives them is there only after training",
+                fix="leave /base or system='base' out",
+            )
         with self._model(system) as loaded:
             if system == "base" and loaded.task == "classify":
                 return [self._base_label(loaded, row) for row in rows]
@@ -80,13 +91,14 @@ class Session:
         """The model's answer to `text`, told piece by piece; a model of raw text goes on from it.
 
         history: the messages before, as a Reply brings them; left out: a new conversation.
-        Raises PlanError for a model that gives labels.
+        Raises PlanError for a model that gives labels or numbers.
 
             first = model.chat("My tent leaks. What now?")
             second = model.chat("And if it is the zip?", history=first.messages)
         """
-        if self.loaded.task == "classify":
-            raise PlanError("this model gives labels, it does not talk", fix="predict([text]) gives the label")
+        if has_head(self.loaded.task):
+            what = "numbers" if self.loaded.task == "regress" else "labels"
+            raise PlanError(f"this model gives {what}, it does not talk", fix="predict([text]) gives them")
         n = self.asking.max_new_tokens
         with self._model(system) as loaded:
             if loaded.task == "text":

@@ -19,6 +19,7 @@ from tunewright.core.machine import this_machine
 from tunewright.core.plan import Plan
 from tunewright.core.probe import Probe
 from tunewright.core.systems import trains
+from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Choice, Encoded, Row, Split
 from tunewright.deciding import Decisions, cut_rows, median_row
 from tunewright.model.memory import FLOAT_BYTES, MemoryPlan
@@ -55,7 +56,8 @@ class SplitTokens:
     """After cutting."""
     tokens_trained: int
     turns: int
-    """Answers to learn (generate), rows with a label that train knows (classify), pieces (text)."""
+    """Answers to learn (generate), rows with a label that train knows (classify) or a number (regress),
+    pieces (text)."""
     turns_trained: int
 
 
@@ -240,8 +242,8 @@ def _split_tokens(data: Draft, decided: Decisions, split: Split, *, cut: Sequenc
     lengths = sorted(len(e) for e in decided.encoded[split])
     account, task = token_account(cut), decided.resolved.plan.task
     turns, trained = len(cut), sum(any(e.trained) for e in cut)
-    if task == "classify":
-        trained = sum(e.label_index is not None for e in cut)
+    if has_head(task):
+        trained = len(with_target(cut, task=task))
     if task == "generate":
         turns = sum(message.is_trained for row in data.splits[split] for message in row.messages)
         trained = sum(len(trained_runs(e.trained)) for e in cut)

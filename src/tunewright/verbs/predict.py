@@ -6,6 +6,7 @@ worked on in chunks: memory stays flat, and a command that was killed goes on af
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 import time
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, ProgressEvent, Tracker, null_tracker
 from tunewright.core.files import file_digest
+from tunewright.core.label_sets import joined
 from tunewright.core.run import Run
-from tunewright.core.values import Task
+from tunewright.core.values import Subject, Task
 from tunewright.serve.ask import asked
 from tunewright.serve.chunks import ChunkSize, chunks
 from tunewright.serve.columns import shape_for
@@ -46,13 +48,15 @@ from tunewright.verbs.asking import Asking, asking
 if TYPE_CHECKING:
     from tunewright.serve.answer import Answered
 
-CHUNK_ROWS: dict[Task, int] = {"classify": 2048, "generate": 32, "text": 256}
+CHUNK_ROWS: dict[Task, int] = {"classify": 2048, "multilabel": 2048, "regress": 2048, "generate": 32, "text": 256}
 """Rows answered before anything is written: seconds of a small model, so that a kill costs no more."""
 CHUNK_CHARACTERS = 2**20
 """A chunk of long rows ends earlier: their tokens, which stand in memory before they are cut, take some 300 bytes for
 every 4 characters. Ours: 2,048 rows of the usual length reach it hardly ever."""
 CELLS: dict[Task, tuple[str, ...]] = {
     "classify": ("prediction", "probability", "error"),
+    "multilabel": ("prediction", "probabilities", "error"),
+    "regress": ("prediction", "error"),
     "generate": ("prediction", "is_stopped", "error"),
     "text": ("bits_per_byte", "error"),
 }
@@ -91,8 +95,9 @@ def predict(
 ) -> Predicted:
     """Write `out`: the rows of `source` in their order, with all their columns and ours.
 
-    classify: prediction, probability. generate: prediction, is_stopped. text: bits_per_byte. And error: why a row has
-    no answer; empty when it has one.
+    classify: prediction, probability. multilabel: prediction, the labels with the separator of the run's files, and
+    probabilities, a JSON object. regress: prediction, a number. generate: prediction, is_stopped. text: bits_per_byte.
+    And error: why a row has no answer; empty when it has one.
     chunk_rows: left out: CHUNK_ROWS.
     Raises DataError: `source` cannot be read or lacks the column that is asked; PlanError: `out` has no known ending,
     is `source`, or a value would need a training; RunError: `out` is there already and was made from something else.
@@ -165,7 +170,8 @@ def _answer_chunks(folder: Path, stream: Stream, *, how: Asking, shape: Shape, s
         progress = partial(_tell_progress, tell, stream.n_read, n_before, n_done, started)
         rows = asked(records, shape=shape, system=how.system)
         found = answered(loaded, rows, limits=limits, progress=progress)
-        write_part(folder, index, [_cells(one, how.subject.task) for one in found])
+        cells = partial(_cells, subject=how.subject, separator=how.shape.label_separator)
+        write_part(folder, index, list(map(cells, found)))
         n_done += len(records)
         progress(len(records))
     return Pace(n_done - n_before, time.perf_counter() - started)
@@ -180,10 +186,16 @@ def _tell_progress(tell: Tracker, n_rows: int, n_before: int, n_done: int, start
     tell(ProgressEvent("predicting", done, n_rows, rate=rate, seconds_left=left))
 
 
-def _cells(one: Answered, task: Task) -> Cells:
-    p = one.probability
+def _cells(one: Answered, *, subject: Subject, separator: str | None) -> Cells:
+    """separator: between several labels, as in the run's own files."""
+    p, task = one.probability, subject.task
+    rounded = [round(each, PROBABILITY_DIGITS) for each in one.probabilities]
+    answer = joined(one.answer, separator=separator) if task == "multilabel" else one.answer
     every = {
-        "prediction": one.answer if not one.error else None,
+        "prediction": None if one.error else answer if one.number is None else one.number,
+        "probabilities": None
+        if one.error
+        else json.dumps(dict(zip(subject.labels, rounded, strict=False)), ensure_ascii=False),
         "probability": None if p is None else round(p, PROBABILITY_DIGITS),
         "is_stopped": one.is_stopped,
         "bits_per_byte": one.bits_per_byte,

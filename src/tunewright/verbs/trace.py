@@ -225,4 +225,8 @@ def _answers(run: Run, row_id: str, *, plan: Plan) -> Iterator[Answer]:
     probabilities = {record["system"]: record["probability"] for record in records}
     for prediction in read_predictions(path):
         if prediction.row_id == row_id:
-            yield Answer(prediction, probabilities.get(prediction.system), row_scores(prediction, task=plan.task))
+            yield Answer(
+                prediction,
+                probabilities.get(prediction.system),
+                row_scores(prediction, task=plan.task, labels=_labels(run)),
+            )

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tunewright.core.errors import ExportError
 from tunewright.core.probe import Probe, measured, not_run
+from tunewright.core.tasks import LABELLED
 from tunewright.core.values import Encoded
 from tunewright.export.merge import merged
 from tunewright.model.adapt import parameters, trainable_state
@@ -149,13 +150,16 @@ def generation_probe(bench: Bench, made: Trained, work: Path) -> Probe:
 
 def first_loss_probe(bench: Bench, made: Trained, work: Path) -> Probe:
     """Before it has learned anything a model is about as good as guessing, or better: it was pre-trained."""
+    why = "labels, masks or weights are not what they seem"
+    if bench.plan.task == "regress":
+        return not_run("first loss", "the squared error of two rows has no guess to be held against", why=why)
     loss = made.events[0].loss_nats
-    card, is_classify = made.loaded.card, bench.plan.task == "classify"
+    card, is_classify = made.loaded.card, bench.plan.task in LABELLED
     n, what = (len(bench.labels), "labels") if is_classify else (card.vocabulary_size, "tokens")
     has_random_head = is_classify and card.architecture == "decoder"
-    limit = (RANDOM_HEAD_SLACK if has_random_head else GUESS_SLACK) * math.log(n)
-    found = f"{loss:.3f} nats, and guessing among {n:,} {what} is {math.log(n):.3f} (limit {limit:.3f})"
-    why = "labels, masks or weights are not what they seem"
+    guess = len(bench.labels) * math.log(2) if bench.plan.task == "multilabel" else math.log(n)
+    limit = (RANDOM_HEAD_SLACK if has_random_head else GUESS_SLACK) * guess
+    found = f"{loss:.3f} nats, and guessing among {n:,} {what} is {guess:.3f} (limit {limit:.3f})"
     return measured("first loss", loss, limit=limit, found=found, why=why)
 
 
@@ -188,7 +192,8 @@ def _gradients(bench: Bench, *, batch_size: int, accumulate: int) -> dict[str, T
 def _padding_off(bench: Bench, made: Trained, *, dtype: str) -> float:
     torch_dtype: torch.dtype = getattr(torch, dtype)
     alone = torch.cat([log_probabilities(made.loaded, [row], dtype=torch_dtype) for row in bench.rows])
-    return _largest(alone.exp() - log_probabilities(made.loaded, bench.rows, dtype=torch_dtype).exp())
+    beside = log_probabilities(made.loaded, bench.rows, dtype=torch_dtype)
+    return _largest(alone - beside if bench.plan.task == "regress" else alone.exp() - beside.exp())
 
 
 def _apart(rows: tuple[Encoded, ...], made: Trained, others: Tensor) -> float:

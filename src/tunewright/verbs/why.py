@@ -12,8 +12,9 @@ from tunewright.core.errors import DataError
 from tunewright.core.run import Run
 from tunewright.core.values import Row, Task
 from tunewright.decided import Decided, read_decided, subject_of
+from tunewright.explain.cost import refuse_unexplained
 from tunewright.explain.explanation import Explaining, Explanation, explained
-from tunewright.explain.stage import N_ORDERS, refuse_raw_text
+from tunewright.explain.stage import N_ORDERS
 from tunewright.model.subject import load_subject
 from tunewright.text.clean import clean_text
 from tunewright.text.render import opening, said
@@ -41,7 +42,7 @@ def why(run: Run, text: str) -> Why:
     """
     decided = read_decided(run)
     subject = subject_of(run, decided)
-    refuse_raw_text(subject.task)
+    refuse_unexplained(subject.task)
     row = _row(clean_text(text), decided)
     explaining = Explaining(
         loaded=load_subject(subject),

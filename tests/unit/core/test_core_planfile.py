@@ -346,3 +346,10 @@ def test_plan_yaml_reads_back_to_an_equal_plan(
     loaded = load_plan(path)
     assert loaded.plan == plan
     assert loaded.notes == ()
+
+
+@pytest.mark.parametrize("separator", ["|", ";", ",", "||"])
+def test_a_separator_can_be_typed_as_it_is(separator: str) -> None:
+    """In YAML a bar begins a block and a comma begins nothing."""
+    typed = plan_from({}, folder=Path(), name="x", overrides=[f"data.label_separator={separator}"])
+    assert typed.plan.data.label_separator == separator

@@ -7,6 +7,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,14 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from tests.tiny import save_tiny_decoder, save_tiny_encoder, tiny_card
 from tunewright.core.errors import ModelError
+from tunewright.core.scale import Scale
 from tunewright.core.values import Message, Row, Subject, Task
 from tunewright.model.card import model_card
 from tunewright.model.class_names import GENERIC
 from tunewright.model.classes import class_probabilities
 from tunewright.model.outside import load_outside, outside_subject
 from tunewright.model.outside_folder import made_from, outside_folder
+from tunewright.model.target import write_target
 from tunewright.text.encode import encode, encode_prompt
 from tunewright.text.render import render
 
@@ -299,6 +302,33 @@ def test_load_outside_refuses_a_model_that_does_not_choose_one_label(
     edit_json(folder / "config.json", problem_type=problem)
     with pytest.raises(ModelError, match="it does not choose one label"):
         load_outside(subject_of(folder, tiny_encoder, task="classify", kind="encoder"))
+
+
+def test_load_outside_takes_a_model_of_numbers_in_the_unit_it_answers_in(tmp_path: Path, tiny_encoder: Path) -> None:
+    folder = save_classifier(tiny_encoder, tmp_path / "numbers", names=("price",))
+    edit_json(folder / "config.json", problem_type="regression")
+    subject = replace(subject_of(folder, tiny_encoder, task="regress", kind="encoder"), labels=("price",))
+    loaded = load_outside(subject)
+    assert (loaded.task, loaded.labels, loaded.scale) == ("regress", ("price",), Scale(0.0, 1.0))
+    write_target(folder, name="price", scale=Scale(10.0, 2.0))
+    assert load_outside(subject).scale == Scale(10.0, 2.0)
+
+
+def test_load_outside_refuses_labels_where_numbers_are_asked(tmp_path: Path, tiny_encoder: Path) -> None:
+    folder = save_classifier(tiny_encoder, tmp_path / "classifier")
+    edit_json(folder / "config.json", problem_type="single_label_classification")
+    subject = replace(subject_of(folder, tiny_encoder, task="regress", kind="encoder"), labels=("price",))
+    with pytest.raises(ModelError, match="it does not say a number"):
+        load_outside(subject)
+    edit_json(folder / "config.json", problem_type=None)
+    with pytest.raises(ModelError, match="3 outputs, and a number is one"):
+        load_outside(subject)
+
+
+def test_load_outside_refuses_a_chat_model_where_numbers_are_asked(tmp_path: Path, tiny_decoder: Path) -> None:
+    subject = replace(subject_of(tiny_decoder, tiny_decoder, task="regress"), labels=("price",))
+    with pytest.raises(ModelError, match="writes, and the task is regress"):
+        load_outside(subject)
 
 
 def test_outside_folder_points_to_the_model_inside_when_a_run_folder_is_named(

@@ -104,6 +104,7 @@ def test_shape_has_a_choice_for_every_open_field_and_no_other() -> None:
     fields = {
         "task",
         "data.format",
+        "data.label_separator",
         *(f"data.{r}_column" for r in ("label", "prompt", "completion", "messages", "group")),
     }
     assert {choice.field for choice in made.choices} == fields

@@ -82,7 +82,8 @@ def test_given_refuses_rows_with_several_labels_and_names_them(tmp_path: Path) -
     plan = write_listed(tmp_path / "x.jsonl", several=True)
     with pytest.raises(DataError, match="the column tags gives 1 row several labels each") as caught:
         given(plan, folder=tmp_path, tell=null_tracker)
-    assert "several labels per row are not supported yet: train:4" in str(caught.value)
+    assert "the task classify learns one: train:4" in str(caught.value)
+    assert caught.value.fix.startswith("task=multilabel")
     assert caught.value.exit_code == 3
 
 

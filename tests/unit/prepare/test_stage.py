@@ -28,7 +28,7 @@ from tunewright.text.rows import read_rows
 
 
 def read_of(rows: dict[Split, tuple[Row, ...]], *, dropped: tuple[Dropped, ...] = (), task: str = "classify") -> Given:
-    kind = {"classify": "labelled", "generate": "prompt_completion", "text": "text"}[task]
+    kind = {"generate": "prompt_completion", "text": "text"}.get(task, "labelled")
     return Given(
         rows=rows,
         dropped=dropped,

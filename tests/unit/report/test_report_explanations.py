@@ -89,12 +89,17 @@ def test_section_says_what_to_type_when_nothing_was_explained(folder: Path) -> N
     assert "tunewright explain tickets" in section(folder)
 
 
-def test_section_is_left_out_when_the_task_has_no_answers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [("text", "raw text gives no answer"), ("regress", "a number has none"), ("multilabel", "not one answer")],
+)
+def test_section_says_why_when_answers_of_the_task_are_not_explained(task: str, why: str, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "documents")
     (folder / "explain/explanations.json").unlink()
     for name in ("evaluate/metrics.json", "prepare/facts.json"):
-        (folder / name).write_text(json.dumps({**json.loads((folder / name).read_text()), "task": "text"}))
-    assert section(folder) == ""
+        (folder / name).write_text(json.dumps({**json.loads((folder / name).read_text()), "task": task}))
+    assert "not run" in section(folder)
+    assert why in section(folder)
 
 
 def test_old_explanations_are_not_shown_when_training_was_done_again(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from tunewright.core.values import Action, Dropped, Finding, Row, Split, Task
 from tunewright.prepare.keys import Keyed
 
-ALL_TASKS: tuple[Task, ...] = ("classify", "generate", "text")
+ALL_TASKS: tuple[Task, ...] = ("classify", "multilabel", "regress", "generate", "text")
 
 Moment = Literal["reading", "repair", "given", "left", "split", "tokens"]
 """When a check looks; some look twice. reading: while files are read. repair: first of all, each sees what the one

@@ -35,6 +35,6 @@ def size_findings(splits: Mapping[Split, Sequence[Row]]) -> tuple[Finding, ...]:
         findings.append(Finding(NAME, "warning", text, (), "give some rows: data.validation=FILE"))
     labels = {row.label for row in splits["test"] if row.label is not None}
     if len(labels) == 1 and n_test > 1:
-        text = f"every test row has the label {next(iter(labels))!r}: a model that always says so scores 100 %"
-        findings.append(Finding(NAME, "warning", text, (), "name a test file with every label: data.test=FILE"))
+        text = f"every test row has the label {next(iter(labels))!r}: a model that always says so is always right"
+        findings.append(Finding(NAME, "warning", text, (), "name a test file with other labels too: data.test=FILE"))
     return tuple(findings)

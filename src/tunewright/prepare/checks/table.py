@@ -84,7 +84,10 @@ CHECKS: dict[str, Check] = {
     "characters": Check("control character or letter written in parts", ("reading",), actions=("fix",)),
     "several_answers": Check("row with several answers", ("reading",), actions=("fix",), tasks=("generate",)),
     "unknown_role": Check("turn of an unknown role", ("reading",), actions=("drop",), tasks=("generate",)),
-    "no_label": Check("row without a label", ("reading",), actions=("drop",), tasks=("classify",)),
+    "no_label": Check(
+        "row without a label", ("reading",), actions=("drop",), tasks=("classify", "multilabel", "regress")
+    ),
+    "not_a_number": Check("number that cannot be read", ("reading",), actions=("drop",), tasks=("regress",)),
     "no_prompt": Check("answer without a prompt", ("reading",), actions=("drop",), tasks=("generate",)),
     "no_answer": Check("prompt without an answer", ("reading",), actions=("drop",), tasks=("generate",)),
     "no_trained_turn": Check(

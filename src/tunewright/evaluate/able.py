@@ -1,0 +1,54 @@
+"""Which system has an answer to which task, and why another one has none.
+
+In: a system's word, the task, the subject. Out: a reason, or nothing. Its own file because a system that does not run
+is named with its reason, and the reasons are words that people read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tunewright.core.plan import OUTSIDE
+from tunewright.core.systems import LATER, outside_name
+from tunewright.core.values import Row, Subject, Task
+
+ONLY_OF: Mapping[str, tuple[Task, ...]] = {
+    "base": ("classify", "generate", "text"),
+    "majority": ("classify", "multilabel"),
+    "mean": ("regress",),
+    "tfidf": ("classify", "multilabel", "regress"),
+    "linear_probe": ("classify", "multilabel", "regress"),
+}
+"""The tasks that a system has an answer to."""
+
+
+def unknown(system: str, *, known: Sequence[str]) -> str:
+    """Why a word that is none of the known ones is not run."""
+    if system in LATER or system.startswith("api:"):
+        return LATER.get(system, "models behind a network address are not in this version")
+    return f"unknown system; known: {', '.join(known)}"
+
+
+def why_not(system: str, *, task: Task, subject: Subject, train: Sequence[Row]) -> str:
+    """Empty when the system can run."""
+    if system.startswith(OUTSIDE):
+        return ""
+    if task not in ONLY_OF.get(system, (task,)):
+        return _no_answer(system, task)
+    if system == "linear_probe" and len({row.label for row in train}) < 2:
+        return "train has a single label, so there is nothing to tell apart"
+    if system in ("base", "linear_probe") and subject.card.path == subject.folder:
+        return f"what {outside_name(subject.name)} was made from is not known; name it: model.name=BASE"
+    is_asked = system == "base" and task != "text" and subject.card.architecture == "decoder"
+    if is_asked and not subject.card.has_chat_template:
+        return "the base model has no chat template, so it cannot be asked"
+    return ""
+
+
+def _no_answer(system: str, task: Task) -> str:
+    if system == "base" and task == "multilabel":
+        return "before tuning it can only be asked for one label, and not how many a row has"
+    if system == "base":
+        return "before tuning it has no layer that says a number, and a fresh one would answer by chance"
+    gives = {"majority": "labels", "mean": "numbers"}.get(system, "labels and numbers")
+    return f"it gives {gives}, and the task is {task}"
