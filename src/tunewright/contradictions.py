@@ -18,6 +18,7 @@ from tunewright.core.tasks import has_head
 from tunewright.core.values import Machine, ModelCard
 from tunewright.evaluate.definition import METRICS
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
+from tunewright.model.few_bits import refuse_few_bits
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
 from tunewright.train.trackers.table import refuse_missing_trackers
@@ -39,7 +40,7 @@ _OTHERS_KNOW = (OUTSIDE, "api:")
 def refuse_unsupported(plan: Plan) -> None:
     """What the plan may say and this version cannot do is an error, never silently left out.
 
-    Raises PlanError, MissingExtra.
+    Raises PlanError, ModelError, MissingExtra.
     """
     asked = {
         "select.race": plan.select.race is True,
@@ -58,6 +59,7 @@ def refuse_unsupported(plan: Plan) -> None:
         if is_asked:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
     _refuse_unknown_words(plan)
+    refuse_few_bits(plan)
     refuse_missing_trackers(plan)
     if plan.prepare.review is not None and not plan.prepare.review.strip():
         raise PlanError(

@@ -172,4 +172,5 @@ def subject(decided: Decided, *, name: str, folder: Path) -> Subject:
         dtype=plan.model.dtype,
         threads=plan.run.threads,
         trust_remote_code=plan.model.trust_remote_code,
+        quantization=plan.model.quantization,
     )

@@ -24,7 +24,7 @@ from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Example, 
 from tunewright.model.card import model_card
 from tunewright.model.device import emulation_note, refuse_absent
 from tunewright.model.load import load_tokenizer
-from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, lora_parameters, memory_plan
+from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, base_bytes, lora_parameters, memory_plan
 from tunewright.model.outside import answering
 from tunewright.model.outside_folder import ADAPTER_CONFIG, OutsideFolder, base_name, made_from, outside_folder
 from tunewright.model.starter import PREFIX, add_starter, starter_path
@@ -110,7 +110,7 @@ def _chosen(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, te
         folder=loaded.folder,
         facts=data.facts,
         machine=machine,
-        need_bytes=lambda card: need_bytes(card, data.facts),
+        need_bytes=lambda card: need_bytes(card, data.facts, quantization=plan.model.quantization),
     )
     card = _card(ranked[0].name, loaded=loaded, tell=tell)
     language = data.facts.language
@@ -265,18 +265,20 @@ def _counted(
     return counted(tokens, prices=() if plan.task == "text" else prices)
 
 
-def need_bytes(card: ModelCard, facts: DataFacts) -> int:
+def need_bytes(card: ModelCard, facts: DataFacts, *, quantization: str | None = None) -> int:
     """A candidate's training memory before lengths are known: default method, rows of mean length, one at a time."""
     tokens = min(card.context_tokens, max(64, int(facts.bytes_per_row / 3)))
     is_headed = has_head(facts.task)
-    return memory_plan(
+    is_whole = card.architecture == "encoder" and quantization is None
+    memory = memory_plan(
         card,
-        n_trainable=card.n_parameters if card.architecture == "encoder" else lora_parameters(card, r=16),
+        n_trainable=card.n_parameters if is_whole else lora_parameters(card, r=16),
         batch_size=1,
         length=tokens,
         logit_rows=1 if is_headed else tokens,
         n_classes=len(facts.labels) if is_headed else 0,
-    ).total
+    )
+    return replace(memory, weights=base_bytes(card, quantization=quantization)).total
 
 
 def _card(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:

@@ -157,6 +157,8 @@ def method_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         yield Choice(
             "train.method", "lora", f"the plan names train.{named[0]}, which only lora has; full is for {size}"
         )
+    elif plan.model.quantization:
+        yield Choice("train.method", "lora", "weights in few bits cannot be trained, an adapter beside them can")
     elif has_head(plan.task) and n_rows < HEAD_ROWS and plan.train.layers in (AUTO, "all"):
         yield Choice("train.method", "head", f"{n_rows} train rows are under {HEAD_ROWS}: more weights would overfit")
     elif card.architecture == "encoder" and card.n_parameters <= SMALL_ENCODER_PARAMETERS:

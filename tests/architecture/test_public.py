@@ -18,7 +18,7 @@ VERBS_IN_PYTHON = (
 )
 
 OPTIONS = {
-    "model": "name revision dtype trust_remote_code",
+    "model": "name revision dtype quantization trust_remote_code",
     "select": "candidates race budget",
     "data": (
         "train validation test format sheet text_column label_column label_separator prompt_column completion_column"

@@ -113,9 +113,17 @@ FAULTS = (
     Refused(
         "other-tools-option",
         "another tool's option that has no counterpart",
-        "run rows.csv load_in_4bit=true",
+        "run rows.csv optim=sgd",
         2,
-        ("load_in_4bit has no counterpart",),
+        ("optim has no counterpart",),
+        _DATA,
+    ),
+    Refused(
+        "few-bits-trained-whole",
+        "a base in 4 bits of which every weight shall be trained",
+        "run rows.csv load_in_4bit=true train.method=full",
+        2,
+        ("weights in few bits cannot be trained", "train.method=lora"),
         _DATA,
     ),
     Refused(

@@ -27,11 +27,19 @@ LORA = TrainPlan(method="lora", layers="all", lora_r=4, lora_alpha=8, lora_dropo
 FULL = TrainPlan(method="full", layers="all")
 
 
-def tiny_adapted(folder: Path, *, task: Task, plan: TrainPlan, architecture: Architecture | None = None) -> Loaded:
+def tiny_adapted(
+    folder: Path,
+    *,
+    task: Task,
+    plan: TrainPlan,
+    architecture: Architecture | None = None,
+    quantization: str | None = None,
+) -> Loaded:
     """As a training starts with it; left out: an encoder where the task has a head, else a decoder."""
     architecture = architecture or ("encoder" if has_head(task) else "decoder")
     torch.manual_seed(0)
-    loaded = load_model(tiny_card(folder, architecture), task=task, labels=LABELS_OF.get(task, ()))
+    labels = LABELS_OF.get(task, ())
+    loaded = load_model(tiny_card(folder, architecture), task=task, labels=labels, quantization=quantization)
     return adapted(loaded, plan, seed=0)
 
 

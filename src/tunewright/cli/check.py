@@ -144,7 +144,8 @@ def model_lines(model: ModelCheck) -> Iterator[tuple[str, str]]:
     yield "model", f"{plan.model.name}: {model.n_parameters / 1e6:.1f} M parameters, licence {model.licence}; {reason}"
     train = plan.train
     how = f"{train.method}, {train.epochs:g} epochs, {train.batch_size} rows a batch"
-    yield "training", f"{how}, {plan.model.dtype} on {plan.run.device}"
+    base = f" on a base in {plan.model.quantization}" if plan.model.quantization else ""
+    yield "training", f"{how}, {plan.model.dtype}{base} on {plan.run.device}"
     for probe in model.probes:
         yield probe.status, probe_words(probe)
     yield "", ""

@@ -18,6 +18,7 @@ from tunewright.cli.progress import event_printer
 from tunewright.cli.words import size, table
 from tunewright.core.errors import PlanError
 from tunewright.model.card import model_card
+from tunewright.model.memory import BYTES_A_WEIGHT, base_bytes
 from tunewright.model.starter import PREFIX, STARTERS, add_starter, starter_path
 
 ACTIONS = ("list", "add", "info")
@@ -93,14 +94,21 @@ def _info(console: Console, name: str) -> None:
     else:
         card = model_card(f"{PREFIX}{word}" if word in STARTERS else name, folder=Path())
         facts = {**(_starter_facts(word) if word in STARTERS else {}), **asdict(card), "path": card.path or None}
+        facts["weights_bytes"] = {"float32": base_bytes(card, quantization=None)} | {
+            word: base_bytes(card, quantization=word) for word in BYTES_A_WEIGHT
+        }
     if not console.wants_json:
-        rows = [
-            (key, "not here yet" if key == "path" and value is None else str(value)) for key, value in facts.items()
-        ]
+        rows = [(key, _fact_words(key, value)) for key, value in facts.items()]
         console.result("\n".join(table([("", ""), *rows]).split("\n")[1:]))
         if not facts["path"]:
             console.result(f"\nnext    tunewright models add {word}")
     console.answer(facts)
+
+
+def _fact_words(key: str, value: Any) -> str:
+    if key == "weights_bytes":
+        return ", ".join(f"{size(n_bytes)} in {kind}" for kind, n_bytes in value.items())
+    return "not here yet" if key == "path" and value is None else str(value)
 
 
 def _starter_facts(name: str) -> dict[str, Any]:

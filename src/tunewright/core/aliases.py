@@ -29,6 +29,10 @@ ALIASES: dict[str, str] = {
     "base_model": "model.name",
     "model_name": "model.name",
     "torch_dtype": "model.dtype",
+    "load_in_4bit": "model.quantization",
+    "load_in_8bit": "model.quantization",
+    "quantization_bit": "model.quantization",
+    "quant_bits": "model.quantization",
     "train_file": "data.train",
     "train_data": "data.train",
     "dataset": "data.train",
@@ -60,11 +64,23 @@ VALUE_ALIASES: dict[str, dict[str, str]] = {
 }
 """Other spellings of values. For train.layers auto is more than left out: it asks to measure."""
 
+SPELLED_VALUES: dict[str, dict[object, str | None]] = {
+    "load_in_4bit": {True: "nf4", False: None},
+    "load_in_8bit": {True: "int8", False: None},
+    "quantization_bit": {4: "nf4", 8: "int8"},
+    "quant_bits": {4: "nf4", 8: "int8"},
+}
+"""Values of spellings that say half of it themselves."""
+
 NO_COUNTERPART: dict[str, str] = {
     "output_dir": "runs are kept in ./runs; use --runs-dir DIR for another place and run.name for the folder's name",
     "out_dir": "runs are kept in ./runs; use --runs-dir DIR for another place and run.name for the folder's name",
-    "load_in_4bit": "leave it out: 4-bit bases are not in this version",
-    "load_in_8bit": "leave it out: 8-bit bases are not in this version",
+    "bnb_4bit_quant_type": "leave it out: model.quantization=nf4 says it",
+    "bnb_4bit_compute_dtype": "leave it out: model.dtype is the type of the products",
+    "bnb_4bit_use_double_quant": "leave it out: with nf4 the scales are always kept in few bits too",
+    "double_quantization": "leave it out: with nf4 the scales are always kept in few bits too",
+    "quantization_method": "leave it out: model.quantization=nf4 or int8 says it",
+    "quant_method": "leave it out: model.quantization=nf4 or int8 says it",
     "optim": "the optimizer is AdamW in this version",
     "optimizer": "the optimizer is AdamW in this version",
     "resume_from_checkpoint": "runs go on by themselves: type the same command again",

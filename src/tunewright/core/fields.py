@@ -24,6 +24,7 @@ EXAMPLES: dict[str, str] = {
     "task": "classify",
     "model.name": "starter:minilm-l6",
     "model.revision": "main",
+    "model.quantization": "nf4",
     "select.candidates": "[starter:minilm-l6, ./my-model]",
     "select.race": "false",
     "select.budget": "20min",

@@ -7,7 +7,6 @@ from, and what was understood differently from how it was written. Its own file 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tunewright.core.aliases import VALUE_ALIASES, WARMUP_STEPS
+from tunewright.core.aliases import WARMUP_STEPS
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import override, plan_fields
 from tunewright.core.plan import SECTIONS, Plan, plan_dict
 from tunewright.core.planpath import PLAN_SUFFIXES, data_place, is_pattern, refuse_no_file
-from tunewright.core.run_name import MAX_NAME_CHARACTERS, is_run_name
-from tunewright.core.spelling import canonical_name, fields_named
+from tunewright.core.run_name import name_of
+from tunewright.core.spelling import canonical_name, fields_named, is_off, meant_value
 
 SHORTHANDS = {"data": "train", "model": "name"}
 """Sections that may be written as one word: data: tickets.csv, model: Qwen/Qwen3-0.6B."""
@@ -59,17 +58,11 @@ def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
         return plan_from(
             {"data": {"train": name}},
             folder=folder,
-            name=_name(named if named.name else named.resolve()),
+            name=name_of(named if named.name else named.resolve()),
             overrides=overrides,
         )
     raw, lines = _read_yaml(path)
-    return plan_from(raw, folder=path.parent, name=_name(path), overrides=overrides, where=str(path), lines=lines)
-
-
-def _name(path: Path) -> str:
-    """A run name from a file's name: what no folder may hold becomes a dash; run where nothing is left of it."""
-    name = re.sub(r'[/\\\0:*?"<>|]', "-", path.stem)[:MAX_NAME_CHARACTERS].strip().lstrip("-")
-    return name if is_run_name(name) else "run"
+    return plan_from(raw, folder=path.parent, name=name_of(path), overrides=overrides, where=str(path), lines=lines)
 
 
 def plan_from(
@@ -210,12 +203,14 @@ def _put(reading: _Reading, key: str, value: Any, *, where: str) -> None:
     canonical = canonical_name(key, where=where)
     if canonical not in (key, f"train.{WARMUP_STEPS}"):  # which says aloud what became of it
         reading.notes.append(f"{key} is read as {canonical}")
-    if isinstance(value, str) and value in VALUE_ALIASES.get(canonical, {}):
-        value = VALUE_ALIASES[canonical][value]
+    value = meant_value(key, value, canonical=canonical)
+    section, _, name = canonical.partition(".")
+    if is_off(key, value):
+        reading.values.setdefault(section, {}).setdefault(name, None)
+        return
     if canonical in reading.places:
         raise PlanError(f"{canonical} is given twice", where=where, fix="keep one of them")
     reading.places[canonical] = where
-    section, _, name = canonical.partition(".")
     if name:
         reading.values.setdefault(section, {})[name] = value
     else:

@@ -1,10 +1,13 @@
 """Which words can name a run, and so a folder, on every system.
 
-In: a word. Out: whether a folder can be called so. Its own file because the rules are file systems',
-not plans'.
+In: a word, or a file's path. Out: whether a folder can be called so, or a word of the path that it can. Its own file
+because the rules are file systems', not plans'.
 """
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 MAX_NAME_CHARACTERS = 60
 """Of a run's name: at most 240 bytes in UTF-8, below the 255 that file systems take."""
@@ -21,3 +24,9 @@ def is_run_name(name: str) -> bool:
     if not name.strip(". ") or name != name.strip() or name[0] == "-" or len(name) > MAX_NAME_CHARACTERS:
         return False
     return name.partition(".")[0].lower() not in _DEVICES and not any(c < " " or c in '/\\:*?"<>|' for c in name)
+
+
+def name_of(path: Path) -> str:
+    """A run name from a file's name: what no folder may hold becomes a dash; run where nothing is left of it."""
+    name = re.sub(r'[/\\\0:*?"<>|]', "-", path.stem)[:MAX_NAME_CHARACTERS].strip().lstrip("-")
+    return name if is_run_name(name) else "run"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from tunewright.core.aliases import ALIASES, VALUE_ALIASES, WARMUP_STEPS
+from tunewright.core.aliases import ALIASES, SPELLED_VALUES, VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.fields import Field, plan_fields
 from tunewright.core.plan import SECTIONS, Plan
 from tunewright.core.planfile import SHORTHANDS
@@ -98,11 +98,17 @@ def _aliases(section: str) -> Values:
     """Of one section, or of the top level."""
     own = {*SECTIONS, *(_bare_names() if not section else ())}
     homes = {a: home for a, home in ALIASES.items() if a not in own and section in ("", home.partition(".")[0])}
-    found: Values = {alias: _ref(home) | {"deprecated": True} for alias, home in homes.items()}
+    found: Values = {alias: _alias(alias, home) | {"deprecated": True} for alias, home in homes.items()}
     if section in ("", "train"):
         steps = "A number of steps, read as train.warmup_ratio; it needs train.max_steps beside it."
         found[WARMUP_STEPS] = {"type": "integer", "minimum": 0, "description": steps, "deprecated": True}
     return found
+
+
+def _alias(alias: str, home: str) -> Values:
+    if alias not in SPELLED_VALUES:
+        return _ref(home)
+    return {"enum": list(SPELLED_VALUES[alias]), "description": f"Short for {home}."}
 
 
 def _ref(home: str) -> Values:

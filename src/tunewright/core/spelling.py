@@ -7,8 +7,9 @@ Its own file because reading YAML is one concern and knowing every name that peo
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
-from tunewright.core.aliases import ALIASES, NO_COUNTERPART, WARMUP_STEPS
+from tunewright.core.aliases import ALIASES, NO_COUNTERPART, SPELLED_VALUES, VALUE_ALIASES, WARMUP_STEPS
 from tunewright.core.errors import PlanError
 from tunewright.core.plan import SECTIONS, Plan
 
@@ -47,6 +48,25 @@ def canonical_name(key: str, *, where: str) -> str:
     # A section is no field of its own: what stands in it is.
     fix = f"tunewright help {nearest}" if "." in nearest or nearest == "task" else "tunewright help fields"
     raise PlanError(f"unknown field {key}", where=where, why=why, fix=fix)
+
+
+def meant_value(key: str, value: Any, *, canonical: str) -> Any:
+    """A value in the plan's words: of other tools' words, and of spellings that say half of it themselves.
+
+    >>> meant_value("load_in_4bit", True, canonical="model.quantization")
+    'nf4'
+    """
+    if not isinstance(value, (str, int)):
+        return value
+    name = key.rpartition(".")[2]
+    if name in SPELLED_VALUES:
+        return SPELLED_VALUES[name].get(value, f"{name}: {value}")  # which no field takes
+    return VALUE_ALIASES.get(canonical, {}).get(value, value) if isinstance(value, str) else value
+
+
+def is_off(key: str, value: Any) -> bool:
+    """A switch that says no, load_in_8bit: false; the one beside it may say yes to the same field."""
+    return value is None and None in SPELLED_VALUES.get(key.rpartition(".")[2], {}).values()
 
 
 def sections_words() -> str:

@@ -263,6 +263,8 @@ class Subject:
     dtype: str
     threads: int
     trust_remote_code: bool = False
+    quantization: str | None = None
+    """In what its base is kept below the adapter: nf4, int8; None: as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,25 @@ def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
         *placed(record["loading"], folder="."),
         "```",
         "",
-        f"Compared with the proven model: {kl['mean']:.3g} nats apart over {record['n']:,} answers of {record['rows']}"
-        f" held-out rows (limit {record['limit_nats']:g}), {same} in {record['agreement']:.2%}.",
+        f"Compared with the proven model{_on(record)}: {kl['mean']:.3g} nats apart over {record['n']:,} answers"
+        f" of {record['rows']} held-out rows (limit {record['limit_nats']:g}), {same} in {record['agreement']:.2%}.",
         "",
         f"How: {record['signature']}.",
+        *_measured(record),
         *(["", f"Note: {record['note']}."] if record["note"] else []),
         "",
     ]
     return "\n".join(lines)
+
+
+def _on(record: Mapping[str, Any]) -> str:
+    return " on its base in float32" if " on a base in " in record["measured_in"] else ""
+
+
+def _measured(record: Mapping[str, Any]) -> list[str]:
+    """What a base in few bits changed: the scores are of that, and this folder is not."""
+    if not _on(record):
+        return []
+    kl, same = record["precision"]["kl_nats_mean"], record["precision"]["agreement"]
+    how = f"Its scores were measured in {record['measured_in']}"
+    return ["", f"{how}: {kl:.2g} nats away, same first choice in {same:.2%}."]

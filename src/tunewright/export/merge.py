@@ -25,10 +25,17 @@ from tunewright.model.trained import body_of
 def merged(loaded: Loaded) -> Loaded:
     """The same answers without an adapter. Memory: one more copy of the model; `loaded` stays as it is.
 
-    Raises ExportError for an adapter of a kind that cannot be added into weights.
+    Raises ExportError for an adapter of a kind that cannot be added into weights, and for weights in few bits.
     """
     if not isinstance(body_of(loaded.model), PeftModel):
         return loaded
+    if loaded.quantization:
+        raise ExportError(
+            f"an adapter cannot be added into weights in {loaded.quantization}",
+            where="export.targets",
+            why="the sum would be rounded again",
+            fix="tunewright export RUN: it adds the adapter into the base as it was before",
+        )
     model = copy.deepcopy(loaded.model)
     body = body_of(model)
     _untie_changed_embeddings(body)

@@ -54,9 +54,11 @@ class Parity:
     agreement: float
     """Share of the n with the same first choice; of labels: the same ones; of numbers: the same to
     SAME_NUMBER."""
+    measured_in: str
+    """How the scores were measured: float32, bfloat16, and of a base in few bits in how few."""
     precision: dict[str, float]
-    """kl_nats_mean and agreement of the proven model in its own precision against itself in float32: what leaving
-    bfloat16 changes, export or not. Empty for a model that was proven in float32."""
+    """kl_nats_mean and agreement of the model as it was measured against itself in float32: what leaving bfloat16, or
+    few bits, changes, export or not. Empty for a model that was measured in float32."""
     checks: dict[str, str]
     """name: ok, or `not run: why`."""
     golden_ids_digest: str
@@ -78,9 +80,17 @@ class _Distances:
     """Ids up to and with an end token that the proven model is sure of."""
 
 
-def parity(asked: Asked, *, proven: Loaded, sample: Sample, progress: Callable[[int], None] = lambda _: None) -> Parity:
+def parity(
+    asked: Asked,
+    *,
+    proven: Loaded,
+    sample: Sample,
+    measured: Loaded | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Parity:
     """Compare in float32 on both sides, so that what differs is the export and nothing else.
 
+    measured: the proven model as its scores were measured, where its base was in few bits then.
     Raises ExportError with the first thing that is not the same.
     """
     with plainly_loaded(asked, proven=proven) as ask:
@@ -92,7 +102,8 @@ def parity(asked: Asked, *, proven: Loaded, sample: Sample, progress: Callable[[
             "prompt ids": same_prompt_ids(asked, ask, found, proven=proven, sample=sample),
             "end tokens": same_ends(asked, found, proven=proven),
         }
-        distances = _distances(ask, proven=proven, sample=sample, progress=progress)
+        measured = measured or proven
+        distances = _distances(ask, proven=proven, measured=measured, sample=sample, progress=progress)
         _refuse_far(asked, distances)
         checks["stops"] = same_stops(asked, ask, distances.stops, proven=proven)
     worst = int(np.argmax(distances.kl_nats))
@@ -104,11 +115,12 @@ def parity(asked: Asked, *, proven: Loaded, sample: Sample, progress: Callable[[
         kl_nats_max=distances.kl_nats[worst],
         worst_row=distances.row_ids[worst],
         agreement=float(np.mean(distances.is_same)),
+        measured_in=_measured_in(measured),
         precision=_precision(distances),
         checks=checks,
         golden_ids_digest=digest(sample.prompts[0].ids),
         versions=found["versions"],
-        signature=_signature(proven, sample),
+        signature=_signature(proven, sample, measured=measured),
     )
 
 
@@ -167,7 +179,9 @@ _MEASURES: dict[Task, tuple[Callable[..., NDArray[np.float64]], Callable[..., ND
 """How far two answers are apart, and whether they are the same, where the answer is no choice of one."""
 
 
-def _distances(ask: Ask, *, proven: Loaded, sample: Sample, progress: Callable[[int], None]) -> _Distances:
+def _distances(
+    ask: Ask, *, proven: Loaded, measured: Loaded, sample: Sample, progress: Callable[[int], None]
+) -> _Distances:
     found = _Distances()
     ends = end_token_ids(proven.tokenizer) if kind_of(proven) == "language" else ()
     apart, is_same = _MEASURES.get(proven.task, (divergence_nats, _is_same_choice))
@@ -176,7 +190,8 @@ def _distances(ask: Ask, *, proven: Loaded, sample: Sample, progress: Callable[[
         rows = [sample.encoded[i] for i in group]
         batch = batch_of(rows, pad_id=proven.pad_id, device=proven.device)
         ours, theirs = _logits(proven, batch, dtype=torch.float32), _their_logits(ask, batch, kind=kind_of(proven))
-        own = ours if proven.dtype == torch.float32 else _logits(proven, batch, dtype=proven.dtype)
+        is_as_measured = measured is proven and proven.dtype == torch.float32
+        own = ours if is_as_measured else _logits(measured, batch, dtype=measured.dtype)
         for row, places in _places(rows, batch, has_classes=kind_of(proven) != "language"):
             found.row_ids.extend([row.row_id] * (places.stop - places.start))
             found.kl_nats.extend(apart(ours[places], theirs[places]).tolist())
@@ -248,17 +263,23 @@ def _refuse_far(asked: Asked, found: _Distances) -> None:
     )
 
 
-def _signature(proven: Loaded, sample: Sample) -> str:
+def _measured_in(measured: Loaded) -> str:
+    products = str(measured.dtype).removeprefix("torch.")
+    return f"{products} on a base in {measured.quantization}" if measured.quantization else products
+
+
+def _signature(proven: Loaded, sample: Sample, *, measured: Loaded) -> str:
+    base = "" if measured is proven else f", the proven adapter on the base as it was before {measured.quantization}"
     if proven.task == "regress":
         return (
             f"mean of half the squared difference, in deviations of the train numbers (KL of normal distributions, "
             f"nats); same: within {SAME_NUMBER:g} deviations; {len(sample.encoded)} seeded {sample.split} rows; "
-            "float32 on both sides, the exported one loaded by plain transformers"
+            f"float32 on both sides{base}, the exported one loaded by plain transformers"
         )
     has_classes = kind_of(proven) != "language"
     what = "summed label" if proven.task == "multilabel" else "class" if has_classes else "next-token"
     where = "" if has_classes else f", at most {POSITIONS} positions of each reference"
     return (
         f"mean KL(proven || exported) of {what} probabilities, nats; {len(sample.encoded)} seeded {sample.split} rows"
-        f"{where}; float32 on both sides, the exported one loaded by plain transformers"
+        f"{where}; float32 on both sides{base}, the exported one loaded by plain transformers"
     )

@@ -6,7 +6,7 @@ it is the one that touches files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,13 @@ class ExportInputs:
 def export(inputs: ExportInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
     """Write and check every target in `work`, and return export.json as values.
 
-    Memory: the proven and the exported model at the same time, in two processes.
+    Memory: the proven and the exported model at the same time, in two processes. Of a base in few bits the adapter is
+    exported on the base as it was before; beside the gate stands how far that is from what was measured.
     Raises PlanError for a target that the model does not have, ExportError for one that does not answer like it.
     """
     plan, subject = inputs.plan, inputs.subject
-    proven = load_subject(subject)
+    measured = load_subject(subject)
+    proven = load_subject(replace(subject, quantization=None)) if measured.quantization else measured
     targets, left_out = chosen(plan.export.targets, proven)
     notes: dict[str, str] = {}
     for name, target in targets.items():
@@ -60,7 +62,10 @@ def export(inputs: ExportInputs, *, work: Path, tell: Tracker = null_tracker) ->
             trust_remote_code=subject.trust_remote_code,
             max_kl_nats=plan.export.max_kl_nats,
         )
-        found = parity(asked, proven=proven, sample=tried, progress=_progress(tell, name, total=len(tried.encoded)))
+        progress = _progress(tell, name, total=len(tried.encoded))
+        found = parity(asked, proven=proven, measured=measured, sample=tried, progress=progress)
+        if measured.quantization:
+            tell(NoteEvent(f"{name}: {_away(found)}"))
         loading = loading_lines(kind_of(proven), target=name, task=subject.task, n_classes=len(proven.labels))
         records[name] = _record(asked, found, note=notes[name], loading=loading)
         write_text(work / name / "README.md", readme(subject, name=name, record=records[name]))
@@ -79,6 +84,7 @@ def _record(asked: Asked, found: Parity, *, note: str, loading: tuple[str, ...])
         "n": found.n,
         "kl_nats": {"mean": found.kl_nats_mean, "max": found.kl_nats_max, "worst_row": found.worst_row},
         "agreement": found.agreement,
+        "measured_in": found.measured_in,
         "precision": found.precision,
         "limit_nats": asked.max_kl_nats,
         "checks": found.checks,
@@ -88,6 +94,12 @@ def _record(asked: Asked, found: Parity, *, note: str, loading: tuple[str, ...])
         "note": note,
         "loading": list(loading),
     }
+
+
+def _away(found: Parity) -> str:
+    """How far what was measured is from what is exported."""
+    kl, same = found.precision["kl_nats_mean"], found.precision["agreement"]
+    return f"the scores were measured in {found.measured_in}, {kl:.2g} nats away, same first choice in {same:.1%}"
 
 
 def _progress(tell: Tracker, name: str, *, total: int) -> Any:

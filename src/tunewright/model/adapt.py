@@ -22,12 +22,11 @@ from tunewright.core.errors import PlanError
 from tunewright.core.plan import TrainPlan
 from tunewright.core.tasks import has_head
 from tunewright.model.classifier import EncoderClassifier
-from tunewright.model.layers import FIND, layer_indices
+from tunewright.model.layers import BLOCK, FIND, layer_indices
 from tunewright.model.load import Loaded
 from tunewright.model.pissa import START, taken_out
+from tunewright.model.quantised import n_weights
 
-BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
-"""Where transformers' families keep their block's index in a parameter's name."""
 TOP_NORMS = ("model.norm.weight", "final_norm.weight", "ln_f.weight")
 """The norm behind the last block, in the families that have one."""
 
@@ -64,7 +63,7 @@ def parameters(model: nn.Module) -> Parameters:
     """Counted once each, tied weights too."""
     return Parameters(
         n_trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        n_total=sum(p.numel() for p in model.parameters()),
+        n_total=sum(n_weights(p) for p in model.parameters()),
     )
 
 

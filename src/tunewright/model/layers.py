@@ -6,12 +6,15 @@ heavy is loaded, and the adapter is built long after.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tunewright.core.errors import PlanError
 
 FIND = "find"
 """The word in train.layers that asks to measure which blocks the task wants to change."""
+BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
+"""Where transformers' families keep their block's index in a parameter's name."""
 
 
 def layer_indices(layers: str | Sequence[int], *, n_layers: int) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ from tunewright.core.tasks import PROBLEMS, has_head
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.device import refuse_absent
+from tunewright.model.quantised import WHOLE_TYPES, quantise
 from tunewright.text.chat import Tokenizer
 
 transformers.logging.set_verbosity_error()
@@ -51,6 +52,8 @@ class Loaded:
     """regress: of the numbers that it learned; its own answer is in deviations from their mean."""
     taken_out: Mapping[str, torch.Tensor] | None = None
     """The adapter as it started, where that start was taken out of the weights below it (model/pissa)."""
+    quantization: str | None = None
+    """In what the matrices of the blocks are kept: nf4, int8 (model/quantised)."""
 
     @property
     def pad_id(self) -> int:
@@ -98,28 +101,36 @@ def load_model(
     dtype: str = "float32",
     trust_remote_code: bool = False,
     with_head: bool = True,
+    quantization: str | None = None,
 ) -> Loaded:
     """The pre-trained model with a fresh head where the task needs one; float32 weights, evaluation mode.
 
+    quantization: nf4 or int8 keeps the matrices of the blocks in few bits.
     with_head: False gives the bare language model or encoder (for vectors and zero-shot scores).
     The head's start comes from torch's generator: seed it before.
-    Raises ModelError when the files do not make a model, PlanError when the device is not here.
+    Raises ModelError when the files do not make a model, PlanError when the device is not here, MissingExtra.
     """
     refuse_absent(device)
     tokenizer = load_tokenizer(card.path, trust_remote_code=trust_remote_code)
     try:
         with _quiet():
-            model = _build(card, task=task, labels=labels, trust=trust_remote_code, with_head=with_head)
+            stored = card.dtype if quantization and card.dtype in WHOLE_TYPES else "float32"
+            options = {"dtype": getattr(torch, stored), "trust_remote_code": trust_remote_code}
+            model = _build(card, task=task, labels=labels, options=options, with_head=with_head)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _unloadable(card, error) from error
     if has_head(task) and card.architecture == "decoder" and with_head:
         model.config.pad_token_id = pad_id(tokenizer)
     model.eval()
-    return Loaded(model.to(device), tokenizer, card, task, labels, device, getattr(torch, dtype))
+    products: torch.dtype = getattr(torch, dtype)
+    if quantization:
+        body = model.encoder if isinstance(model, EncoderClassifier) else model
+        quantise(body, quantization, dtype=products, device=device)
+    return Loaded(model.to(device), tokenizer, card, task, labels, device, products, quantization=quantization)
 
 
-def _build(card: ModelCard, *, task: Task, labels: tuple[str, ...], trust: bool, with_head: bool) -> Any:
-    options: dict[str, Any] = {"dtype": torch.float32, "trust_remote_code": trust, "use_safetensors": True}
+def _build(card: ModelCard, *, task: Task, labels: tuple[str, ...], options: Mapping[str, Any], with_head: bool) -> Any:
+    options = {**options, "use_safetensors": True}
     if card.architecture == "encoder":
         extra = {"add_pooling_layer": False} if card.model_type in ("bert", "roberta", "xlm-roberta") else {}
         encoder = AutoModel.from_pretrained(card.path, **options, **extra)

@@ -9,7 +9,7 @@ dropout masks).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.tasks import has_head
@@ -33,6 +33,9 @@ TERMS = (
     *("allocator", "process"),
 )
 COUNTED = "counted on the first blocks"
+BYTES_A_WEIGHT = {"nf4": 0.5 + 1 / 64 + 4 / (64 * 256), "int8": 1.0}
+"""nf4: 4 bits, a scale of 8 bits for 64 weights, one of 32 bits for 256 of those. Source: Dettmers et al. 2023, 3.
+int8: the scale of a row of weights is left out. Source: Dettmers et al. 2022."""
 STORED_BYTES = {"float32": 4, "float64": 8}
 """Of a weight in its file, by type; 2 otherwise."""
 
@@ -99,13 +102,13 @@ class Counts:
     """Kept for the backward pass by what is no block: embedding, last norm, output layer."""
 
 
-def memory_of(counts: Counts, card: ModelCard) -> MemoryPlan:
+def memory_of(counts: Counts, card: ModelCard, *, is_rounded: bool = False) -> MemoryPlan:
     """The peak of the process: the worst of loading, forward, backward and the optimizer's step.
 
-    A float32 file is mapped, not read: it stays in memory as long as one weight of it is used. From another type all
-    weights are made new, while the file is still mapped.
+    A float32 file is mapped, not read: it stays in memory as long as one weight of it is used. From another type, and
+    in few bits (is_rounded), all weights are made new, while the file is still mapped.
     """
-    is_mapped = card.dtype == "float32"
+    is_mapped = card.dtype == "float32" and not is_rounded
     weights = counts.weights if is_mapped else counts.weights_left
     moments = {"forward": counts.forward_saved, "backward": counts.backward_saved, "update": 0.0}
     when = max(moments, key=lambda moment: getattr(counts, moment))
@@ -127,7 +130,7 @@ def memory_of(counts: Counts, card: ModelCard) -> MemoryPlan:
         how=COUNTED,
     )
     in_file = STORED_BYTES.get(card.dtype, 2) * card.n_parameters
-    if is_mapped or plan.total >= PROCESS_BYTES + counts.weights + in_file:
+    if is_mapped or is_rounded or plan.total >= PROCESS_BYTES + counts.weights + in_file:
         return plan
     return MemoryPlan(round(counts.weights), 0, 0, 0, 0, copies=in_file, how=COUNTED)
 
@@ -173,7 +176,7 @@ def formula_memory(plan: Plan, card: ModelCard, *, lengths: LengthFacts, n_class
     }[train.method]
     length = min(plan.prepare.max_length, lengths.longest)
     answer = length if plan.task == "text" else min(length, lengths.answer_p95)
-    return memory_plan(
+    memory = memory_plan(
         card,
         n_trainable=n_trainable,
         batch_size=batch_size,
@@ -183,6 +186,15 @@ def formula_memory(plan: Plan, card: ModelCard, *, lengths: LengthFacts, n_class
         device=plan.run.device,
         is_checkpointed=train.gradient_checkpointing is True,
     )
+    return replace(memory, weights=base_bytes(card, quantization=plan.model.quantization))
+
+
+def base_bytes(card: ModelCard, *, quantization: str | None) -> int:
+    """Of the weights in memory: the matrices of the blocks in few bits, everything else in float32."""
+    whole = FLOAT_BYTES * card.n_parameters
+    if quantization is None:
+        return whole
+    return whole - round((FLOAT_BYTES - BYTES_A_WEIGHT[quantization]) * _matrix_weights(card))
 
 
 def lora_parameters(card: ModelCard, *, r: int, n_layers: int | None = None) -> int:
@@ -195,3 +207,11 @@ def lora_parameters(card: ModelCard, *, r: int, n_layers: int | None = None) -> 
     attention = 2 * (hidden + hidden) + 2 * (hidden + key_value)
     mlp = (3 if card.is_gated_mlp else 2) * (hidden + inner)
     return r * (attention + mlp) * (n_layers or card.n_layers)
+
+
+def _matrix_weights(card: ModelCard) -> int:
+    """Of all blocks, in linear modules."""
+    hidden, inner = card.hidden_size, card.intermediate_size or 4 * card.hidden_size
+    key_value = (card.n_key_value_heads or card.n_heads) * (card.head_size or hidden // card.n_heads)
+    mlp = (3 if card.is_gated_mlp else 2) * hidden * inner
+    return card.n_layers * (2 * hidden * hidden + 2 * hidden * key_value + mlp)

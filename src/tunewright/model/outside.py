@@ -69,7 +69,7 @@ def outside_subject(system: str, *, beside: Subject) -> Subject:
     """
     outside = outside_folder(folder_of(system), trust_remote_code=beside.trust_remote_code)
     card = made_from(outside, trust_remote_code=beside.trust_remote_code)
-    return replace(beside, name=system, folder=str(outside.path), card=card)
+    return replace(beside, name=system, folder=str(outside.path), card=card, quantization=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from torch import nn
 
 from tunewright.core.events import NoteEvent
 from tunewright.core.plan import TrainPlan
-from tunewright.model.adapt import BLOCK, is_head
+from tunewright.model.adapt import is_head
+from tunewright.model.layers import BLOCK
+from tunewright.model.quantised import n_weights
 
 KINDS = ("attention", "mlp", "experts", "router", "norms", "embeddings", "head", "other")
 SMALL_SHARE = 0.01
@@ -135,9 +137,9 @@ def _weights(model: nn.Module) -> Iterator[_Weight]:
     for name, parameter in model.named_parameters():
         if _home(name, adapters):
             continue
-        n_own, n_added = parameter.numel() if parameter.requires_grad else 0, added.pop(_plain(name), 0)
-        n_reached = parameter.numel() if n_own or n_added else 0
-        yield _weight(name, parameter.ndim, parameter.numel(), n_reached, n_own + n_added)
+        n = n_weights(parameter)
+        n_own, n_added = n if parameter.requires_grad else 0, added.pop(_plain(name), 0)
+        yield _weight(name, parameter.ndim, n, n if n_own or n_added else 0, n_own + n_added)
     for name, n in added.items():  # the trained copy of a tied weight, which has no name of its own in the model
         yield _weight(name, 1, 0, 0, n)
 

@@ -19,6 +19,7 @@ from tunewright.core.tasks import has_head
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded
+from tunewright.model.quantised import quantise
 from tunewright.text.chat import Tokenizer
 
 N_RANDOM = 65_537
@@ -35,6 +36,7 @@ def slice_of(
     labels: tuple[str, ...],
     dtype: str,
     trust_remote_code: bool = False,
+    quantization: str | None = None,
 ) -> Loaded:
     """On the processor, with the card's number of blocks changed. Embedding and output layer are whole."""
     config = AutoConfig.from_pretrained(card.path, trust_remote_code=trust_remote_code)
@@ -47,7 +49,11 @@ def slice_of(
         model = _built(config, card=card, task=task, labels=labels, trust_remote_code=trust_remote_code)
     _fill(model)
     here = getattr(torch, dtype)
-    return Loaded(model.eval(), tokenizer, replace(card, n_layers=n_blocks), task, labels, "cpu", here)
+    if quantization:
+        body = model.encoder if isinstance(model, EncoderClassifier) else model
+        quantise(body, quantization, dtype=here, device="cpu")
+    small = replace(card, n_layers=n_blocks)
+    return Loaded(model.eval(), tokenizer, small, task, labels, "cpu", here, quantization=quantization)
 
 
 def _built(config: Any, *, card: ModelCard, task: Task, labels: tuple[str, ...], trust_remote_code: bool) -> Any:

@@ -45,11 +45,15 @@ def load_subject(subject: Subject, *, tell: Tracker = warn) -> Loaded:
         device=subject.device,
         dtype=subject.dtype,
         trust=subject.trust_remote_code,
+        quantization=subject.quantization,
     )
 
 
 def load_base(subject: Subject) -> Loaded:
-    """The model that the subject was made from, without a head: language model or bare encoder."""
+    """The model that the subject was made from, without a head: language model or bare encoder.
+
+    In few bits where the subject stands on it so: what training did is told apart from what rounding did.
+    """
     torch.set_num_threads(subject.threads)
     return load_model(
         subject.card,
@@ -58,6 +62,7 @@ def load_base(subject: Subject) -> Loaded:
         dtype=subject.dtype,
         trust_remote_code=subject.trust_remote_code,
         with_head=False,
+        quantization=subject.quantization,
     )
 
 

@@ -82,10 +82,19 @@ def body_of(model: nn.Module) -> Any:
 
 
 def load_trained(
-    folder: Path, card: ModelCard, *, task: Task, labels: tuple[str, ...], device: str, dtype: str, trust: bool = False
+    folder: Path,
+    card: ModelCard,
+    *,
+    task: Task,
+    labels: tuple[str, ...],
+    device: str,
+    dtype: str,
+    trust: bool = False,
+    quantization: str | None = None,
 ) -> Loaded:
     """The model that a finished train stage left in `folder`, as plain transformers and peft load it.
 
+    quantization: of the base below an adapter.
     Raises ModelError when it is not there.
     """
     model_folder, adapter_folder = folder / MODEL, folder / ADAPTER
@@ -96,7 +105,15 @@ def load_trained(
         return replace(loaded, card=card, scale=target.read_target(model_folder))
     if not adapter_folder.is_dir():
         raise ModelError("the trained model is not there", where=str(folder), fix=_train_again(folder))
-    loaded = load_model(card, task=task, labels=labels, device=device, dtype=dtype, trust_remote_code=trust)
+    loaded = load_model(
+        card,
+        task=task,
+        labels=labels,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust,
+        quantization=quantization,
+    )
     loaded = replace(loaded, scale=target.read_target(adapter_folder))
     body = body_of(loaded.model)
     with warnings.catch_warnings():  # a FutureWarning inside transformers, seen with 5.23

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from tunewright.core.values import Encoded
-from tunewright.model.adapt import BLOCK, TOP_NORMS, is_head, trainable_state
+from tunewright.model.adapt import TOP_NORMS, is_head, trainable_state
 from tunewright.model.classifier import EncoderClassifier, mean_pooled
 from tunewright.model.forward import precision, put_on, unwrapped
+from tunewright.model.layers import BLOCK
 from tunewright.model.load import Loaded
 from tunewright.text.batch import Batch, batch_of, by_length
 

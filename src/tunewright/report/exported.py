@@ -50,7 +50,7 @@ def exported_of(run: RunFiles) -> Exported | None:
     return Exported(
         folders=tuple(_folder(name, record) for name, record in zip(targets, records, strict=True)),
         left_out=tuple((name, str(why)) for name, why in as_record(run.exported.get("left_out")).items()),
-        precision=_precision(as_record(records[0].get("precision"))),
+        precision=_precision(records[0]),
     )
 
 
@@ -76,10 +76,11 @@ def _nats(value: object) -> str:
 
 
 def _precision(record: Record) -> str:
-    if not record:
+    own, how = as_record(record.get("precision")), str(record.get("measured_in") or "bfloat16")
+    if not own:
         return ""
     return (
-        f"The scores above were measured in bfloat16. In float32 the proven model itself is "
-        f"{_nats(record.get('kl_nats_mean'))} nats away from that, with the same first choice in "
-        f"{numbers.percent_text(record.get('agreement'))}."
+        f"The scores above were measured in {how}. In float32 the proven model itself is "
+        f"{_nats(own.get('kl_nats_mean'))} nats away from that, with the same first choice in "
+        f"{numbers.percent_text(own.get('agreement'))}."
     )

@@ -205,6 +205,8 @@ def _terms(run: RunFiles) -> set[str]:
         found |= {"loss", "nats", "learning_rate", "epoch", "validation", "checkpoint", "peak_memory"}
     if run.summary.get("method") == "lora":
         found |= {"lora", "adapter"}
+    if run.summary.get("quantization"):
+        found.add("quantisation")
     if run.ledger:
         found |= {"max_length", "leakage"}
     if run.card:

@@ -53,7 +53,7 @@ def training_of(run: RunFiles) -> Training | None:
     method, unit = str(run.summary.get("method") or ""), _unit(run.summary)
     averages = "Each step is drawn" if group == 1 else f"Each point of the training line is the mean of {group} steps"
     return Training(
-        method=words.METHODS.get(method, method),
+        method=words.METHODS.get(method, method) + words.few_bits(run.summary.get("quantization")),
         facts=_facts(run.summary),
         loss=_loss_chart(losses, held, unit=unit),
         loss_unit=unit,

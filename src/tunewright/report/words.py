@@ -71,6 +71,11 @@ TASKS: dict[str, str] = {
 }
 
 
+def few_bits(quantization: object) -> str:
+    """What a method's words say of a base in few bits; empty for others."""
+    return f", whose matrices are kept in {quantization}" if quantization else ""
+
+
 LANGUAGES: dict[str, str] = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
     "en": "English", "es": "Spanish", "et": "Estonian", "fa": "Persian", "fi": "Finnish", "fr": "French",

@@ -32,6 +32,7 @@ def started(inputs: TrainInputs) -> tuple[Loaded, tuple[Encoded, ...]]:
         device=plan.run.device,
         dtype=plan.model.dtype,
         trust_remote_code=plan.model.trust_remote_code,
+        quantization=plan.model.quantization,
     )
     loaded = replace(loaded, scale=inputs.facts.scale)
     rows = encoded_rows(inputs, loaded, split="train")

@@ -12,6 +12,7 @@ import psutil
 from torch import Tensor
 
 from tunewright.model.adapt import trainable_state
+from tunewright.model.quantised import scales
 from tunewright.train.loop import Training
 
 
@@ -29,7 +30,7 @@ def held_memory(training: Training, *, process: int, peak: int) -> dict[str, int
     state = [value for of_one in training.optimizer.state.values() for value in of_one.values()]
     gradients = [p.grad for p in trainable_state(model).values() if p.grad is not None]
     terms = {
-        "weights": _bytes([*model.parameters(), *model.buffers()]),
+        "weights": _bytes([*model.parameters(), *model.buffers(), *scales(model)]),
         "gradients": _bytes(gradients),
         "optimizer": _bytes(value for value in state if isinstance(value, Tensor)),
         "caches": trunk.n_bytes if trunk is not None and trunk.where == "memory" else 0,

@@ -22,10 +22,12 @@ from torch import nn
 from tunewright.core.plan import Plan
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded
-from tunewright.model.adapt import BLOCK, adapted, trainable_state
+from tunewright.model.adapt import adapted, trainable_state
 from tunewright.model.classifier import mean_pooled
 from tunewright.model.forward import precision
+from tunewright.model.layers import BLOCK
 from tunewright.model.load import Loaded
+from tunewright.model.quantised import whole_weights
 from tunewright.model.trunk import Place, body_of
 from tunewright.text.batch import batch_of, by_length
 from tunewright.train.default_rate import default_rate
@@ -157,7 +159,7 @@ def _teach_head(plan: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> None:
 def _weight_lengths(model: nn.Module, *, n_blocks: int) -> tuple[float, ...]:
     """Of each block's weights; an adapter's own do not count."""
     squares = [0.0] * n_blocks
-    for name, weight in model.named_parameters():
+    for name, weight in whole_weights(model):
         match = BLOCK.search(name)
         if match and "lora_" not in name:
             squares[int(match[1])] += float(weight.detach().double().square().sum())

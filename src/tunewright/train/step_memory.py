@@ -25,6 +25,7 @@ from tunewright.model.layers import layer_indices
 from tunewright.model.live import HEAP_BYTES, Live, live_bytes
 from tunewright.model.load import load_tokenizer
 from tunewright.model.memory import FLOAT_BYTES, MICRO_TOKENS, Counts, MemoryPlan, memory_of, memory_plan
+from tunewright.model.quantised import scales
 from tunewright.model.slice import slice_of
 from tunewright.model.trunk import FILL_TOKENS, Place
 from tunewright.text.batch import Batch, by_length, epoch_order
@@ -94,13 +95,15 @@ def step_memory(plan: Plan, card: ModelCard, *, labels: tuple[str, ...], shape: 
     )
     asked = Plan(task=plan.task, model=plan.model, train=train, run=plan.run)
     case = _Case(card, len(labels), shape, json.dumps(plan_dict(asked)))
+    is_rounded = plan.model.quantization is not None
     if shape.length <= RUN_LENGTHS[-1]:
-        return memory_of(_whole(case), card)
+        return memory_of(_whole(case), card, is_rounded=is_rounded)
     shorter = [
         astuple(_whole(replace(case, shape=replace(shape, length=n, n_trained=min(n, shape.n_trained)))))
         for n in RUN_LENGTHS
     ]
-    return memory_of(Counts(*(_at(shape.length, RUN_LENGTHS, values) for values in zip(*shorter, strict=True))), card)
+    longest = Counts(*(_at(shape.length, RUN_LENGTHS, values) for values in zip(*shorter, strict=True)))
+    return memory_of(longest, card, is_rounded=is_rounded)
 
 
 def counting(
@@ -226,10 +229,11 @@ def _counted(case: _Case, kinds: str) -> Counts:
             labels=tuple(str(i) for i in range(case.n_classes)),
             dtype=plan.model.dtype,
             trust_remote_code=plan.model.trust_remote_code,
+            quantization=plan.model.quantization,
         )
         loaded = adapted(loaded, plan.train, seed=0)
         live = stack.enter_context(live_bytes())
-        live.watch([*loaded.model.parameters(), *loaded.model.buffers()])
+        live.watch([*loaded.model.parameters(), *loaded.model.buffers(), *scales(loaded.model)])
         weights = live.now
         rows = _rows(case, n=case.shape.n_rows * case.shape.n_parts)
         is_frozen_below = kinds[0] == "b"  # then that part runs once, over more tokens at a time than a step does

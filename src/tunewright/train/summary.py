@@ -76,6 +76,7 @@ def write_summary(
         "kernels": training.ways,
         "frozen_trunk": _trunk_facts(training.trunk),
         "dtype": plan.model.dtype,
+        "quantization": plan.model.quantization,
         "threads": plan.run.threads,
         "seed": plan.run.seed,
         "learning_rate": plan.train.learning_rate,

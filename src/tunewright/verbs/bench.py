@@ -70,6 +70,7 @@ def bench_of(data: Draft, decided: Decisions) -> Bench:
             device=plan.run.device,
             dtype=plan.model.dtype,
             trust_remote_code=plan.model.trust_remote_code,
+            quantization=plan.model.quantization,
         )
         return adapted(replace(loaded, scale=data.facts.scale), plan.train, seed=plan.run.seed)
 

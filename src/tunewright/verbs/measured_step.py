@@ -134,6 +134,7 @@ def take_steps(inputs: StepInputs) -> MeasuredSteps:
         device=plan.run.device,
         dtype=plan.model.dtype,
         trust_remote_code=plan.model.trust_remote_code,
+        quantization=plan.model.quantization,
     )
     loaded = adapted(loaded, plan.train, seed=plan.run.seed)
     note = missed_note(reach(loaded.model), plan.train)

@@ -123,6 +123,7 @@ def save_probe(bench: Bench, made: Trained, work: Path) -> Probe:
         device=bench.plan.run.device,
         dtype=bench.plan.model.dtype,
         trust=bench.plan.model.trust_remote_code,
+        quantization=bench.plan.model.quantization,
     )
     off = _apart(bench.rows, made, log_probabilities(again, bench.rows, dtype=torch.float32))
     limit = 0.0 if again.device == "cpu" and made.loaded.taken_out is None else LOGITS_LIMIT

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.core.aliases import ALIASES, NO_COUNTERPART, VALUE_ALIASES
+from tunewright.core.aliases import ALIASES, NO_COUNTERPART, SPELLED_VALUES, VALUE_ALIASES
 from tunewright.core.errors import PlanError
 from tunewright.core.plan import SECTIONS, Plan, is_auto
 from tunewright.core.planfile import LoadedPlan, load_plan, plan_from, plan_yaml
@@ -115,10 +115,12 @@ class TestSpellings:
             "trackers": ("some",),
         }.get(name, "some" if section in ("data", "model", "run") or name == "target_modules" else 9)
 
+        value, meant = next(iter(SPELLED_VALUES.get(alias, {value: value}).items()))
+
         top, inside = _from({alias: value}), _from({section: {alias: value}})
 
-        assert getattr(getattr(top.plan, section), name) == value
-        assert top.plan == inside.plan == _from({section: {name: value}}).plan
+        assert getattr(getattr(top.plan, section), name) == meant
+        assert top.plan == inside.plan == _from({section: {name: meant}}).plan
         assert top.notes == (f"{alias} is read as {canonical}",)
         assert inside.notes == (f"{section}.{alias} is read as {canonical}",)
 
@@ -141,6 +143,32 @@ class TestSpellings:
     @pytest.mark.parametrize(("given", "meant"), [("bf16", "bfloat16"), ("fp32", "float32"), ("float", "float32")])
     def test_plan_from_reads_other_words_for_values(self, given: str, meant: str) -> None:
         assert _from({"torch_dtype": given}).plan.model.dtype == meant
+
+    @pytest.mark.parametrize(
+        ("raw", "meant"),
+        [
+            ({"load_in_4bit": True}, "nf4"),
+            ({"model": {"load_in_8bit": True}}, "int8"),
+            ({"quantization_bit": 4}, "nf4"),
+            ({"load_in_4bit": False}, None),
+            ({"load_in_8bit": False, "load_in_4bit": True}, "nf4"),
+            ({"load_in_4bit": True, "load_in_8bit": False}, "nf4"),
+        ],
+    )
+    def test_plan_from_reads_switches_that_say_half_of_the_value(self, raw: dict[str, Any], meant: str | None) -> None:
+        assert _from(raw).plan.model.quantization == meant
+
+    def test_plan_from_lets_a_switch_off_on_the_command_line_win(self) -> None:
+        assert _from({"load_in_4bit": True}, "load_in_4bit=false").plan.model.quantization is None
+
+    @pytest.mark.parametrize("raw", [{"load_in_4bit": "int8"}, {"quantization_bit": 3}])
+    def test_plan_from_refuses_another_value_of_a_switch(self, raw: dict[str, Any]) -> None:
+        with pytest.raises(PlanError, match="quantization cannot be"):
+            _from(raw)
+
+    def test_plan_from_refuses_two_switches_that_are_on(self) -> None:
+        with pytest.raises(PlanError, match="given twice"):
+            _from({"load_in_4bit": True, "load_in_8bit": True})
 
     def test_plan_from_says_nothing_about_canonical_names(self) -> None:
         assert _from({"train": {"epochs": 3}, "data": "x.csv", "task": "text"}).notes == ()

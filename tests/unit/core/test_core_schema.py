@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from tunewright.core.aliases import ALIASES
+from tunewright.core.aliases import ALIASES, SPELLED_VALUES
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import Field, plan_fields
 from tunewright.core.files import json_text
@@ -70,8 +70,9 @@ def test_schema_takes_a_field_wherever_a_plan_may_say_it(field: Field) -> None:
     assert is_valid({field.name: value(field)})
     for alias in field.aliases:
         if alias in ALIASES:
-            assert is_valid({alias: value(field)})
-            assert is_valid({field.name.partition(".")[0]: {alias: value(field)}})
+            given = next(iter(SPELLED_VALUES[alias])) if alias in SPELLED_VALUES else value(field)
+            assert is_valid({alias: given})
+            assert is_valid({field.name.partition(".")[0]: {alias: given}})
 
 
 @pytest.mark.parametrize(

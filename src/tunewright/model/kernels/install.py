@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import Linear as PeftLinear
+from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -27,9 +28,10 @@ from tunewright.model.kernels.attention import NAME, Unsupported
 from tunewright.model.kernels.dropout import Dropout
 from tunewright.model.kernels.embedding import Embedding
 from tunewright.model.kernels.gated import GatedMlp
-from tunewright.model.kernels.linear import LoraLinear
+from tunewright.model.kernels.linear import LoraLinear, QuantisedLoraLinear
 from tunewright.model.kernels.norm import RmsNorm
 from tunewright.model.kernels.rotary import rotate
+from tunewright.model.quantised import dequantised
 
 TRIED_TOKENS = 5
 """Length of the rows on which both ways are compared, in float32."""
@@ -88,7 +90,7 @@ def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[An
     shared = _shared(model)
     for module in model.modules():
         forward: Any = None
-        if type(module) is PeftLinear and _is_plain_lora(module):
+        if isinstance(module, LoraLayer) and _is_plain_lora(module):
             forward = _lora(module, dtype=dtype)
             done.linears += 1
         elif type(module).__name__.endswith("RMSNorm"):
@@ -133,7 +135,9 @@ def _freeze_in(model: nn.Module, dtype: torch.dtype) -> None:
     """Frozen matrices of linear modules in the products' type, unless an embedding shares them."""
     shared = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     for module in model.modules():
-        if isinstance(module, nn.Linear) and not module.weight.requires_grad and id(module.weight) not in shared:
+        if not isinstance(module, nn.Linear) or module.weight.requires_grad or id(module.weight) in shared:
+            continue
+        if module.weight.is_floating_point():  # few bits are no numbers yet
             module.weight.data = module.weight.data.to(dtype)
 
 
@@ -178,15 +182,24 @@ def _are_same(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).abs().max() <= TOLERANCE * b.abs().max())
 
 
-def _lora(module: Any, *, dtype: torch.dtype) -> LoraLinear:
-    a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
-    return LoraLinear(module.base_layer, a, b, scale=module.scaling["default"], dtype=dtype)
+def _lora(module: Any, *, dtype: torch.dtype) -> LoraLinear | QuantisedLoraLinear:
+    a, b, scale = module.lora_A["default"].weight, module.lora_B["default"].weight, module.scaling["default"]
+    base = dequantised(module.base_layer)
+    if base is not None:
+        return QuantisedLoraLinear(base, a, b, scale=scale, dtype=dtype)
+    return LoraLinear(module.base_layer, a, b, scale=scale, dtype=dtype)
 
 
 def _is_plain_lora(module: Any) -> bool:
-    """One adapter as in the paper, on a plain linear module: no DoRA, no dropout, no bias of its own."""
+    """One adapter as in the paper, on a plain linear module or in few bits: no DoRA, no dropout, no bias of its own.
+
+    In few bits peft's module is another class for each number of bits.
+    """
     return (
-        type(module.base_layer) is nn.Linear
+        (
+            (type(module) is PeftLinear and type(module.base_layer) is nn.Linear)
+            or dequantised(module.base_layer) is not None
+        )
         and list(module.active_adapters) == ["default"] == list(module.lora_A)
         and not module.lora_variant
         and not module.merged
