@@ -1,9 +1,10 @@
 """The command in a process of its own that has not to load torch: forked from one that did, 4 s sooner each time.
 
-In: words, folder and environment. Out: exit code and streams, as from subprocess.run. Its own file because faults and
-how-tos both start some hundred commands. Only what others wrote is loaded before the fork (LOADED): each command loads
-our own files anew, has its own streams, folder and environment, and ends as Python ends. A test about starting itself,
-about variables that libraries read when they are loaded, about signals, limits or memory takes subprocess instead.
+In: words, folder and environment. Out: exit code and streams, as from subprocess.run, or the process while it works.
+Its own file because faults and how-tos both start some hundred commands. Only what others wrote is loaded before the
+fork (LOADED): each command loads our own files anew, has its own streams, folder and environment, and ends as Python
+ends. kill -9 ends it as any other process. A test about starting itself, about variables that libraries read when they
+are loaded, about signals that are answered, limits or memory takes subprocess instead.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -21,10 +23,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 LOADED = (
     "torch", "torch._dynamo", "transformers", "transformers.models.auto.modeling_auto",
@@ -36,7 +40,36 @@ LOADED = (
     "ftfy", "charset_normalizer", "py3langid", "regex", "filelock", "psutil",
 )  # fmt: skip
 """What a whole run loads of other projects, as sys.modules tells after one."""
+_KEPT = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUNEWRIGHT_"))}
+"""Of our environment, read once: pytest changes it at each test, while others start commands in threads."""
+_PID_BYTES = 20
 _one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """A command that works, or has ended."""
+
+    words: Sequence[str]
+    pid: int
+    told: IO[bytes]
+    """Its exit code, once it has ended."""
+    out: IO[bytes]
+    err: IO[bytes]
+
+    def has_ended(self) -> bool:
+        return bool(select.select([self.told], [], [], 0)[0])
+
+    def kill(self) -> None:
+        """kill -9."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def ended(self) -> subprocess.CompletedProcess[str]:
+        """Waits for it. The exit code is negative if a signal ended it, None if that was the limit."""
+        code = json.loads(self.told.read())
+        streams = [(stream.seek(0), stream.read().decode("utf-8"))[1] for stream in (self.out, self.err)]
+        return subprocess.CompletedProcess(list(self.words), code, *streams)
 
 
 def run_warm(
@@ -46,21 +79,33 @@ def run_warm(
 
     Raises subprocess.TimeoutExpired after the limit; the command is killed then.
     """
+    with started_warm(words, cwd=cwd, env=env, limit_seconds=limit_seconds) as process:
+        done = process.ended()
+    if done.returncode is None:
+        raise subprocess.TimeoutExpired(list(words), limit_seconds, done.stdout, done.stderr)
+    return done
+
+
+@contextmanager
+def started_warm(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], limit_seconds: float) -> Iterator[Warm]:
+    """The same while it works; it is killed when the block ends before it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open("rb") as nothing:
-        ended, ending = os.pipe()
-        with os.fdopen(ended, "rb") as told:
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb", buffering=0) as told:
             request = {"words": list(words), "cwd": str(cwd), "env": dict(env), "limit_seconds": limit_seconds}
             try:
-                _ask(request, [nothing.fileno(), out.fileno(), err.fileno(), ending])
+                _ask(request, [nothing.fileno(), out.fileno(), err.fileno(), writing])
             finally:
-                os.close(ending)
-            answer = told.read()
-        assert answer, "the process that has torch loaded is gone"
-        code = json.loads(answer)
-        streams = [(stream.seek(0), stream.read().decode("utf-8"))[1] for stream in (out, err)]
-    if code is None:
-        raise subprocess.TimeoutExpired(list(words), limit_seconds, *streams)
-    return subprocess.CompletedProcess(list(words), code, *streams)
+                os.close(writing)
+            pid = told.read(_PID_BYTES)
+            assert pid, "the process that has torch loaded is gone"
+            process = Warm(words, int(pid), told, out, err)
+            try:
+                yield process
+            finally:
+                if not process.has_ended():
+                    process.kill()
+                    told.read()  # its keeper has seen the end
 
 
 def _ask(request: Mapping[str, Any], files: Sequence[int]) -> None:
@@ -80,11 +125,10 @@ def _server() -> socket.socket:
     home = tempfile.mkdtemp(prefix="warm-hf")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     quiet = {"OMP_NUM_THREADS": "1", **QUIET_LIBRARIES, "HF_HOME": home}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUNEWRIGHT_"))}
     subprocess.Popen(
         [sys.executable, __file__, str(theirs.fileno())],
         pass_fds=[theirs.fileno()],
-        env={**kept, **quiet},
+        env={**_KEPT, **quiet},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
@@ -133,6 +177,7 @@ def _keep(request: Mapping[str, Any], files: Sequence[int]) -> list[str]:
         os.environ.clear()
         os.environ.update(request["env"])
         return list(request["words"])
+    os.write(ending, str(pid).rjust(_PID_BYTES).encode())
     os.write(ending, json.dumps(_exit_code(pid, until=time.monotonic() + request["limit_seconds"])).encode())
     os._exit(0)
 

@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.warm import run_warm
+from tests.warm import Warm, run_warm, started_warm
 
 COMMAND = Path(sys.executable).parent / "tunewright"
 """The installed command."""
@@ -27,6 +28,8 @@ QUICK = {
     " evaluate.limit=2 'evaluate.systems=[tuned]' 'explain.methods=[]'",
 }
 """What makes a whole run take seconds; the page leaves it out."""
+_KEPT = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUNEWRIGHT_"))}
+"""Of our environment, read once: pytest changes it at each test, while faults happen in threads."""
 LIMIT_SECONDS = 240
 """No fault may take longer to be told, on a machine that does other work as well."""
 
@@ -70,8 +73,7 @@ class Scene:
     def environment(self) -> dict[str, str]:
         """Nobody's settings but ours; one thread, because tiny models gain nothing from a second one."""
         ours = {"OMP_NUM_THREADS": "1", "HF_HOME": str(self.folder.parent / "hf"), "COLUMNS": "80"}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUNEWRIGHT_"))}
-        return {**kept, **ours, **self.env}
+        return {**_KEPT, **ours, **self.env}
 
     def typed(self, line: str, *, limit_seconds: float = LIMIT_SECONDS, before: tuple[str, ...] = ()) -> Told:
         """The command typed in the folder, to its end, without a terminal.
@@ -93,6 +95,11 @@ class Scene:
         """The same, in a process that has not to load torch."""
         done = run_warm(shlex.split(line), cwd=self.folder, env=self.environment(), limit_seconds=limit_seconds)
         return Told(done.returncode, done.stdout, done.stderr)
+
+    def started_warm(self, line: str) -> AbstractContextManager[Warm]:
+        """The same while it works."""
+        words = shlex.split(line)
+        return started_warm(words, cwd=self.folder, env=self.environment(), limit_seconds=LIMIT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

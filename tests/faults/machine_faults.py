@@ -56,7 +56,7 @@ def play_full_disk(scene: Scene) -> Mapping[str, Record]:
                 assert "train/checkpoints/step-50: the disk is full" in message, message
             words = re.sub(r"^\S+: ", "FILE: ", message)  # which one it was is chance
             records[name] = Record(TYPED, 9, words, kept="all that was finished; the same command went on")
-        told = scene.typed(typed)
+        told = scene.typed_warm(typed)
         assert told.exit_code == 0, told.stderr
         assert_as_undisturbed(scene, run)
         assert_nothing_half(disk)
@@ -86,7 +86,7 @@ def play_damage(scene: Scene) -> Mapping[str, Record]:
     run = _copy_of_undisturbed(scene)
     manifest = (run / "run.json").read_text(encoding="utf-8")
     (run / "run.json").write_text(manifest[:100], encoding="utf-8")
-    told = scene.typed(TYPED)
+    told = scene.typed_warm(TYPED)
     words = ("run.json cannot be read",)
     message = error_message(told, exit_code=9, words=words, folder=scene.folder)
     records = {"damaged-manifest": Record(TYPED, 9, message, kept="every stage's folder")}
@@ -95,7 +95,7 @@ def play_damage(scene: Scene) -> Mapping[str, Record]:
     _flip(run / "train/model/model.safetensors", cut=100)
     newest = max(run.glob("train/checkpoints/step-*"), key=lambda path: int(path.name.partition("-")[2]))
     _flip(newest / "state.safetensors")
-    told = scene.typed(TYPED)
+    told = scene.typed_warm(TYPED)
     assert told.exit_code == 0, told.stderr
     assert_no_traceback(told)
     assert_as_undisturbed(scene, run)
@@ -113,7 +113,7 @@ def play_changes(scene: Scene) -> Mapping[str, Record]:
     run = _copy_of_undisturbed(scene)
     old = {name: stage["fingerprint"][:8] for name, stage in read_json(run / "run.json")["stages"].items()}
     scene.write("rows.csv", csv([*LABELLED, ("it never came", "delivery")]))
-    told = scene.typed("prepare plan.yaml")
+    told = scene.typed_warm("prepare plan.yaml")
     assert told.exit_code == 0, told.stderr
     assert (run / f"prepare.{old['prepare']}/train.parquet").exists()
     assert stages(run) == dict.fromkeys(stages(run), "outdated") | {"prepare": "done", "select": "done"}
@@ -126,7 +126,7 @@ def play_changes(scene: Scene) -> Mapping[str, Record]:
             kept="the old result as prepare.FINGERPRINT; later stages are outdated",
         )
     }
-    told = scene.typed("train plan.yaml train.max_steps=2")
+    told = scene.typed_warm("train plan.yaml train.max_steps=2")
     assert told.exit_code == 0, told.stderr
     assert read_json(run / f"train.{old['train']}/summary.json")["steps"] == N_STEPS
     assert read_json(run / "train/summary.json")["steps"] == 2
@@ -193,20 +193,12 @@ def _small_disk(place: Path) -> Iterator[Path]:
 def _filled_when(scene: Scene, typed: str, disk: Path, *, is_there: Callable[[], bool], free_bytes: int) -> Told:
     """The command, with the disk filled up as soon as something is there; the space is freed when it has ended."""
     filler = disk / "filler"
-    with subprocess.Popen(
-        scene.command(typed),
-        cwd=scene.folder,
-        env=scene.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as process:
-        wait_until(lambda: process.poll() is not None or is_there(), what="the moment")
+    with scene.started_warm(typed) as process:
+        wait_until(lambda: process.has_ended() or is_there(), what="the moment")
         _fill(filler, free_bytes=free_bytes)
-        stdout, stderr = process.communicate()
+        done = process.ended()
     filler.unlink()
-    return Told(process.returncode, stdout, stderr)
+    return Told(done.returncode, done.stdout, done.stderr)
 
 
 def _fill(path: Path, *, free_bytes: int) -> None:

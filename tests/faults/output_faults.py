@@ -40,10 +40,11 @@ def play_predictions(scene: Scene) -> Mapping[str, Record]:
         ("predict-plan", "predict plan plan.yaml -o out.csv", 3, ("plan.yaml", "data.format=txt")),
         ("predict-unused-column", "predict plan new.csv -o out.csv data.prompt_column=text", 2, ("data.text_column",)),
     ):
-        message = error_message(scene.typed(f"{typed} --quiet"), exit_code=exit_code, words=words, folder=scene.folder)
+        told = scene.typed_warm(f"{typed} --quiet")
+        message = error_message(told, exit_code=exit_code, words=words, folder=scene.folder)
         records[name] = Record(typed, exit_code, message, kept=AS_THEY_WERE)
     assert users_files(scene.folder) == before
-    told = scene.typed("predict plan new.csv -o out.csv")
+    told = scene.typed_warm("predict plan new.csv -o out.csv")
     assert told.exit_code == 0, told.stderr
     assert_no_traceback(told)
     assert {name: digest for name, digest in users_files(scene.folder).items() if name in before} == before

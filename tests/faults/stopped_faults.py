@@ -6,7 +6,8 @@ import json
 import random
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def _two_at_once(scene: Scene, run: Path) -> dict[str, Record]:
     ) as first:
         n_before = n_started(run, "train")
         wait_until(lambda: n_started(run, "train") > n_before, what="the first works")
-        second = scene.typed(TYPED)
+        second = scene.typed_warm(TYPED)
         assert first.poll() is None, "the first ended before the second was told"
         words = ("another tunewright works in this run",)
         message = error_message(second, exit_code=9, words=words, folder=scene.folder)
@@ -132,12 +133,12 @@ def play_kills(scene: Scene, *, moments: Sequence[str], first: str) -> Mapping[s
     seconds, before, run = undisturbed(scene).seconds, users_files(scene.folder), scene.folder / RUN
     chance = random.Random(f"{moments}")
     if first:
-        told = scene.typed(f"{first} plan.yaml")
+        told = scene.typed_warm(f"{first} plan.yaml")
         assert told.exit_code == 0, told.stderr
     for stage in moments:
-        _killed(scene, run, stage=stage, after_seconds=chance.uniform(0, 0.8) * seconds[stage])
+        _killed(scene, run, stage=stage, share=chance.random(), seconds=seconds)
         assert_whole(run)
-    told = scene.typed(TYPED)
+    told = scene.typed_warm(TYPED)
     assert told.exit_code == 0, told.stderr
     assert_no_traceback(told)
     assert set(stages(run).values()) == {"done"}
@@ -148,38 +149,29 @@ def play_kills(scene: Scene, *, moments: Sequence[str], first: str) -> Mapping[s
     return {name: Record(TYPED, 0, "nothing; the next start goes on by itself", kept=SAME)}
 
 
-def _killed(scene: Scene, run: Path, *, stage: str, after_seconds: float) -> None:
-    """Killed that long after the stage has started, or as soon as the next one starts on a faster machine."""
-    n_before = n_started(run, stage)
-    following = STAGES[STAGES.index(stage) + 1 :]
-    n_following = {name: n_started(run, name) for name in following}
-    process = subprocess.Popen(
-        scene.command(TYPED),
-        cwd=scene.folder,
-        env=scene.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until(lambda: n_started(run, stage) > n_before, what=f"{stage} starts")
-        _wait_for_moment(process, run, n_following, seconds=after_seconds)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, f"it ended before it was killed while {stage}"
+def _killed(scene: Scene, run: Path, *, stage: str, share: float, seconds: Mapping[str, float]) -> None:
+    """Killed after that share of the time that the stage took undisturbed, or as soon as the next one starts on a less
+    busy machine. Where the stage was finished by then, the first that is left is killed instead."""
+    left = STAGES[STAGES.index(stage) :]
+    before = {name: n_started(run, name) for name in left}
+
+    def started() -> list[str]:
+        return [name for name in left if n_started(run, name) > before[name]]
+
+    with scene.started_warm(TYPED) as process:
+        wait_until(lambda: process.has_ended() or bool(started()), what=f"{stage} starts")
+        first = next(iter(started()), STAGES[-1])
+        latest = 0.8 if first != STAGES[-1] else 0.3  # nothing follows it
+        _wait(lambda: process.has_ended() or len(started()) > 1, seconds=share * latest * seconds[first])
+        process.kill()
+        done = process.ended()
+        assert done.returncode == -signal.SIGKILL, f"it ended before it was killed while {stage}: {done.stderr}"
 
 
-def _wait_for_moment(
-    process: subprocess.Popen[bytes], run: Path, n_following: dict[str, int], *, seconds: float
-) -> None:
-    try:
-        wait_until(
-            lambda: process.poll() is not None or any(n_started(run, name) > n for name, n in n_following.items()),
-            what="the moment",
-            limit_seconds=seconds,
-        )
-    except AssertionError:
-        return  # the moment has come
+def _wait(is_there: Callable[[], bool], *, seconds: float) -> None:
+    """So long at most."""
+    with suppress(AssertionError):
+        wait_until(is_there, what="the moment", limit_seconds=seconds)
 
 
 def assert_whole(run: Path) -> None:

@@ -75,7 +75,7 @@ def _undisturbed(root: Path, encoder: Path, decoder: Path) -> Undisturbed:
     folder.mkdir(parents=True)
     scene = Scene(folder, encoder, decoder)
     arrange(scene)
-    told = scene.typed(TYPED)
+    told = scene.typed_warm(TYPED)
     assert told.exit_code == 0, told.stderr
     return Undisturbed(folder, results(folder / RUN), _stage_seconds(folder / RUN))
 

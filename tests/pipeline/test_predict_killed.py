@@ -14,12 +14,13 @@ import pytest
 
 from tests.answering import classify_run
 from tests.pipeline.data import WORDS
+from tests.warm import run_warm, started_warm
 from tunewright.core.run import Run
 
 if sys.platform == "win32":
     pytest.skip("kill -9 is asked of POSIX", allow_module_level=True)
 
-TUNEWRIGHT = str(Path(sys.executable).with_name("tunewright"))
+LIMIT_SECONDS = 250
 PEAK = (
     "import sys; from tunewright.cli.main import main; code = main(sys.argv[1:])\n"
     "from tunewright.core.machine import peak_memory_bytes; print(peak_memory_bytes(), file=sys.stderr); sys.exit(code)"
@@ -44,27 +45,31 @@ def words_for(run: Run, source: Path, out: Path) -> list[str]:
     return ["predict", str(run.folder), str(source), "-o", str(out), "--json"]
 
 
+def predicted(words: list[str]) -> subprocess.CompletedProcess[str]:
+    done = run_warm(words, cwd=Path.cwd(), env=os.environ, limit_seconds=LIMIT_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def killed(words: list[str], *, parts: Path, at: int) -> None:
     """Start the command and kill -9 it as soon as `at` parts are written."""
-    process = subprocess.Popen([TUNEWRIGHT, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 250
-    while len(list(parts.glob("*.jsonl"))) < at:
-        assert process.poll() is None, f"it ended before part {at}"
-        assert time.monotonic() < deadline, "no such part within 250 s"
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    with started_warm(words, cwd=parts.parent, env=os.environ, limit_seconds=LIMIT_SECONDS) as process:
+        while len(list(parts.glob("*.jsonl"))) < at:
+            assert not process.has_ended(), f"it ended before part {at}"
+            time.sleep(0.002)
+        process.kill()
+        assert process.ended().returncode == -signal.SIGKILL
 
 
 @pytest.mark.timeout(600)
 def test_predict_ends_with_the_same_bytes_when_it_was_killed_twice(run: Run, tmp_path: Path) -> None:
     source, whole, out = write_rows(tmp_path / "new.csv", n=12_000), tmp_path / "whole.csv", tmp_path / "out.csv"
-    subprocess.run([TUNEWRIGHT, *words_for(run, source, whole)], check=True, capture_output=True)
+    predicted(words_for(run, source, whole))
     for at in (1, 3):
         killed(words_for(run, source, out), parts=tmp_path / ".out.csv.parts", at=at)
         assert not out.exists()
 
-    done = subprocess.run([TUNEWRIGHT, *words_for(run, source, out)], check=True, capture_output=True, text=True)
+    done = predicted(words_for(run, source, out))
 
     assert "going on after the" in done.stderr
     assert out.read_bytes() == whole.read_bytes()
