@@ -223,11 +223,14 @@ def cut_rows(decided: Decisions, data: Draft, split: Split) -> tuple[Encoded, ..
 def _cut(
     data: Draft, plan: Plan, whole: tuple[Encoded, ...], *, split: Split, tokenizer: Tokenizer
 ) -> tuple[Encoded, ...]:
-    if plan.task != "text" and all(len(e) <= plan.prepare.max_length for e in whole):
-        return whole
-    return encode(
-        _examples(data, split, task=plan.task), tokenizer=tokenizer, task=plan.task, max_length=plan.prepare.max_length
-    )
+    """Only what has to be cut is tokenised again: a single long row made that of all rows."""
+    examples, most = _examples(data, split, task=plan.task), plan.prepare.max_length
+    if plan.task == "text":  # a document is several
+        return encode(examples, tokenizer=tokenizer, task=plan.task, max_length=most)
+    too_long = [i for i, e in enumerate(whole) if len(e) > most]
+    cut = encode([examples[i] for i in too_long], tokenizer=tokenizer, task=plan.task, max_length=most)
+    of = dict(zip(too_long, cut, strict=True))
+    return tuple(of.get(i, e) for i, e in enumerate(whole))
 
 
 def _examples(data: Draft, split: Split, *, task: Task) -> list[Example]:
