@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 from tests.faults.fault import Refused, Survived
 from tests.faults.rows import LABELLED, ROWS, csv, jsonl
@@ -18,6 +19,16 @@ def _changed(row: int, text: str) -> str:
     lines = ROWS.splitlines(keepends=True)
     lines[row + 1] = text + "\n"
     return "".join(lines)
+
+
+def _numbers(cells: list[str]) -> str:
+    lines = [f"the {i}th offer of the day,{cell}\n" for i, cell in enumerate(cells)]
+    return "text,price\n" + "".join(lines)
+
+
+def _label_lists(labels: list[list[str]]) -> str:
+    lines = [json.dumps({"text": f"the {i}th message", "label": some}) for i, some in enumerate(labels)]
+    return "\n".join(lines) + "\n"
 
 
 REFUSED = (
@@ -120,6 +131,30 @@ REFUSED = (
         {
             "rows.csv": csv(LABELLED[:1]),
         },
+    ),
+    Refused(
+        "one-number",
+        "a number that is the same in every row",
+        "run rows.csv task=regress",
+        3,
+        ("all train rows have the same number '3'",),
+        {"rows.csv": _numbers(["3", "3.0"] * 8)},
+    ),
+    Refused(
+        "no-number",
+        "words where a number is to be learned",
+        "run rows.csv task=regress data.label_column=price",
+        3,
+        ("no train row is left", "not a number"),
+        {"rows.csv": _numbers(["cheap", "dear"] * 8)},
+    ),
+    Refused(
+        "several-labels",
+        "rows with several labels, and a task of one",
+        "run rows.jsonl task=classify",
+        3,
+        ("several labels each", "task=multilabel"),
+        {"rows.jsonl": _label_lists([["refund", "login"], ["login"]] * 8)},
     ),
     Refused(
         "jsonl-without-objects",

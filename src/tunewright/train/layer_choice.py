@@ -67,7 +67,8 @@ def centroid_score(states_NH: npt.NDArray[np.float32], labels_N: Sequence[int]) 
     spread_H = states_NH.std(0)
     x_NH = (states_NH - states_NH.mean(0)) / np.where(spread_H > 0, spread_H, 1.0)
     means_CH = np.stack([x_NH[own_N == c].mean(0) for c in range(len(classes))])
-    distances_NC = ((x_NH[:, None] - means_CH) ** 2).sum(-1)
+    squares_NC = (x_NH**2).sum(1)[:, None] + (means_CH**2).sum(1)
+    distances_NC = np.maximum(0.0, squares_NC - 2 * x_NH @ means_CH.T)
     rows_N, n_N = np.arange(len(labels)), counts_C[own_N]
     away_N = distances_NC[rows_N, own_N] * (n_N / np.maximum(1, n_N - 1)) ** 2  # from the mean of the others
     distances_NC[rows_N, own_N] = np.inf
