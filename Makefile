@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CONTRACT := .venv-contract
+# The oldest transformers that pyproject allows; another one: make clean-contract contract TRANSFORMERS=5.24.0
+TRANSFORMERS ?= $(shell sed -n 's/.*"transformers>=\([0-9.]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test check bench bench-train docs format clean
+.PHONY: demo test contract clean-contract check bench bench-train docs format clean
 
 demo: $(VENV)/installed ## install, then the shipped example from file to proven model
 	$(BIN)/tunewright demo
@@ -11,6 +14,9 @@ demo: $(VENV)/installed ## install, then the shipped example from file to proven
 
 test: $(VENV)/installed-test ## everything; tests that need absent data or programs skip with the reason
 	$(BIN)/python -m pytest
+
+contract: $(CONTRACT)/installed ## what we hook into, tested on the oldest transformers that pyproject allows
+	$(CONTRACT)/bin/python -m pytest -q $(addprefix tests/numerics/test_,contract.py kernels.py trunk.py quantised.py)
 
 check: $(VENV)/installed-test ## style, types, layers
 	$(BIN)/ruff check src tests benchmarks
@@ -43,5 +49,17 @@ $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
 	touch $@
 
-clean:
+# What an older transformers asks for itself is left to pip; torch and everything else are those of constraints.txt.
+$(CONTRACT)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(CONTRACT)
+	grep -v -E "^(transformers|tokenizers|huggingface_hub|hf-xet)==" constraints.txt > $(CONTRACT)/constraints.txt
+	$(CONTRACT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(CONTRACT)/constraints.txt torch
+	$(CONTRACT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(CONTRACT)/constraints.txt \
+		"transformers==$(TRANSFORMERS)" --editable ".[quant]" pytest pytest-timeout hypothesis
+	touch $@
+
+clean-contract:
+	rm -rf $(CONTRACT)
+
+clean: clean-contract
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
