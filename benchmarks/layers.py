@@ -129,7 +129,7 @@ def cost(inputs: TrainInputs, rows: tuple[Encoded, ...], blocks: tuple[int, ...]
         blocks=blocks,
         mean_length=sum(len(row) ** 2 for row in rows) / sum(map(len, rows)),
         outputs=len(inputs.facts.labels),
-        is_classify=True,
+        is_headed=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""The loss of several labels is torch's and transformers' own; a stopped training of them goes on bit for bit."""
+"""The loss of several labels is torch's and transformers' own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.numerics.training import FULL, LORA, tiny_adapted, training_on
-from tunewright.core.plan import TrainPlan
+from tests.numerics.training import FULL, tiny_adapted, tiny_training, training_on
 from tunewright.core.values import Architecture, Encoded
-from tunewright.model.adapt import trainable_state
 from tunewright.text.batch import batch_of
-from tunewright.train.checkpoint import Position, load_checkpoint, save_checkpoint
-from tunewright.train.loop import Training, train_steps, validation_loss
+from tunewright.train.loop import validation_loss
 from tunewright.train.objective import multilabel_loss
 
 
@@ -83,42 +80,9 @@ def test_loss_of_several_labels_equals_torchs_and_transformers_own(
     assert float(ours.nats.detach()) == pytest.approx(float(theirs.detach()), rel=1e-6)
 
 
-def of_sets(folder: Path, plan: TrainPlan, architecture: Architecture, dtype: torch.dtype) -> Training:
-    loaded = tiny_adapted(folder, task="multilabel", plan=plan, architecture=architecture)
-    return training_on(loaded, task="multilabel", dtype=dtype, n_steps=8)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(
-    ("architecture", "plan"), [("encoder", FULL), ("decoder", LORA)], ids=["whole encoder", "adapter of a decoder"]
-)
-def test_resumed_training_of_several_labels_equals_uninterrupted_bit_for_bit(
-    architecture: Architecture,
-    plan: TrainPlan,
-    dtype: torch.dtype,
-    tiny_encoder: Path,
-    tiny_decoder: Path,
-    tmp_path: Path,
-) -> None:
-    folder = tiny_encoder if architecture == "encoder" else tiny_decoder
-    whole = of_sets(folder, plan, architecture, dtype)
-    list(train_steps(whole))
-    first = of_sets(folder, plan, architecture, dtype)
-    for event in train_steps(first):
-        if event.step == 5:
-            save_checkpoint(tmp_path, first, Position(step=5), fingerprint="f")
-            break
-    second = of_sets(folder, plan, architecture, dtype)
-    torch.manual_seed(99)
-    position = load_checkpoint(tmp_path, second, fingerprint="f")
-    list(train_steps(second, done=position.step))
-    ours, theirs = trainable_state(whole.model), trainable_state(second.model)
-    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
-
-
 def test_validation_counts_rows_whose_labels_are_all_right(tiny_encoder: Path) -> None:
     """A head at 0 answers every label (a probability of one half counts as there): no row has all three."""
-    training = of_sets(tiny_encoder, FULL, "encoder", torch.float32)
+    training = tiny_training(tiny_encoder, task="multilabel", n_steps=8)
     total, n_correct = validation_loss(training, training.rows)
     assert total.mean_nats == pytest.approx(3 * math.log(2))
     assert n_correct == 0

@@ -1,4 +1,4 @@
-"""The loss of numbers is torch's and transformers' own; a stopped training of numbers goes on bit for bit."""
+"""The loss of numbers is torch's and transformers' own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.numerics.training import FULL, LORA, tiny_adapted, tiny_training, training_on
-from tunewright.core.plan import TrainPlan
+from tests.numerics.training import FULL, tiny_adapted, tiny_training, training_on
 from tunewright.core.values import Architecture, Encoded
-from tunewright.model.adapt import trainable_state
 from tunewright.text.batch import batch_of
-from tunewright.train.checkpoint import Position, load_checkpoint, save_checkpoint
-from tunewright.train.loop import Training, train_steps, validation_loss
+from tunewright.train.loop import validation_loss
 from tunewright.train.objective import regress_loss
 
 
@@ -72,36 +69,3 @@ def test_an_encoder_that_has_learned_nothing_costs_what_the_mean_costs(tiny_enco
     squares = [row.number**2 for row in training.rows if row.number is not None]
     assert total.mean_nats == pytest.approx(sum(squares) / len(squares), rel=1e-6)
     assert n_correct == 0
-
-
-def of_numbers(folder: Path, plan: TrainPlan, architecture: Architecture, dtype: torch.dtype) -> Training:
-    loaded = tiny_adapted(folder, task="regress", plan=plan, architecture=architecture)
-    return training_on(loaded, task="regress", dtype=dtype, n_steps=8)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(
-    ("architecture", "plan"), [("encoder", FULL), ("decoder", LORA)], ids=["whole encoder", "adapter of a decoder"]
-)
-def test_resumed_training_of_numbers_equals_uninterrupted_bit_for_bit(
-    architecture: Architecture,
-    plan: TrainPlan,
-    dtype: torch.dtype,
-    tiny_encoder: Path,
-    tiny_decoder: Path,
-    tmp_path: Path,
-) -> None:
-    folder = tiny_encoder if architecture == "encoder" else tiny_decoder
-    whole = of_numbers(folder, plan, architecture, dtype)
-    list(train_steps(whole))
-    first = of_numbers(folder, plan, architecture, dtype)
-    for event in train_steps(first):
-        if event.step == 5:
-            save_checkpoint(tmp_path, first, Position(step=5), fingerprint="f")
-            break
-    second = of_numbers(folder, plan, architecture, dtype)
-    torch.manual_seed(99)
-    position = load_checkpoint(tmp_path, second, fingerprint="f")
-    list(train_steps(second, done=position.step))
-    ours, theirs = trainable_state(whole.model), trainable_state(second.model)
-    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.numerics.training import FULL, LORA, tiny_training
+from tests.numerics.training import FULL, LORA, tiny_adapted, tiny_training, training_on
 from tunewright.core.errors import NonFiniteLoss, TrainError
 from tunewright.core.files import file_digest
 from tunewright.core.plan import TrainPlan
 from tunewright.core.tasks import has_head
-from tunewright.core.values import IGNORE, Task
+from tunewright.core.values import IGNORE, Architecture, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.text.batch import batch_of
 from tunewright.train.checkpoint import Position, load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -46,25 +48,54 @@ def test_training_repeats_bit_for_bit_when_the_seed_is_the_same(tiny_decoder: Pa
     assert_equal_bit_for_bit(*runs)
 
 
+def assert_goes_on_bit_for_bit(make: Callable[[], Training], folder: Path, *, stop: int) -> None:
+    """Stopped there, and gone on with by another training from its checkpoint, it ends with the same weights."""
+    whole, first, second = make(), make(), make()
+    torch.manual_seed(0)
+    list(train_steps(whole))
+    torch.manual_seed(0)
+    for event in train_steps(first):
+        if event.step == stop:
+            save_checkpoint(folder, first, Position(step=stop), fingerprint="f")
+            break
+    torch.manual_seed(99)  # whatever happened before, the checkpoint's random state counts
+    position = load_checkpoint(folder, second, fingerprint="f")
+    list(train_steps(second, done=position.step))
+    assert position.step == stop
+    assert_equal_bit_for_bit(weights(whole), weights(second))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("plan", [FULL, LORA, TrainPlan(method="full", layers="last:1")], ids=["full", "lora", "last1"])
 @pytest.mark.parametrize("stop", [1, 5, 7])
 def test_resumed_training_equals_uninterrupted_bit_for_bit(
     plan: TrainPlan, stop: int, dtype: torch.dtype, tiny_decoder: Path, tmp_path: Path
 ) -> None:
-    whole = tiny_training(tiny_decoder, task="generate", plan=plan, dtype=dtype)
-    list(train_steps(whole))
-    first = tiny_training(tiny_decoder, task="generate", plan=plan, dtype=dtype)
-    for event in train_steps(first):
-        if event.step == stop:
-            save_checkpoint(tmp_path, first, Position(step=stop), fingerprint="f")
-            break
-    second = tiny_training(tiny_decoder, task="generate", plan=plan, dtype=dtype)
-    torch.manual_seed(99)  # whatever happened before, the checkpoint's random state counts
-    position = load_checkpoint(tmp_path, second, fingerprint="f")
-    list(train_steps(second, done=position.step))
-    assert position.step == stop
-    assert_equal_bit_for_bit(weights(whole), weights(second))
+    make = partial(tiny_training, tiny_decoder, task="generate", plan=plan, dtype=dtype)
+    assert_goes_on_bit_for_bit(make, tmp_path, stop=stop)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("architecture", "plan"), [("encoder", FULL), ("decoder", LORA)], ids=["whole encoder", "adapter of a decoder"]
+)
+@pytest.mark.parametrize("task", ["multilabel", "regress"])
+def test_resumed_training_of_a_head_equals_uninterrupted_bit_for_bit(
+    task: Task,
+    architecture: Architecture,
+    plan: TrainPlan,
+    dtype: torch.dtype,
+    tiny_encoder: Path,
+    tiny_decoder: Path,
+    tmp_path: Path,
+) -> None:
+    folder = tiny_encoder if architecture == "encoder" else tiny_decoder
+
+    def make() -> Training:
+        loaded = tiny_adapted(folder, task=task, plan=plan, architecture=architecture)
+        return training_on(loaded, task=task, dtype=dtype, n_steps=8)
+
+    assert_goes_on_bit_for_bit(make, tmp_path, stop=5)
 
 
 def test_validation_in_between_does_not_change_the_weights(tiny_decoder: Path) -> None:

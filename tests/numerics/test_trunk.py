@@ -71,7 +71,7 @@ def without_draws(model: nn.Module) -> None:
 def test_losses_are_those_of_a_trunk_that_runs_each_time(
     architecture: Architecture, task: Task, plan: TrainPlan, folders: dict[str, Path]
 ) -> None:
-    """Over two epochs and a bit, within 1e-5: float32 at other widths of padding."""
+    """Over two epochs and a bit, within 1e-5, or a millionth of a large loss: float32 at other widths of padding."""
     losses = {}
     for place in (NOTHING, MEMORY):
         loaded, training = fresh(folders[architecture], architecture, task, plan)
@@ -81,7 +81,7 @@ def test_losses_are_those_of_a_trunk_that_runs_each_time(
             assert training.trunk.where.split(":")[0] == ("memory" if place is MEMORY else "nowhere")
             losses[place] = [event.loss_nats for event in train_steps(training)]
             losses[place].append(validation_loss(training, training.rows)[0].nats / 24)
-    assert losses[MEMORY] == pytest.approx(losses[NOTHING], abs=1e-5)
+    assert losses[MEMORY] == pytest.approx(losses[NOTHING], rel=1e-6, abs=1e-5)
     assert losses[MEMORY][0] != losses[MEMORY][-2]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +13,15 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.pipeline.data import COMPLAINTS, write_label_sets, write_separated_labels
+from tests.pipeline.of_heads import outcome_of, said_without_us, tuned_rows
 from tunewright.core.errors import PlanError
-from tunewright.core.planfile import plan_from
-from tunewright.pipeline import Outcome, run_plan
+from tunewright.pipeline import Outcome
 from tunewright.verbs.load import load
 from tunewright.verbs.predict import predict
 from tunewright.verbs.why import why
 
 QUICK = {"epochs": 4, "batch_size": 8, "learning_rate": 3e-3}
 LABELS = sorted(COMPLAINTS)
-
-
-def outcome_of(folder: Path, plan: dict[str, Any]) -> Outcome:
-    return run_plan(plan_from(plan, folder=folder, name="try"), runs_dir=folder / "runs")
-
-
-def tuned_rows(run: Path) -> list[dict[str, Any]]:
-    rows = pq.read_table(run / "evaluate/predictions.parquet").to_pylist()
-    return [row for row in rows if row["system"] == "tuned"]
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +61,7 @@ def test_every_split_knows_every_label(complained: Outcome) -> None:
 
 def test_predict_script_gives_the_same_labels_when_tunewright_is_not_there(complained: Outcome) -> None:
     rows, folder = tuned_rows(complained.run.folder), complained.run.folder / "train/model"
-    texts = [row["text"] for row in rows]
-    code = (
-        f"import sys, runpy; sys.modules['tunewright'] = None; sys.argv[1:] = {texts!r}\n"
-        f"runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    found = [line.split("\t")[0] for line in done.stdout.splitlines() if line.count("\t") == 1]
+    found = said_without_us(folder, [row["text"] for row in rows])
     assert found == [row["answer"] for row in rows]
 
 

@@ -38,14 +38,14 @@ ROUNDS_NOTHING = {"dtype": "float32"}
 """bfloat16 moves a tiny model's logits by a tenth, enough to turn a near tie."""
 
 
-def train_with_peft(base: Path, folder: Path, *, n: int = 40, steps: int = 60) -> Path:
+def train_with_peft(base: Path, folder: Path, *, n: int = 40, steps: int = 60, learning_rate: float = 1e-2) -> Path:
     """As peft's README has it: get_peft_model, a plain loop, save_pretrained."""
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModelForCausalLM.from_pretrained(base)
     config = LoraConfig(task_type=TaskType.CAUSAL_LM, r=8, lora_alpha=32, target_modules="all-linear")
     model = get_peft_model(model, config)
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=learning_rate)
     for step in range(steps):
         i = step % n
         turns = [{"role": "user", "content": f"say {i}"}, {"role": "assistant", "content": f"you said {i}, fine"}]
@@ -328,7 +328,7 @@ def test_adapter_of_a_starter_model_is_measured_beside_its_base(tmp_path: Path) 
     """Few rows and steps: the loss of the starter model itself falls, on real weights and a real chat template."""
     base = starter_folder("smollm2-135m-instruct")
     write_pairs(tmp_path / "pairs.jsonl")
-    folder = train_with_peft(base, tmp_path / "my-adapter", steps=12)
+    folder = train_with_peft(base, tmp_path / "my-adapter", steps=12, learning_rate=1e-3)
     config = json.loads((folder / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = "starter:smollm2-135m-instruct"
     (folder / "adapter_config.json").write_text(json.dumps(config))

@@ -113,10 +113,10 @@ def test_predict_holds_no_more_memory_when_the_file_has_five_times_the_rows(
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is read from /proc")
 def test_predict_holds_no_more_memory_when_the_rows_are_long(run: Run, tmp_path: Path) -> None:
-    """Both files have one chunk's number of rows. All tokens at once would take 300 MB more: some 80 bytes for each of
-    the 4 million letters, which are a token each here."""
+    """Both files fill a chunk with letters, before its number of rows is reached. All tokens at once would take 600 MB
+    more: some 80 bytes for each of the 8 million letters, which are a token each here."""
     peaks = []
-    for n_letters in (500, 2_500):
+    for n_letters in (1_000, 5_000):
         source = tmp_path / f"{n_letters}.csv"
         lines = (f"{i},{'parcel ' * (n_letters // 7)}" for i in range(2_000))
         source.write_text("id,text\n" + "\n".join(lines) + "\n", encoding="utf-8")

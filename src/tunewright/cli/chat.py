@@ -38,6 +38,12 @@ HELP = """  /base   let the model as it was before tuning answer beside; again: 
   /reset  forget the conversation
   /quit   end; so does Ctrl-D. Ctrl-C stops an answer"""
 ENDS = "/quit"
+ASKED_FOR = {
+    "classify": "a text, and read its label",
+    "multilabel": "a text, and read its labels",
+    "regress": "a text, and read its number",
+}
+"""Of models that do not write."""
 SHOWN_LABELS = 3
 """Labels shown with their probabilities."""
 
@@ -51,8 +57,7 @@ def chat(words: Words = None, json: Json = False, quiet: Quiet = False, runs_dir
         run = find_run(given.run, runs_dir=runs_dir)
         console.note(f"loading {run.name}")
         session = load(run, overrides=given.overrides)
-        asked_for = {"classify": "a text, and read its label", "regress": "a text, and read its number"}
-        console.note(f"{run.name}: type {asked_for.get(session.loaded.task, 'something')}. Also:\n{HELP}")
+        console.note(f"{run.name}: type {ASKED_FOR.get(session.loaded.task, 'something')}. Also:\n{HELP}")
         talk = Talk(session, console, opening(session.asking.system))
         for line in typed_lines(console):
             if line.strip() == ENDS:

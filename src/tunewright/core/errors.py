@@ -95,12 +95,13 @@ class NonFiniteLoss(TrainError):
     """A loss or gradient became inf or nan; the weights before that step are kept."""
 
     def __init__(self, *, step: int, row_ids: tuple[str, ...], broken: tuple[str, ...] = ()) -> None:
-        """broken: weights that are inf or nan themselves, by name; then no rate is to blame."""
+        """broken: weights that are inf or nan themselves, by name: at the first step they came so, and no rate is to
+        blame."""
         self.step = step
         self.row_ids = row_ids
         rows = f"the rows of that step are {_few(row_ids, 8)}"
         fix = "lower train.learning_rate (a third of it is a good next try) and run the same command again"
-        if broken:
+        if broken and step == 1:
             rows = f"the model came with weights that are no numbers: {_few(broken, 3)}"
             fix = "fetch the model again, or name another one: model=..."
         elif step == 1:

@@ -21,6 +21,8 @@ class TaskFacts:
     """Of the training loss, for one target."""
     why_unexplained: str = ""
     """Why no words can be weighed for its answers; empty where they can."""
+    same_answer: str = "the same first choice"
+    """What two models agree in."""
 
 
 TASKS: dict[Task, TaskFacts] = {
@@ -28,11 +30,13 @@ TASKS: dict[Task, TaskFacts] = {
     "multilabel": TaskFacts(
         has_head=True,
         why_unexplained="words are weighed by what one answer's probability loses; several labels are not one answer",
+        same_answer="the same labels",
     ),
     "regress": TaskFacts(
         has_head=True,
         loss_unit="squared deviations of the training numbers",
         why_unexplained="words are weighed by what the probability of an answer loses, and a number has none",
+        same_answer="the same number",
     ),
     "generate": TaskFacts(has_head=False),
     "text": TaskFacts(

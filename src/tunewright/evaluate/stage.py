@@ -20,12 +20,10 @@ from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.definition import definition_of
-from tunewright.evaluate.label_set_rivals import keyword_set_predictions
+from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.metrics import confusion, metrics, per_class, per_label
-from tunewright.evaluate.number_rivals import keyword_number_predictions
 from tunewright.evaluate.provenance import provenance
-from tunewright.evaluate.rivals import tfidf_predictions
 from tunewright.evaluate.score import is_answered
 from tunewright.evaluate.systems import Contest, Results, run_systems
 from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
@@ -76,13 +74,8 @@ def preview(plan: Plan, *, facts: DataFacts, prepared: Path, tell: Tracker) -> N
     if not has_head(plan.task) or "tfidf" not in plan.evaluate.systems:
         return
     started = time.perf_counter()
-    train, validation, test = (read_rows(prepared, split) for split in SPLITS)
-    if plan.task == "regress":
-        answers = keyword_number_predictions(train, validation, test)
-    elif plan.task == "multilabel":
-        answers = keyword_set_predictions(train, test, labels=facts.labels, seed=plan.run.seed)
-    else:
-        answers = tfidf_predictions(train, test, labels=facts.labels, seed=plan.run.seed)
+    rows = {split: read_rows(prepared, split) for split in SPLITS}
+    answers = keyword_predictions(rows, task=plan.task, labels=facts.labels, seed=plan.run.seed)
     metric = metrics(answers, task=plan.task, labels=facts.labels, seed=plan.run.seed, wanted=(name,))[name]
     tell(PreviewEvent("tfidf", name, metric.value, metric.ci95, metric.n, time.perf_counter() - started))
 

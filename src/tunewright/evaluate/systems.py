@@ -21,18 +21,18 @@ from tunewright.core.plan import OUTSIDE, Plan
 from tunewright.core.scale import answer_text
 from tunewright.core.systems import TUNED, outside_name
 from tunewright.core.tasks import LABELLED
-from tunewright.core.values import DataFacts, Encoded, Example, Prediction, Row, Subject
+from tunewright.core.values import DataFacts, Encoded, Example, Prediction, Row, Split, Subject
 from tunewright.evaluate.able import unknown, why_not
+from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.label_set_rivals import (
     common_set_predictions,
-    keyword_set_predictions,
     set_predictions,
     set_probe_predictions,
     sets,
 )
-from tunewright.evaluate.number_rivals import keyword_number_predictions, mean_predictions, number_probe_predictions
+from tunewright.evaluate.number_rivals import mean_predictions, number_probe_predictions
 from tunewright.evaluate.probe import cosine_predictions, probe_predictions
-from tunewright.evaluate.rivals import majority_predictions, tfidf_predictions
+from tunewright.evaluate.rivals import majority_predictions
 from tunewright.model.classes import class_probabilities
 from tunewright.model.generate import answers
 from tunewright.model.head_outputs import predicted_numbers
@@ -161,12 +161,10 @@ def mean(contest: Contest) -> Answers:
 
 
 def tfidf(contest: Contest) -> Answers:
-    if contest.plan.task == "regress":
-        return keyword_number_predictions(contest.train, contest.validation, contest.test)
-    if contest.plan.task == "multilabel":
-        labels, seed = contest.facts.labels, contest.plan.run.seed
-        return keyword_set_predictions(contest.train, contest.test, labels=labels, seed=seed)
-    return tfidf_predictions(contest.train, contest.test, labels=contest.facts.labels, seed=contest.plan.run.seed)
+    rows: dict[Split, Sequence[Row]]
+    rows = {"train": contest.train, "validation": contest.validation, "test": contest.test}
+    plan = contest.plan
+    return keyword_predictions(rows, task=plan.task, labels=contest.facts.labels, seed=plan.run.seed)
 
 
 SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from tunewright.core.tasks import TASKS
 from tunewright.core.values import Subject, Task
 from tunewright.model.target import TARGET_FILE
 
@@ -24,43 +25,44 @@ def loading_lines(kind: Kind, *, target: str, task: Task, n_classes: int) -> tup
     """Plain transformers and peft; an encoder's own script."""
     if kind == "encoder":
         return (f'python {FOLDER}/predict.py "first text" "second text"',)
-    if task == "regress" and kind == "classifier":
-        auto = "AutoModelForSequenceClassification"
-        load = (
-            f"peft import AutoPeft{auto[4:]}; from transformers"
-            if target == "adapter"
-            else f"transformers import {auto},"
-        )
-        model = f'AutoPeft{auto[4:]}.from_pretrained("{FOLDER}", num_labels=1)'
-        return (
-            "import json; from pathlib import Path",
-            f"from {load} import AutoTokenizer" if target == "adapter" else f"from {load} AutoTokenizer",
-            f'tokenizer = AutoTokenizer.from_pretrained("{FOLDER}")',
-            f"model = {model}" if target == "adapter" else f'model = {auto}.from_pretrained("{FOLDER}")',
-            f'unit = json.loads(Path("{FOLDER}", "{TARGET_FILE}").read_text())',
-            'out = float(model(**tokenizer("your text", return_tensors="pt")).logits)',
-            'print(unit["mean"] + unit["deviation"] * out)',
-        )
-    is_several = task == "multilabel"
-    read = "sigmoid()" if is_several else "softmax(-1)"
-    if kind == "classifier" and target == "adapter":
-        return (
-            "from peft import AutoPeftModelForSequenceClassification; from transformers import AutoTokenizer",
-            f'tokenizer = AutoTokenizer.from_pretrained("{FOLDER}")',
-            f'model = AutoPeftModelForSequenceClassification.from_pretrained("{FOLDER}", num_labels={n_classes})',
-            f'print(model(**tokenizer("your text", return_tensors="pt")).logits.{read})  # in labels.txt\'s order',
-        )
     if kind == "classifier":
-        return (
-            "from transformers import pipeline",
-            f'classify = pipeline("text-classification", "{FOLDER}")',
-            'print(classify("your text", top_k=None))' if is_several else 'print(classify("your text"))',
-        )
+        return _classifier_lines(target=target, task=task, n_classes=n_classes)
     asks = '[{"role": "user", "content": "your question"}]' if task == "generate" else '"the beginning of a text"'
     return (
         "from transformers import pipeline",
         f'write = pipeline("text-generation", "{FOLDER}")',
         f'print(write({asks}, max_new_tokens=256, do_sample=False, return_full_text=False)[0]["generated_text"])',
+    )
+
+
+def _classifier_lines(*, target: str, task: Task, n_classes: int) -> tuple[str, ...]:
+    auto, is_several = "ModelForSequenceClassification", task == "multilabel"
+    tokenizer = f'tokenizer = AutoTokenizer.from_pretrained("{FOLDER}")'
+    logits = 'model(**tokenizer("your text", return_tensors="pt")).logits'
+    from_adapter = (
+        f"from peft import AutoPeft{auto}; from transformers import AutoTokenizer",
+        tokenizer,
+        f'model = AutoPeft{auto}.from_pretrained("{FOLDER}", num_labels={n_classes})',
+    )
+    whole = (
+        f"from transformers import Auto{auto}, AutoTokenizer",
+        tokenizer,
+        f'model = Auto{auto}.from_pretrained("{FOLDER}")',
+    )
+    if task == "regress":
+        return (
+            *(from_adapter if target == "adapter" else whole),
+            "import json; from pathlib import Path",
+            f'unit = json.loads(Path("{FOLDER}", "{TARGET_FILE}").read_text())',
+            f'print(unit["mean"] + unit["deviation"] * float({logits}))',
+        )
+    if target == "adapter":
+        read = "sigmoid()" if is_several else "softmax(-1)"
+        return (*from_adapter, f"print({logits}.{read})  # in labels.txt's order")
+    return (
+        "from transformers import pipeline",
+        f'classify = pipeline("text-classification", "{FOLDER}")',
+        'print(classify("your text", top_k=None))' if is_several else 'print(classify("your text"))',
     )
 
 
@@ -76,10 +78,7 @@ def placed(lines: Sequence[str], *, folder: str) -> tuple[str, ...]:
 
 def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
     """README.md of the folder: what it is, how to use it, how near it is to the proven model."""
-    kl, same = (
-        record["kl_nats"],
-        {"multilabel": "the same labels", "regress": "the same number"}.get(subject.task, "same first choice"),
-    )
+    kl, same = record["kl_nats"], TASKS[subject.task].same_answer
     lines = [
         "---",
         f"library_name: {'peft' if name == 'adapter' else 'transformers'}",
@@ -96,7 +95,7 @@ def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
         f" of {record['rows']} held-out rows (limit {record['limit_nats']:g}), {same} in {record['agreement']:.2%}.",
         "",
         f"How: {record['signature']}.",
-        *_measured(record),
+        *_measured(record, same=same),
         *(["", f"Note: {record['note']}."] if record["note"] else []),
         "",
     ]
@@ -107,10 +106,10 @@ def _on(record: Mapping[str, Any]) -> str:
     return " on its base in float32" if " on a base in " in record["measured_in"] else ""
 
 
-def _measured(record: Mapping[str, Any]) -> list[str]:
+def _measured(record: Mapping[str, Any], *, same: str) -> list[str]:
     """What a base in few bits changed: the scores are of that, and this folder is not."""
     if not _on(record):
         return []
-    kl, same = record["precision"]["kl_nats_mean"], record["precision"]["agreement"]
+    kl, share = record["precision"]["kl_nats_mean"], record["precision"]["agreement"]
     how = f"Its scores were measured in {record['measured_in']}"
-    return ["", f"{how}: {kl:.2g} nats away, same first choice in {same:.2%}."]
+    return ["", f"{how}: {kl:.2g} nats away, {same} in {share:.2%}."]

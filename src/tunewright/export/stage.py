@@ -13,6 +13,7 @@ from typing import Any
 from tunewright.core.events import NoteEvent, ProgressEvent, Tracker, null_tracker
 from tunewright.core.files import write_json, write_text
 from tunewright.core.plan import Plan
+from tunewright.core.tasks import TASKS
 from tunewright.core.values import Subject
 from tunewright.export.loading import loading_lines, readme
 from tunewright.export.parity import Parity, parity
@@ -65,7 +66,7 @@ def export(inputs: ExportInputs, *, work: Path, tell: Tracker = null_tracker) ->
         progress = _progress(tell, name, total=len(tried.encoded))
         found = parity(asked, proven=proven, measured=measured, sample=tried, progress=progress)
         if measured.quantization:
-            tell(NoteEvent(f"{name}: {_away(found)}"))
+            tell(NoteEvent(f"{name}: {_away(found, same=TASKS[subject.task].same_answer)}"))
         loading = loading_lines(kind_of(proven), target=name, task=subject.task, n_classes=len(proven.labels))
         records[name] = _record(asked, found, note=notes[name], loading=loading)
         write_text(work / name / "README.md", readme(subject, name=name, record=records[name]))
@@ -96,10 +97,10 @@ def _record(asked: Asked, found: Parity, *, note: str, loading: tuple[str, ...])
     }
 
 
-def _away(found: Parity) -> str:
+def _away(found: Parity, *, same: str) -> str:
     """How far what was measured is from what is exported."""
-    kl, same = found.precision["kl_nats_mean"], found.precision["agreement"]
-    return f"the scores were measured in {found.measured_in}, {kl:.2g} nats away, same first choice in {same:.1%}"
+    kl, share = found.precision["kl_nats_mean"], found.precision["agreement"]
+    return f"the scores were measured in {found.measured_in}, {kl:.2g} nats away, {same} in {share:.1%}"
 
 
 def _progress(tell: Tracker, name: str, *, total: int) -> Any:

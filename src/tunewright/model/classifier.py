@@ -16,43 +16,6 @@ from torch import Tensor, nn
 HEAD_FILE = "head.safetensors"
 LABELS_FILE = "labels.txt"
 
-PREDICT = '''"""Labels for texts, in plain transformers: python predict.py "first text" "second text"."""
-import sys, torch
-from pathlib import Path
-from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer, logging
-logging.set_verbosity_error()
-here = Path(__file__).resolve().parent
-labels = here.joinpath("labels.txt").read_text(encoding="utf-8").splitlines()
-model, tokenizer = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here)
-head = load_file(here / "head.safetensors")
-with torch.inference_mode():
-    batch = tokenizer(sys.argv[1:], padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
-    vectors, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None].float()
-    logits = (vectors * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]
-for text, p in zip(sys.argv[1:], logits.softmax(-1)):
-    print(f"{{labels[int(p.argmax())]}}\\t{{p.max():.4f}}\\t{{text}}")
-'''
-PREDICT_SEVERAL = '''"""Labels for texts, in plain transformers: python predict.py "first text" "second text"."""
-import json, sys, torch
-from pathlib import Path
-from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer, logging
-logging.set_verbosity_error()
-here = Path(__file__).resolve().parent
-labels = here.joinpath("labels.txt").read_text(encoding="utf-8").splitlines()
-model, tokenizer = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here)
-head = load_file(here / "head.safetensors")
-with torch.inference_mode():
-    batch = tokenizer(sys.argv[1:], padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
-    vectors, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None].float()
-    logits = (vectors * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]
-for text, p in zip(sys.argv[1:], logits.sigmoid()):
-    found = sorted(name for name, one in zip(labels, p.tolist()) if one >= 0.5)
-    print(f"{{json.dumps(found, ensure_ascii=False)}}\\t{{text}}")
-'''
-"""Shipped beside the weights. {max_length} is filled in."""
-
 
 def mean_pooled(vectors_BTH: Tensor, *, mask_BT: Tensor) -> Tensor:
     """Mean over real tokens, shape BH, in float32. Source: sentence-transformers' mean pooling."""

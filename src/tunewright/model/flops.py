@@ -37,15 +37,16 @@ def token_flops(
     mean_length: float,
     n_lora: int = 0,
     outputs: int = 0,
-    is_classify: bool = False,
+    is_headed: bool = False,
 ) -> TokenFlops:
     """Forward is 2 N a token; the gradient comes down to the lowest trained block, 2 N in each, whether it is trained
     or not; a trained block's weights cost 2 N more, adapters 6 times their own number.
 
     method: full, lora or head, which trains no block whatever `blocks` says. n_lora: weights of all adapters.
-    outputs: width of the output layer (vocabulary or classes). Source: Kaplan et al. 2020, section 2.1, by block.
+    outputs: width of the output layer (vocabulary or classes). is_headed: a layer of the task's own answers, and is
+    trained. Source: Kaplan et al. 2020, section 2.1, by block.
     """
-    n, qkv, attention = _matrices(card), _first_matrices(card), _attention(card, mean_length)
+    n, qkv, attention = block_matrices(card), _first_matrices(card), _attention(card, mean_length)
     trained = () if method == "head" else tuple(sorted(set(blocks)))
     n_above = card.n_layers - trained[0] if trained else 0
     is_whole = method == "full" and len(trained) == card.n_layers  # then the embeddings learn, and want their gradient
@@ -54,7 +55,7 @@ def token_flops(
     if trained and not is_whole and not has_norm_first:
         passed -= PASS * qkv  # nothing below the lowest one learns: its first products' inputs need no gradient
     passed += len(trained) * PASS * n if method == "full" else 3 * PASS * n_lora if method == "lora" else 0.0
-    is_output_trained = is_classify or is_whole
+    is_output_trained = is_headed or is_whole
     passes = 1 + (1 if trained else 0) + (1 if is_output_trained else 0)
     return TokenFlops(
         frozen=(card.n_layers - n_above) * (PASS * n + attention),
@@ -82,7 +83,7 @@ def _first_matrices(card: ModelCard) -> int:
     return card.hidden_size * (_query_width(card) + 2 * key_value)
 
 
-def _matrices(card: ModelCard) -> int:
+def block_matrices(card: ModelCard) -> int:
     """Weights of a block that take part in products for every token."""
     inner = card.intermediate_size or 4 * card.hidden_size
     mlp = (3 if card.is_gated_mlp else 2) * card.hidden_size * inner

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from tunewright.core.plan import Plan, is_auto
 from tunewright.core.tasks import has_head
 from tunewright.core.values import ModelCard
+from tunewright.model.flops import block_matrices
 from tunewright.text.lengths import LengthFacts
 
 PROCESS_BYTES = 720_000_000
@@ -194,7 +195,7 @@ def base_bytes(card: ModelCard, *, quantization: str | None) -> int:
     whole = FLOAT_BYTES * card.n_parameters
     if quantization is None:
         return whole
-    return whole - round((FLOAT_BYTES - BYTES_A_WEIGHT[quantization]) * _matrix_weights(card))
+    return whole - round((FLOAT_BYTES - BYTES_A_WEIGHT[quantization]) * card.n_layers * block_matrices(card))
 
 
 def lora_parameters(card: ModelCard, *, r: int, n_layers: int | None = None) -> int:
@@ -207,11 +208,3 @@ def lora_parameters(card: ModelCard, *, r: int, n_layers: int | None = None) -> 
     attention = 2 * (hidden + hidden) + 2 * (hidden + key_value)
     mlp = (3 if card.is_gated_mlp else 2) * (hidden + inner)
     return r * (attention + mlp) * (n_layers or card.n_layers)
-
-
-def _matrix_weights(card: ModelCard) -> int:
-    """Of all blocks, in linear modules."""
-    hidden, inner = card.hidden_size, card.intermediate_size or 4 * card.hidden_size
-    key_value = (card.n_key_value_heads or card.n_heads) * (card.head_size or hidden // card.n_heads)
-    mlp = (3 if card.is_gated_mlp else 2) * hidden * inner
-    return card.n_layers * (2 * hidden * hidden + 2 * hidden * key_value + mlp)

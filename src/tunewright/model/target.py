@@ -15,25 +15,6 @@ from tunewright.core.scale import Scale
 
 TARGET_FILE = "target.json"
 
-PREDICT = '''"""Numbers for texts, in plain transformers: python predict.py "first text" "second text"."""
-import json, sys, torch
-from pathlib import Path
-from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer, logging
-logging.set_verbosity_error()
-here = Path(__file__).resolve().parent
-target = json.loads(here.joinpath("target.json").read_text(encoding="utf-8"))
-model, tokenizer = AutoModel.from_pretrained(here).eval(), AutoTokenizer.from_pretrained(here)
-head = load_file(here / "head.safetensors")
-with torch.inference_mode():
-    batch = tokenizer(sys.argv[1:], padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
-    vectors, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None].float()
-    standard = (vectors * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]
-for text, number in zip(sys.argv[1:], target["mean"] + target["deviation"] * standard[:, 0].double()):
-    print(f"{{number:.6g}}\\t{{text}}")
-'''
-"""Shipped beside an encoder's weights. {max_length} is filled in."""
-
 
 def write_target(folder: Path, *, name: str, scale: Scale) -> None:
     write_json(folder / TARGET_FILE, {"name": name, "mean": scale.mean, "deviation": scale.deviation})

@@ -20,20 +20,11 @@ from tunewright.core.errors import ModelError
 from tunewright.core.files import remove, writing
 from tunewright.core.values import ModelCard, Task
 from tunewright.model import target
-from tunewright.model.classifier import (
-    HEAD_FILE,
-    PREDICT,
-    PREDICT_SEVERAL,
-    EncoderClassifier,
-    load_head,
-    save_head,
-    write_labels,
-)
+from tunewright.model.classifier import HEAD_FILE, EncoderClassifier, load_head, save_head, write_labels
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.pissa import save_as_lora
+from tunewright.model.predict_script import predict_script
 
-SCRIPTS: dict[Task, str] = {"multilabel": PREDICT_SEVERAL, "regress": target.PREDICT}
-"""predict.py beside an encoder, where it does not choose one label."""
 ADAPTER = "adapter"
 MODEL = "model"
 
@@ -68,7 +59,7 @@ def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
             save_as_lora(folder, start=loaded.taken_out)
         loaded.tokenizer.save_pretrained(str(folder))
         if isinstance(loaded.model, EncoderClassifier):
-            script = SCRIPTS.get(loaded.task, PREDICT).format(max_length=max_length)
+            script = predict_script(loaded.task, max_length=max_length)
             save_head(folder, head=loaded.model.head, labels=loaded.labels, script=script)
         elif loaded.labels:
             write_labels(folder, loaded.labels)  # an adapter's config has no place for them

@@ -83,14 +83,25 @@ def _classify(columns: Sequence[Column], *, asked: Asked, is_sure: bool) -> Gues
         label, why_label = _label(columns, taken=[asked.named.get("text")], is_sure=is_sure)
         if label is None:
             return None
+    texts = [c for c in columns if c.is_text and (is_sure or not _is_code(c))]
+    why_not = "; text was rejected: there are labels to learn"
+    return _beside("classify", label, texts, asked=asked, why=(why_label, why_not))
+
+
+def _beside(
+    task: Task, label: str | None, texts: Sequence[Column], *, asked: Asked, why: tuple[str, str]
+) -> Guess | None:
+    """Of what is learned, and the column that is read: the named one, else the best of `texts`; None without one.
+
+    why: it is this label, and this task.
+    """
     text, why_text = asked.named.get("text"), "named in the plan"
     if text is None:
-        rest = [c for c in columns if c.name != label and c.is_text]
-        text, why_text = _best_text(rest if is_sure or not rest else [c for c in rest if not _is_code(c)])
+        text, why_text = _best_text([c for c in texts if c.name != label])
     if text is None:
         return None
-    why_task = f"column {text} holds text beside {label} ({why_label}); text was rejected: there are labels to learn"
-    return Guess("classify", {"text": text, "label": label}, why_task, {"text": why_text, "label": why_label})
+    why_task = f"column {text} holds text beside {label} ({why[0]}){why[1]}"
+    return Guess(task, {"text": text, "label": label}, why_task, {"text": why_text, "label": why[0]})
 
 
 def _multilabel(columns: Sequence[Column], *, asked: Asked, is_sure: bool) -> Guess | None:
@@ -106,13 +117,8 @@ def _multilabel(columns: Sequence[Column], *, asked: Asked, is_sure: bool) -> Gu
             return _classify(columns, asked=asked, is_sure=True) if is_sure else None
         label, sets = chosen.name, chosen.sets
         why_label = f"lists of {sets.n_distinct:,} labels" if sets else "its name says labels"
-    text, why_text = asked.named.get("text"), "named in the plan"
-    if text is None:
-        text, why_text = _best_text([c for c in columns if c.name != label and c.is_text])
-    if text is None:
-        return None
-    why_task = f"column {text} holds text beside {label} ({why_label}); classify was rejected: rows have several labels"
-    return Guess("multilabel", {"text": text, "label": label}, why_task, {"text": why_text, "label": why_label})
+    why_not = "; classify was rejected: rows have several labels"
+    return _beside("multilabel", label, [c for c in columns if c.is_text], asked=asked, why=(why_label, why_not))
 
 
 def _sets(columns: Sequence[Column], guess: Guess) -> str:
@@ -135,13 +141,8 @@ def _regress(columns: Sequence[Column], *, asked: Asked, is_sure: bool) -> Guess
         label, why_label = chosen[0].name, f"{chosen[0].n_distinct:,} different numbers"
         others = [c.name for c in free if c.name != label]
         why_label += f"; rejected: {', '.join(others[:5])}" if others else "; no other column holds numbers"
-    text, why_text = asked.named.get("text"), "named in the plan"
-    if text is None:
-        text, why_text = _best_text([c for c in columns if c.name != label and c.is_text])
-    if text is None:
-        return None
-    why_task = f"column {text} holds text beside {label} ({why_label}), which measures: too many values for labels"
-    return Guess("regress", {"text": text, "label": label}, why_task, {"text": why_text, "label": why_label})
+    why_not = ", which measures: too many values for labels"
+    return _beside("regress", label, [c for c in columns if c.is_text], asked=asked, why=(why_label, why_not))
 
 
 def _measured(columns: Sequence[Column], guess: Guess) -> str:

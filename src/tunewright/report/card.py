@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tunewright.core.systems import TUNED, folder_of
+from tunewright.core.tasks import TASKS
 from tunewright.report import numbers
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import model_name
@@ -120,7 +121,7 @@ def markdown(value: object) -> str:
 def _kind(run: RunFiles) -> tuple[str, str]:
     """How the trained folder is loaded, from what lies there."""
     is_encoder = run.card.get("architecture") == "encoder"
-    is_headed = run.task in ("classify", "multilabel", "regress")
+    is_headed = run.task in {task for task, facts in TASKS.items() if facts.has_head}
     folders = [name for name in ("adapter", "model") if (run.folder / "train" / name).is_dir()]
     if not run.summary:
         return "none", ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunewright.report import numbers
+from tunewright.report import numbers, words
 from tunewright.report.read import Record, RunFiles, as_record
 
 LEAST_NATS = 1e-6
@@ -50,7 +50,7 @@ def exported_of(run: RunFiles) -> Exported | None:
     return Exported(
         folders=tuple(_folder(name, record) for name, record in zip(targets, records, strict=True)),
         left_out=tuple((name, str(why)) for name, why in as_record(run.exported.get("left_out")).items()),
-        precision=_precision(records[0]),
+        precision=_precision(records[0], same=words.same_answer(run.task)),
     )
 
 
@@ -75,12 +75,12 @@ def _nats(value: object) -> str:
     return f"below {LEAST_NATS:g}" if known < LEAST_NATS else f"{known:.2g}"
 
 
-def _precision(record: Record) -> str:
+def _precision(record: Record, *, same: str) -> str:
     own, how = as_record(record.get("precision")), str(record.get("measured_in") or "bfloat16")
     if not own:
         return ""
     return (
         f"The scores above were measured in {how}. In float32 the proven model itself is "
-        f"{_nats(own.get('kl_nats_mean'))} nats away from that, with the same first choice in "
+        f"{_nats(own.get('kl_nats_mean'))} nats away from that, with {same} in "
         f"{numbers.percent_text(own.get('agreement'))}."
     )

@@ -98,6 +98,11 @@ def unexplained(task: str) -> str:
     return next((facts.why_unexplained for name, facts in TASK_FACTS.items() if name == task), "")
 
 
+def same_answer(task: str) -> str:
+    """What two models agree in when they answer a row of the task alike."""
+    return next((facts.same_answer for name, facts in TASK_FACTS.items() if name == task), "the same answer")
+
+
 def system_name(word: str) -> str:
     return SYSTEMS.get(word) or outside_name(word)
 

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core.events import NoteEvent, Tracker
-from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Encoded, ModelCard
-from tunewright.model.files import read_json
 from tunewright.model.flops import token_flops, training_flops
 from tunewright.model.layers import FIND
 from tunewright.model.memory import lora_parameters
 from tunewright.train.inputs import TrainInputs
+from tunewright.train.kept import found_once
 from tunewright.train.layer_choice import chosen_blocks
 from tunewright.train.layer_signal import layer_signals
 
@@ -32,11 +31,13 @@ def with_layers(inputs: TrainInputs, *, work: Path, tell: Tracker) -> TrainInput
     plan, path = inputs.plan, work / LAYERS
     if plan.train.layers != FIND:
         return inputs
-    known = read_json(path) if path.is_file() else {}
-    if known.get("fingerprint") != inputs.fingerprint:
-        known = {"fingerprint": inputs.fingerprint, **measured_layers(inputs)}
-        write_json(path, known)
-        tell(NoteEvent(f"blocks: {known['reason']}"))
+    known = found_once(
+        path,
+        lambda: measured_layers(inputs),
+        fingerprint=inputs.fingerprint,
+        words=lambda found: NoteEvent(f"blocks: {found['reason']}"),
+        tell=tell,
+    )
     layers = "all" if len(known["blocks"]) == inputs.card.n_layers else tuple(known["blocks"])
     return replace(inputs, plan=plan.with_(train=plan.train.with_(layers=layers)), layer_search=known)
 
@@ -57,7 +58,7 @@ def blocks_cost(
         mean_length=sum(len(row) ** 2 for row in rows) / n_tokens,
         n_lora=n_lora,
         outputs=n_classes or card.vocabulary_size,
-        is_classify=bool(n_classes),
+        is_headed=bool(n_classes),
     )
     n_targets = round(epochs * sum(per_row))
     return training_flops(flops, n_tokens=round(epochs * n_tokens), n_targets=n_targets, n_kept=n_tokens)

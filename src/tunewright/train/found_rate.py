@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 
 from tunewright.core.events import NoteEvent, Tracker
-from tunewright.core.files import write_json
-from tunewright.model.files import read_json
 from tunewright.train.default_rate import FIND, default_rate
 from tunewright.train.given import started
 from tunewright.train.inputs import TrainInputs
+from tunewright.train.kept import found_once
 from tunewright.train.loop import Training
 from tunewright.train.range_test import RangeTest, holds, range_test, trial_of
 from tunewright.train.ready import in_training
@@ -32,13 +31,15 @@ def with_rate(inputs: TrainInputs, *, work: Path, tell: Tracker) -> TrainInputs:
     plan, path = inputs.plan, work / RATE
     if plan.train.learning_rate != FIND:
         return inputs
-    known = read_json(path) if path.is_file() else {}
-    if known.get("fingerprint") != inputs.fingerprint:
-        known = {"fingerprint": inputs.fingerprint, **asdict(_searched(inputs, tell=tell))}
-        write_json(path, known)
-        tell(
-            NoteEvent(f"learning rate {known['rate']:g}: {known['reason']}", "info" if known["is_found"] else "warning")
-        )
+    known = found_once(
+        path,
+        lambda: asdict(_searched(inputs, tell=tell)),
+        fingerprint=inputs.fingerprint,
+        words=lambda found: NoteEvent(
+            f"learning rate {found['rate']:g}: {found['reason']}", "info" if found["is_found"] else "warning"
+        ),
+        tell=tell,
+    )
     rate = plan.train.with_(learning_rate=known["rate"])
     return replace(inputs, plan=plan.with_(train=rate), rate_search=known)
 

@@ -102,7 +102,7 @@ def _needed_flops(inputs: TrainInputs, training: Training, position: Position) -
         mean_length=sum(n * n for n in lengths) / sum(lengths),
         n_lora=n_lora,
         outputs=len(inputs.facts.labels) if is_headed else inputs.card.vocabulary_size,
-        is_classify=is_headed,
+        is_headed=is_headed,
     )
     ran_once = sum(len(ids) for ids in {row.ids for row in training.rows})
     return training_flops(

@@ -81,6 +81,7 @@ def test_non_finite_loss_names_at_most_eight_rows_and_keeps_all() -> None:
     ("step", "broken", "words"),
     [
         (7, (), "lower train.learning_rate"),
+        (7, ("encoder.layer.1.weight",), "lower train.learning_rate"),
         (1, (), "the rate is not to blame"),
         (1, ("encoder.layer.1.weight",), "fetch the model again"),
     ],
@@ -90,7 +91,7 @@ def test_non_finite_loss_blames_the_rate_only_where_it_can_be(step: int, broken:
     error = NonFiniteLoss(step=step, row_ids=("train:1",), broken=broken)
 
     assert words in str(error)
-    assert all(name in str(error) for name in broken)
+    assert all((name in str(error)) is (step == 1) for name in broken)
 
 
 def test_missing_extra_ends_with_the_install_line() -> None:

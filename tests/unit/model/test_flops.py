@@ -51,7 +51,7 @@ def test_training_flops_are_what_torch_counts(
         mean_length=len(row) * (1 if architecture == "encoder" else 2),  # torch multiplies the masked half too
         n_lora=sum(p.numel() for name, p in trainable_state(loaded.model).items() if "lora_" in name),
         outputs=2 if is_classify else card.vocabulary_size,
-        is_classify=is_classify,
+        is_headed=is_classify,
     )
     counted = training_flops(
         flops, n_tokens=len(row), n_targets=1 if is_classify else int((batch.targets_BT != IGNORE).sum())
