@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 CONTRACT := .venv-contract
 # The oldest transformers that pyproject allows; another one: make clean-contract contract TRANSFORMERS=5.24.0
 TRANSFORMERS ?= $(shell sed -n 's/.*"transformers>=\([0-9.]*\)".*/\1/p' pyproject.toml)
+WORKERS ?= 2
 
 .PHONY: demo test contract clean-contract check bench bench-train docs format clean
 
@@ -13,7 +14,7 @@ demo: $(VENV)/installed ## install, then the shipped example from file to proven
 	@echo "tunewright is in $(VENV): type  . $(BIN)/activate  once, then the commands above"
 
 test: $(VENV)/installed-test ## everything; tests that need absent data or programs skip with the reason
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 contract: $(CONTRACT)/installed ## what we hook into, tested on the oldest transformers that pyproject allows
 	$(CONTRACT)/bin/python -m pytest -q $(addprefix tests/numerics/test_,contract.py kernels.py trunk.py quantised.py)

@@ -16,8 +16,13 @@ import torch
 
 from tests.tiny import save_tiny_decoder, save_tiny_encoder
 
-torch.set_num_threads(1)
-"""Tiny models gain nothing from a second thread, and waiting threads burn a core that another test process needs."""
+
+def pytest_runtest_setup() -> None:
+    """Tiny models gain nothing from a second thread, and waiting threads burn a core that another test process needs.
+
+    Before each test: a run sets the number of threads of its plan, and leaves it so.
+    """
+    torch.set_num_threads(1)
 
 
 def pytest_collection_finish() -> None:
