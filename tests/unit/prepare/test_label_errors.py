@@ -91,19 +91,24 @@ def planted(plant: Any, seed: int) -> tuple[list[str], np.ndarray, np.ndarray, n
 
 @pytest.mark.parametrize("plant", [uniform, confusable])
 def test_doubts_ranks_no_worse_than_any_method_of_cleanlab_on_the_same_probabilities(plant: Any) -> None:
-    seed = secrets.randbits(32)
-    texts, _, labels, wrong = planted(plant, seed)
-    model = make_pipeline(keyword_features(texts), keyword_model(0))
-    p_NC = cross_val_predict(model, texts, labels, cv=StratifiedKFold(FOLDS, shuffle=True), method="predict_proba")
-    is_wrong = np.isin(np.arange(len(texts)), wrong)
-    ours = average_precision_score(is_wrong, doubts_of(p_NC, labels).doubt_N)
-    theirs = {
-        method: average_precision_score(is_wrong, -get_label_quality_scores(labels, p_NC, method=method))
-        for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
-    }
-    told = ", ".join(f"{name} {value:.3f}" for name, value in theirs.items())
-    sys.stdout.write(f"seed {seed}, {plant.__name__}: average precision {ours:.3f}; cleanlab's {told}\n")
-    assert ours >= max(theirs.values()) - 0.01, (seed, ours, theirs)
+    """On the mean of three draws: one alone lies between .003 above and .010 below (15 confusable ones)."""
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {"self_confidence": [], "normalized_margin": [], "confidence_weighted_entropy": []}
+    seeds = [secrets.randbits(32) for _ in range(3)]
+    for seed in seeds:
+        texts, _, labels, wrong = planted(plant, seed)
+        model = make_pipeline(keyword_features(texts), keyword_model(0))
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+        p_NC = cross_val_predict(model, texts, labels, cv=folds, method="predict_proba")
+        is_wrong = np.isin(np.arange(len(texts)), wrong)
+        ours.append(average_precision_score(is_wrong, doubts_of(p_NC, labels).doubt_N))
+        for method, found in theirs.items():
+            quality = get_label_quality_scores(labels, p_NC, method=method)
+            found.append(average_precision_score(is_wrong, -quality))
+    means = {method: float(np.mean(found)) for method, found in theirs.items()}
+    told = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+    sys.stdout.write(f"seeds {seeds}, {plant.__name__}: average precision {np.mean(ours):.3f}; cleanlab's {told}\n")
+    assert np.mean(ours) >= max(means.values()) - 0.01, (seeds, ours, theirs)
 
 
 @pytest.fixture
