@@ -21,6 +21,7 @@ from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, 
 from tunewright.model.few_bits import refuse_few_bits
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
+from tunewright.required import refuse_impossible
 from tunewright.train.trackers.table import refuse_missing_trackers
 
 WORDS: dict[str, tuple[str, ...]] = {
@@ -46,7 +47,6 @@ def refuse_unsupported(plan: Plan) -> None:
         "select.race": plan.select.race is True,
         "train.packing": plan.train.packing is True,
         "evaluate.seeds": plan.evaluate.seeds > 1,
-        "evaluate.require": plan.evaluate.require is not None,
     }
     shares = (plan.prepare.test_fraction, plan.prepare.validation_fraction)
     if sum(0.0 if is_auto(share) else share for share in shares) >= 1:
@@ -60,6 +60,7 @@ def refuse_unsupported(plan: Plan) -> None:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
     _refuse_unknown_words(plan)
     refuse_few_bits(plan)
+    refuse_impossible(plan)
     refuse_missing_trackers(plan)
     if plan.prepare.review is not None and not plan.prepare.review.strip():
         raise PlanError(

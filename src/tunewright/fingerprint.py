@@ -37,8 +37,8 @@ PLACES = {
 }
 """Fields that say where something lies; what lies there is told by `before` and `facts`. Of several data files the
 folders that tell their rows apart stay."""
-LISTENERS = ("trackers",)
-"""Fields of `train` that change nothing in what is trained."""
+WITHOUT_EFFECT: dict[str, tuple[str, ...]] = {"train": ("trackers",), "evaluate": ("require",)}
+"""Fields that change nothing in a stage's result: who listens, what is asked of it afterwards."""
 
 
 def data_digests(plan: Plan, *, folder: Path) -> dict[str, str]:
@@ -151,7 +151,8 @@ def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:
         return "/".join((*(part for part in path.parts[:-1] if "=" in part), path.name))  # lang=en/ is a column
 
     out = dict(sections)
-    out["train"] = {field: value for field, value in sections.get("train", {}).items() if field not in LISTENERS}
+    for section, idle in WITHOUT_EFFECT.items():
+        out[section] = {field: value for field, value in sections.get(section, {}).items() if field not in idle}
     for section, fields in PLACES.items():
         values = sections.get(section, {})
         out[section] = values | {

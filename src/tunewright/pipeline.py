@@ -9,14 +9,12 @@ Stages that need torch are imported when they run, so that a run with nothing to
 from __future__ import annotations
 
 import importlib
-import json
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tunewright.asked import from_anywhere, model_files, outside_files, refuse_unusable_model, whole_plan, with_data
 from tunewright.contradictions import refuse_untrained
@@ -43,6 +41,8 @@ from tunewright.core.systems import trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
 from tunewright.explain.cost import LABEL_ERRORS
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
+from tunewright.outcome import Outcome, outcome_of
+from tunewright.required import refuse_missed, requirements_of
 from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
 from tunewright.train_on import retrained, train_on
@@ -64,23 +64,10 @@ FILES_OF = {
 """Without one of these a stage is not finished, whatever the manifest says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to."""
-
-    run: Run
-    verdict: dict[str, Any]
-    """status, sentence, details; empty when evaluate did not run."""
-    metrics: dict[str, Any]
-    """metrics.json; empty when evaluate did not run."""
-    was_finished: bool
-    """Nothing had to be done."""
-
-
 def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker, until: str = "report") -> Outcome:
     """Every stage up to `until`, finished ones skipped.
 
-    Raises TunewrightError; whatever was finished before stays.
+    Raises TunewrightError; whatever was finished before stays. RequirementsMissed comes last, when all is written.
     """
     refuse_unsupported(loaded.plan)
     if until == "train":
@@ -95,16 +82,19 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
         is_whole, plan = until == "report", decided.plan
         if until not in ("prepare", "select") and trains(plan):
             _train(run, decided, tell=everyone, ran=ran)
-        if until == "evaluate" or is_whole:
+        is_measured = is_whole or until == "evaluate" or (until == "export" and bool(plan.evaluate.require))
+        if is_measured:
             _evaluate(run, decided, tell=everyone, ran=ran)
+        is_good = not is_measured or all(one.is_met for one in requirements_of(run, plan))
         if until == "explain" or (is_whole and plan.explain.methods):
             explain_model(run, decided, tell=everyone, ran=ran)
-        if until == "export" or (is_whole and plan.export.targets):
+        if is_good and (until == "export" or (is_whole and plan.export.targets)):
             export_model(run, decided, tell=everyone, ran=ran)
         if is_whole:
             make_report(run, tell=everyone, ran=ran)
-    metrics = _read_json(run.stage("evaluate") / "metrics.json")
-    return Outcome(run, metrics.get("verdict", {}), metrics, was_finished=not ran)
+        if not is_good:
+            refuse_missed(run, requirements_of(run, plan))
+    return outcome_of(run, plan, was_finished=not ran)
 
 
 def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
@@ -312,7 +302,3 @@ def _has_model(run: Run, stage: str) -> bool:
 def _without_start(tell: Tracker) -> Tracker:
     """Reading the data already said that prepare has started."""
     return lambda event: None if isinstance(event, StageEvent) and event.status == "started" else tell(event)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

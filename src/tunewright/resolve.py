@@ -25,6 +25,7 @@ from tunewright.core.values import Choice, DataFacts, Machine, ModelCard, Task
 from tunewright.evaluate.definition import TASK_METRICS
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, formula_memory
+from tunewright.required import refuse_unmeasured
 from tunewright.text.lengths import LengthFacts as LengthFacts
 from tunewright.train.default_rate import default_rate
 from tunewright.train.to_find import choices_to_find
@@ -96,6 +97,7 @@ def resolve(asked: Plan, context: Context, *, given: tuple[Choice, ...] = ()) ->
     choices += tuple(choices_to_find(plan, context.card))
     left = open_fields(plan)
     assert not left, f"no rule decides {left}"
+    refuse_unmeasured(plan)
     memory = planned_memory(plan, context)
     refuse_too_large(plan, machine=context.machine, memory_at=lambda other: planned_memory(other, context))
     return Resolved(plan, choices, memory)

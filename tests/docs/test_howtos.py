@@ -100,7 +100,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.timeout(900)
 def test_howto_does_what_it_says(page: str, models: dict[str, Path], typed_before: set[str], tmp_path: Path) -> None:
     write_files(tmp_path, decoder=models["decoder"])
-    model = models["encoder" if page in ("my-csv", "rows-to-look-at") else "decoder"]
+    model = models["encoder" if page in ("my-csv", "rows-to-look-at", "a-gate-before-shipping") else "decoder"]
 
     for language, text in blocks(page):
         if language == "yaml":

@@ -328,7 +328,6 @@ class TestRefusals:
             ("select.race", True),
             ("train.packing", True),
             ("evaluate.seeds", 2),
-            ("evaluate.require", {"accuracy": "> 0.9"}),
         ],
     )
     def test_refuse_unsupported_names_the_field(self, field: str, value: object) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 _RUN = "the run's folder"
 _WAS_FINISHED = "true: nothing had to be done"
 _SECONDS = "how long this call took"
+_REQUIREMENTS = "of evaluate.require: condition, is_met, found; empty before evaluation"
 _OUTCOME = {
     "run": _RUN,
     "verdict": "status (better, worse, not distinguishable), sentence, details",
     "metrics": "evaluate/metrics.json: every system, every number with n, interval and unit",
+    "requirements": _REQUIREMENTS,
     "report": "the page's path",
     "was_finished": _WAS_FINISHED,
     "seconds": _SECONDS,
@@ -26,6 +28,7 @@ def _stage(result: str) -> Mapping[str, str]:
         "run": _RUN,
         "stage": "its name",
         "result": f"as in {result}",
+        "requirements": _REQUIREMENTS,
         "was_finished": _WAS_FINISHED,
         "seconds": _SECONDS,
     }
@@ -142,7 +145,11 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
 }
 """`models` has another object for each action; `show --schema` prints the schema itself."""
 
+_MISSED = "6 when the model misses what evaluate.require asks: all is written, nothing is exported"
 EXITS: Mapping[str, str] = {
+    "run": _MISSED,
+    "evaluate": _MISSED,
+    "export": _MISSED,
     "check": "the code that a run would end with",
     "doctor": "1 when there is a problem",
     "reproduce": "6 when it differs and nothing that went in explains it",

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tunewright.cli.console import Console
 from tunewright.cli.words import duration, interval, number, table
+from tunewright.core.errors import RequirementsMissed
+from tunewright.core.requirements import Checked
 from tunewright.core.run import Run
-from tunewright.pipeline import Outcome
+from tunewright.outcome import Outcome
 from tunewright.report.words import metric_name, system_name
+from tunewright.required import metrics_of
 
 SHORT_NAMES = {
     "few_shot": "Examples in prompt",
@@ -37,6 +41,7 @@ def show_outcome(console: Console, outcome: Outcome, *, seconds: float) -> None:
         console.result("\n" + systems_table(metrics))
     console.result("")
     show_verdict(console, outcome.verdict)
+    show_requirements(console, outcome.requirements)
     report = folder / "report.html"
     console.result(f"\nreport  {shown_path(report)}")
     console.result(f"next    {next_command(folder, metrics)}")
@@ -47,6 +52,7 @@ def show_outcome(console: Console, outcome: Outcome, *, seconds: float) -> None:
             "run": str(folder),
             "verdict": outcome.verdict,
             "metrics": metrics,
+            "requirements": [asdict(one) for one in outcome.requirements],
             "report": str(report),
             "was_finished": outcome.was_finished,
             "seconds": round(seconds, 3),
@@ -60,6 +66,22 @@ def show_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
     for detail in verdict.get("details", ()):
         if not detail.startswith("Against "):  # those stand in the table
             console.paragraph(detail, indent="  ")
+
+
+def show_requirements(console: Console, found: Sequence[Checked]) -> None:
+    """What the plan asks, each with what was measured."""
+    for one in found:
+        word, style = ("met", "green") if one.is_met else ("not met", "red")
+        console.result(f"required: {one.condition}: {word} ({one.found})", style=style)
+
+
+def show_missed(console: Console, missed: RequirementsMissed) -> None:
+    """The table and the verdict of a run that ends with this error, which says the rest."""
+    metrics = metrics_of(Run(Path(missed.folder)))
+    if metrics:
+        console.result("\n" + systems_table(metrics) + "\n")
+        show_verdict(console, metrics["verdict"])
+        console.result("")
 
 
 def systems_table(metrics: Mapping[str, Any]) -> str:

@@ -10,11 +10,13 @@ import time
 
 from tunewright.cli.console import Console, open_console
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanPath, Quiet, RunsDir
-from tunewright.cli.outcome import show_outcome
+from tunewright.cli.outcome import show_missed, show_outcome
 from tunewright.cli.progress import event_printer
+from tunewright.core.errors import RequirementsMissed
 from tunewright.core.events import NoteEvent
 from tunewright.core.planfile import LoadedPlan, load_plan
-from tunewright.pipeline import Outcome, run_plan
+from tunewright.outcome import Outcome
+from tunewright.pipeline import run_plan
 
 
 def run(
@@ -30,7 +32,11 @@ def run(
 
 def run_aloud(loaded: LoadedPlan, *, console: Console, runs_dir: RunsDir, until: str = "report") -> Outcome:
     """run_plan with its events printed as they come."""
-    with event_printer(console) as tell:
-        for note in loaded.notes:
-            tell(NoteEvent(note))
-        return run_plan(loaded, runs_dir=runs_dir, tell=tell, until=until)
+    try:
+        with event_printer(console) as tell:
+            for note in loaded.notes:
+                tell(NoteEvent(note))
+            return run_plan(loaded, runs_dir=runs_dir, tell=tell, until=until)
+    except RequirementsMissed as missed:
+        show_missed(console, missed)
+        raise

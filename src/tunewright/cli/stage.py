@@ -10,20 +10,21 @@ import json as json_module
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from tunewright.cli.console import Console, has_colour, open_console
 from tunewright.cli.exported import exported_lines
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanOrRun, PlanPath, Quiet, RunsDir
-from tunewright.cli.outcome import show_verdict, shown_path, systems_table
+from tunewright.cli.outcome import show_requirements, show_verdict, shown_path, systems_table
 from tunewright.cli.progress import event_printer
 from tunewright.cli.run import run_aloud
 from tunewright.cli.verbs import DATA_SUFFIXES
 from tunewright.cli.words import duration, number, size
 from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run, find_run
-from tunewright.pipeline import Outcome
+from tunewright.outcome import Outcome
 from tunewright.tables.words import told
 from tunewright.text.review_table import n_undecided
 from tunewright.verbs.on_run import on_run
@@ -118,6 +119,7 @@ def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, s
     if outcome.was_finished:
         console.result(f"nothing to do: {stage} of {outcome.run.name} is finished")
     _show(stage, found, run=outcome.run, console=console)
+    show_requirements(console, outcome.requirements if stage == "evaluate" else ())
     console.result(f"\nfolder  {shown_path(outcome.run.stage(folder))}")
     words = again if stage in AFTER else [outcome.run.word]
     console.result(f"next    {shlex.join(['tunewright', AFTER.get(stage, 'report'), *words])}")
@@ -126,6 +128,7 @@ def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, s
             "run": str(outcome.run.folder),
             "stage": stage,
             "result": found,
+            "requirements": [asdict(one) for one in outcome.requirements],
             "was_finished": outcome.was_finished,
             "seconds": round(time.monotonic() - started, 3),
         }

@@ -8,7 +8,7 @@ Its own file because the command line, the stages and the documentation all read
       DataError     3   unreadable, missing column, nothing left, leakage refused
       ModelError    4   not found, does not fit, template missing, unsafe file
       TrainError    5   non-finite loss, checkpoint mismatch
-      EvalError     6
+      EvalError     6   no honest comparison, requirements missed
       ExportError   7   parity failed
       MissingExtra  8   names the install line
       RunError      9   folder locked, not writable, disk full, port in use
@@ -117,6 +117,18 @@ class EvalError(TunewrightError):
     """The comparison cannot be made honestly."""
 
     exit_code = 6
+
+
+class RequirementsMissed(EvalError):
+    """Everything was measured and written, and the model does not reach what `evaluate.require` asks."""
+
+    def __init__(self, what: str, *, folder: str, where: str, why: str, fix: str) -> None:
+        self.folder = folder
+        super().__init__(what, where=where, why=why, fix=fix)
+
+    def facts(self) -> dict[str, str | int]:
+        """With the run, whose metrics.json holds the numbers."""
+        return {**super().facts(), "run": self.folder}
 
 
 class ExportError(TunewrightError):

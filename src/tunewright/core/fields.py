@@ -71,7 +71,7 @@ EXAMPLES: dict[str, str] = {
     "evaluate.seeds": "1",
     "evaluate.max_new_tokens": "128",
     "evaluate.limit": "100",
-    "evaluate.require": "null",
+    "evaluate.require": '{accuracy: ">= 0.9", better_than: base}',
     "explain.methods": "[occlusion, label_errors]",
     "explain.rows": "50",
     "export.targets": "[adapter, merged]",

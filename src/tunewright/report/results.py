@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from tunewright.core.requirements import Checked, Require, checked, conditions
 from tunewright.report import charts, numbers, words
 from tunewright.report.read import Record, RunFiles, as_list, as_record
 
@@ -25,6 +26,8 @@ class Verdict:
     word: str
     sentence: str
     details: tuple[str, ...]
+    required: tuple[Checked, ...] = ()
+    """What the plan asks, beside what was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ def verdict_of(run: RunFiles) -> Verdict:
         status = str(found.get("status"))
         kind = {"better": "better", "worse": "worse"}.get(status, "unclear")
         details = tuple(str(detail) for detail in as_list(found.get("details")))
-        return Verdict(kind, words.HEADLINES.get(status, status), str(found["sentence"]), details)
+        required = checked(conditions(_asked(run)), run.metrics)
+        return Verdict(kind, words.HEADLINES.get(status, status), str(found["sentence"]), details, required)
     for stage in ("prepare", "select", "train", "evaluate"):
         record = run.status(stage)
         if record.get("status") not in (None, "done"):
@@ -114,6 +118,12 @@ def verdict_of(run: RunFiles) -> Verdict:
                 "missing", "No verdict yet", f"The stage {stage} is {record['status']}, so nothing is proven.", why
             )
     return Verdict("missing", "No verdict yet", "The evaluation was not run, so nothing is proven.", ())
+
+
+def _asked(run: RunFiles) -> Require:
+    """evaluate.require of the resolved plan: lists in YAML are tuples in a plan."""
+    asked = as_record(as_record(run.plan.get("evaluate")).get("require"))
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
 
 
 def results_of(run: RunFiles) -> Results | None:

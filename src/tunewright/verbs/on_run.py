@@ -6,7 +6,6 @@ the files it was made from may be gone, and the folder may be a copy.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,9 @@ from tunewright.core.events import Tracker, jsonl_tracker, null_tracker, tee
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run, locked
 from tunewright.decided import read_decided, used_with
-from tunewright.pipeline import Outcome, explain_model, export_model, make_report
+from tunewright.outcome import Outcome, outcome_of
+from tunewright.pipeline import explain_model, export_model, make_report
+from tunewright.required import refuse_missed, requirements_of
 from tunewright.resolve import refuse_unsupported
 
 
@@ -24,16 +25,17 @@ def on_run(
 ) -> Outcome:
     """The stage on the model that `run` has, and the report anew.
 
-    Raises PlanError for a value that would make another model, RunError when there is no model yet.
+    Raises PlanError for a value that would make another model, RunError when there is no model yet, RequirementsMissed
+    for an export of a model that does not reach what its plan asks, or was not measured.
     """
     refuse_unsupported(plan_from({}, folder=Path(), name="", overrides=overrides).plan)
     decided = used_with(read_decided(run), overrides, also=(stage,))
+    if stage == "export":
+        refuse_missed(run, requirements_of(run, decided.plan))
     ran: list[str] = []
     with locked(run), jsonl_tracker(run.folder / "events.jsonl") as write:
         everyone = tee(tell, write)
         (explain_model if stage == "explain" else export_model)(run, decided, tell=everyone, ran=ran)
         if "report" in run.manifest().get("stages", {}):
             make_report(run, tell=everyone, ran=ran)
-    metrics_file = run.stage("evaluate") / "metrics.json"
-    metrics = dict(json.loads(metrics_file.read_text(encoding="utf-8"))) if metrics_file.is_file() else {}
-    return Outcome(run, metrics.get("verdict", {}), metrics, was_finished=stage not in ran)
+    return outcome_of(run, decided.plan, was_finished=stage not in ran)

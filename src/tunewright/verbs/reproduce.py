@@ -78,6 +78,7 @@ def _to_repeat(plan: Plan, *, name: str, found: float | None) -> Plan:
         train = train.with_(**dict.fromkeys(named_lora_fields(train), AUTO))
     return plan.with_(
         train=train,
+        evaluate=plan.evaluate.with_(require=None),
         explain=plan.explain.with_(methods=()),
         export=plan.export.with_(targets=()),
         run=plan.run.with_(name=name),

@@ -15,6 +15,7 @@ EXIT_CODES = {
     "TrainError": 5,
     "NonFiniteLoss": 5,
     "EvalError": 6,
+    "RequirementsMissed": 6,
     "ExportError": 7,
     "MissingExtra": 8,
     "RunError": 9,
