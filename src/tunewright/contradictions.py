@@ -6,7 +6,7 @@ Its own file because what must be refused grows with every field, and resolve on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tunewright.core.errors import DoesNotFit, PlanError
@@ -18,7 +18,7 @@ from tunewright.core.tasks import has_head
 from tunewright.core.values import Machine, ModelCard
 from tunewright.evaluate.definition import METRICS
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
-from tunewright.model.few_bits import refuse_few_bits
+from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
 from tunewright.required import refuse_impossible
@@ -34,6 +34,8 @@ WORDS: dict[str, tuple[str, ...]] = {
 """Fields that name parts, and the parts there are."""
 STEP_TOKENS = 64
 """Of the lengths that are tried when a row is too long; the default length is a multiple of it too."""
+_CHEAP = {"train.batch_size", "train.gradient_checkpointing"}
+"""Changes that cost time and change nothing in the model."""
 _OTHERS_KNOW = (OUTSIDE, "api:")
 """Systems that are no word of ours: a folder, an address."""
 
@@ -176,22 +178,31 @@ def _what_fits(plan: Plan, *, fits: Callable[[Plan], bool]) -> list[str]:
         return ["measure it on a machine with more memory", "raise run.memory_limit"]
     train = plan.train
     changes: dict[str, Any] = {
-        **({"batch_size": 1} if train.batch_size > 1 else {}),
-        **({"gradient_checkpointing": True} if not train.gradient_checkpointing else {}),
-        **({"method": "lora"} if train.method == "full" else {}),
+        **({"train.batch_size": 1} if train.batch_size > 1 else {}),
+        **({"train.gradient_checkpointing": True} if not train.gradient_checkpointing else {}),
+        **({"train.method": "lora"} if train.method == "full" else {}),
+        **({"model.quantization": "nf4"} if may_have_few_bits(plan) else {}),
     }
-    enough = [name for name, value in changes.items() if fits(plan.with_(train=train.with_(**{name: value})))]
-    found = [f"train.{name}={_word(changes[name])}" for name in enough]
-    if enough in ([], ["method"]) and (n := _longest(plan, fits=fits)):
+    enough = [field for field, value in changes.items() if fits(_changed(plan, {field: value}))]
+    found = [f"{field}={_word(changes[field])}" for field in enough]
+    if not set(enough) & _CHEAP and (n := _longest(plan, fits=fits)):
         found.append(f"prepare.max_length={n}")
     if found:
         return found
-    smallest = plan.with_(train=train.with_(**changes))
+    smallest = _changed(plan, changes)
     n = plan.prepare.max_length if fits(smallest) else _longest(smallest, fits=fits)
     if not n:
         return ["a smaller model", "raise run.memory_limit"]
-    words = [f"train.{name}={_word(value)}" for name, value in changes.items()]
+    words = [f"{field}={_word(value)}" for field, value in changes.items()]
     return [" ".join(words + ([f"prepare.max_length={n}"] if n < plan.prepare.max_length else []))]
+
+
+def _changed(plan: Plan, changes: Mapping[str, Any]) -> Plan:
+    """With these fields, as section.field."""
+    for field, value in changes.items():
+        section, _, name = field.partition(".")
+        plan = plan.with_(**{section: getattr(plan, section).with_(**{name: value})})
+    return plan
 
 
 def _word(value: object) -> str:

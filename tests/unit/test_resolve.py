@@ -36,6 +36,15 @@ def _resolve(context: Context, **asked: Any) -> Resolved:
     return resolve(Plan.model_validate(asked), context, given=given_first)
 
 
+def asked_by(advice: str) -> dict[str, dict[str, Any]]:
+    """The fields of an advice, as in `train.batch_size=1 prepare.max_length=64`, by section."""
+    asked: dict[str, dict[str, Any]] = {}
+    for word in advice.split():
+        field, _, value = word.partition("=")
+        asked.setdefault(field.partition(".")[0], {})[field.partition(".")[2]] = yaml.safe_load(value)
+    return asked
+
+
 def _reason(resolved: Resolved, field: str) -> str:
     return next(choice.reason for choice in resolved.choices if choice.field == field)
 
@@ -357,12 +366,26 @@ class TestRefusals:
 
     def test_resolve_refuses_what_does_not_fit_and_names_the_bytes(self) -> None:
         with pytest.raises(DoesNotFit) as caught:
+            _resolve(GENERATE, run={"memory_limit": "500MB"})
+
+        assert caught.value.have_bytes == 500_000_000
+        assert caught.value.need_bytes > 500_000_000
+        assert "0.5 GB" in str(caught.value)
+        assert caught.value.fix == "a smaller model or raise run.memory_limit", "no training of this model fits"
+
+    def test_resolve_says_when_only_a_base_in_few_bits_fits(self) -> None:
+        with pytest.raises(DoesNotFit) as caught:
             _resolve(GENERATE, run={"memory_limit": "1GB"})
 
-        assert caught.value.have_bytes == 1_000_000_000
-        assert caught.value.need_bytes > 1_000_000_000
-        assert "1.0 GB" in str(caught.value)
-        assert caught.value.fix == "a smaller model or raise run.memory_limit", "no training of this model fits"
+        assert "model.quantization=nf4" in caught.value.fix
+        found = _resolve(GENERATE, run={"memory_limit": "1GB"}, **asked_by(caught.value.fix.split(" or ")[0]))
+        assert found.memory.total <= 1_000_000_000
+
+    def test_resolve_offers_few_bits_only_below_an_adapter_that_may_have_them(self) -> None:
+        for train in ({"method": "full"}, {"use_pissa": True}):
+            with pytest.raises(DoesNotFit) as caught:
+                _resolve(GENERATE, run={"memory_limit": "1.5GB"}, train=train)
+            assert "quantization" not in caught.value.fix
 
     @pytest.mark.parametrize("limit", ["1.8GB", "2GB", "4GB"])
     @pytest.mark.parametrize(
@@ -374,10 +397,8 @@ class TestRefusals:
             _resolve(long, run={"memory_limit": limit}, train=train)
 
         for advice in caught.value.fix.split(" or "):
-            asked: dict[str, dict[str, Any]] = {"run": {"memory_limit": limit}, "train": dict(train)}
-            for word in advice.split():
-                field, _, value = word.partition("=")
-                asked.setdefault(field.partition(".")[0], {})[field.partition(".")[2]] = yaml.safe_load(value)
+            asked = asked_by(advice)
+            asked |= {"run": {"memory_limit": limit}, "train": {**train, **asked.get("train", {})}}
             assert _resolve(long, **asked).memory.total <= caught.value.have_bytes
 
     def test_resolve_says_the_longest_length_that_fits(self) -> None:

@@ -55,3 +55,9 @@ def refuse_few_bits(plan: Plan) -> None:
         )
     if find_spec(LIBRARY) is None:
         raise MissingExtra(LIBRARY, extra="quant", needed_for=f"{FIELD}: {word}")
+
+
+def may_have_few_bits(plan: Plan) -> bool:
+    """A resolved plan that could keep its base in few bits, and does not yet."""
+    is_adapter = plan.train.method == "lora" and not plan.train.use_pissa
+    return plan.model.quantization is None and is_adapter and plan.run.device in DEVICES and trains(plan)
