@@ -35,6 +35,9 @@ EFFECT_PER_WIDTH = 2.8 / 3.92
 """A 95 % interval is 3.92 standard errors wide; a true difference of 2.8 is found with 80 % power. Source: Miller
 2024, arXiv 2411.00640, section 5."""
 
+MOST_ROWS = 1_000_000
+"""Beyond it the number says only that there is next to no difference."""
+
 _QUANTITIES = {
     "balanced_accuracy": "a balanced accuracy",
     "precision_macro": "a macro precision",
@@ -101,7 +104,16 @@ def verdict(
         rest.append(f"the test set is small ({_rows(score.n)}), so only large differences can show")
     achieved = f"{_capital(subject)} {_achievement(score, metric=primary_metric, rows=rows)}"
     sentence = f"{achieved}: {'; '.join([claim, *rest])}."
-    return VerdictText(status_of(made), sentence, (*(_detail(c, unit=score.unit) for c in ours), *limits))
+    details = (_detail(c, unit=score.unit, n=score.n) for c in ours)
+    return VerdictText(status_of(made), sentence, (*details, *limits))
+
+
+def rows_needed(difference: float, *, width: float, n: int) -> float:
+    """Rows that would show a true difference of this size four times in five; inf for no difference.
+
+    width: of the 95 % interval that n rows gave. Its square shrinks with the rows: n (EFFECT_PER_WIDTH width / d)^2.
+    """
+    return n * (EFFECT_PER_WIDTH * width / difference) ** 2 if difference else math.inf
 
 
 def and_without_leaked(
@@ -194,7 +206,7 @@ def _limits(test_set_uses: int) -> tuple[str, ...]:
     )
 
 
-def _detail(comparison: Comparison, *, unit: str) -> str:
+def _detail(comparison: Comparison, *, unit: str, n: int) -> str:
     against = f"Against {_plain(comparison.b)}: "
     if not math.isfinite(comparison.difference):
         return f"{against}not compared ({comparison.test})."
@@ -206,10 +218,21 @@ def _detail(comparison: Comparison, *, unit: str) -> str:
     if comparison.verdict == "not distinguishable" and has_interval:
         least = f"{EFFECT_PER_WIDTH * (high - low):{digits[1:]}}"
         power = f"; these rows would show a true difference of {least} four times in five"
+        power += _more_rows(rows_needed(comparison.difference, width=high - low, n=n) - n)
     return (
         f"{against}difference {comparison.difference:{digits}}{in_unit}, {interval}, {_p(comparison.p_value)}: "
         f"{comparison.verdict}{power} ({comparison.test})."
     )
+
+
+def _more_rows(n: float) -> str:
+    """To two digits: the measured difference is itself uncertain."""
+    if n < 1 or math.isinf(n):
+        return ""
+    if n > MOST_ROWS:
+        return f", the measured one only with more than {MOST_ROWS:,} more"
+    about = max(1, round(n, 1 - math.floor(math.log10(n))))
+    return f", the measured one with about {about:,.0f} more"
 
 
 def _p(value: float) -> str:

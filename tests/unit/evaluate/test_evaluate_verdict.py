@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pytest
+
 from tunewright.core.values import Comparison, Metric, Verdict
-from tunewright.evaluate.verdict import VerdictText, verdict
+from tunewright.evaluate.verdict import VerdictText, rows_needed, verdict
 
 SCORES = {"tuned": 0.9, "base": 0.4, "tfidf": 0.897, "majority": 0.1}
 
@@ -26,6 +29,31 @@ def test_verdict_says_plainly_that_the_keyword_model_is_not_beaten() -> None:
         "better than the same model before tuning (40.0 %), but not distinguishable from the keyword model (89.7 %)."
     )
     assert any("Against the keyword model" in line and "four times in five" in line for line in found.details)
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        (0.2, "show a true difference of 0.4286 four times in five, the measured one with about 720 more (t)."),
+        (0.4275, "four times in five, the measured one with about 1 more (t)."),
+        (0.45, "four times in five (t)."),
+        (0.001, "the measured one only with more than 1,000,000 more (t)."),
+        (0.0, "four times in five (t)."),
+    ],
+)
+def test_verdict_says_how_many_more_rows_would_show_the_difference(difference: float, words: str) -> None:
+    found = said(base="not distinguishable", differences={"base": difference})
+    assert found.details[0].endswith(words)
+
+
+def test_rows_needed_show_a_true_difference_four_times_in_five() -> None:
+    """Simulated: paired differences of known size and spread, a z-test on the number of rows that 100 rows ask for."""
+    random, true, spread = np.random.default_rng(0), 0.05, 0.4
+    needed = rows_needed(true, width=3.92 * spread / math.sqrt(100), n=100)
+    means = random.normal(true, spread, size=(4000, round(needed))).mean(axis=1)
+    found = float(np.mean(means > 1.96 * spread / math.sqrt(needed)))
+    assert 0.78 < found < 0.82
+    assert rows_needed(0.0, width=0.1, n=100) == math.inf
 
 
 def test_verdict_is_worse_when_one_rival_is_better() -> None:
