@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunewright.core.errors import PlanError
+from tunewright.core.systems import TUNED
 
 FIELD = "evaluate.require"
 BETTER_THAN = "better_than"
@@ -85,7 +86,7 @@ def checked(asked: tuple[Condition, ...], metrics: Mapping[str, Any]) -> tuple[C
 
 
 def _reached(condition: Condition, metrics: Mapping[str, Any]) -> Checked:
-    of_subject = metrics.get("systems", {}).get(metrics.get("subject"), {})
+    of_subject = metrics.get("systems", {}).get(metrics.get("subject", TUNED), {})
     metric = of_subject.get(condition.name)
     if not metric or metric["value"] is None or metric["value"] != metric["value"]:
         why = (metric or {}).get("reason") or "the evaluation has no such number"

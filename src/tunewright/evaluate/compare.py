@@ -19,6 +19,7 @@ from scipy.special import bdtr
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction, Task, Verdict
 from tunewright.evaluate import classes, intervals, label_sets, numbers
+from tunewright.evaluate.calibration import calibration_error, confidence_columns, ranked
 from tunewright.evaluate.definition import Definition, definition_of
 from tunewright.evaluate.intervals import UNKNOWN, Interval
 from tunewright.evaluate.metrics import metric_seed
@@ -96,6 +97,8 @@ def _paired(
         return _over_classes(cells, definition=definition, seed=seed) if cells.counts_C.sum() else _nothing(definition)
     if definition.kind == "numbers":
         return _over_numbers(a, b, definition=definition, seed=seed)
+    if definition.kind == "confidence":
+        return _over_confidence(a, b, definition=definition, seed=seed)
     parts_a, parts_b = _common(a, b, definition=definition, labels=labels)
     if not len(parts_a.numerators_N) or not (parts_a.denominators_N.sum() and parts_b.denominators_N.sum()):
         return _nothing(definition)
@@ -192,6 +195,34 @@ def _over_numbers(a: Sequence[Prediction], b: Sequence[Prediction], *, definitio
 
     p_value = _permutation_p(permuted, observed=observed, width=n)
     return _Paired(observed, numbers.interval(difference, *columns, seed=seed), p_value, _test_name(n))
+
+
+def _over_confidence(a: Sequence[Prediction], b: Sequence[Prediction], *, definition: Definition, seed: int) -> _Paired:
+    pairs = [(x, y) for x, y in zip(a, b, strict=True) if x.probabilities and y.probabilities and x.reference]
+    if not pairs:
+        return _nothing(definition)
+    columns = [confidence_columns([pair[side] for pair in pairs]) for side in (0, 1)]
+    sides_SCN = np.array(columns)
+    n = len(pairs)
+
+    def difference(sides_SCN: Floats) -> float:
+        first, second = (calibration_error(ranked(said_N, right_N)) for said_N, right_N in sides_SCN)
+        return first - second
+
+    random = np.random.default_rng([seed, 1])
+
+    def permuted(n_lines: int) -> Floats:
+        swaps = (random.random(n) < 0.5 for _ in range(n_lines))
+        return np.array([difference(np.where(swap, sides_SCN[::-1], sides_SCN)) for swap in swaps])
+
+    observed = difference(sides_SCN)
+    p_value = _permutation_p(permuted, observed=observed, width=n)
+    draw = np.random.default_rng(seed)
+    draws = [difference(sides_SCN[:, :, draw.integers(0, n, size=n)]) for _ in range(intervals.N_RESAMPLES)]
+    parts = np.array_split(np.arange(n), min(n, numbers.MOST_LEFT_OUT))
+    left_out = np.array([difference(np.delete(sides_SCN, part, axis=2)) for part in parts]) if n > 1 else np.zeros(0)
+    ci95 = intervals.bca(np.array(draws), value=observed, left_out_C=left_out, counts_C=np.ones(len(left_out)))
+    return _Paired(observed, ci95 if n > 1 else UNKNOWN, p_value, _test_name(n))
 
 
 def _permutation_p(permuted: Callable[[int], Floats], *, observed: float, width: int) -> float:

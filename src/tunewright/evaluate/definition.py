@@ -16,7 +16,7 @@ import sacrebleu
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Task
 
-Kind = Literal["proportion", "ratio", "classes", "sets", "numbers"]
+Kind = Literal["proportion", "ratio", "classes", "sets", "numbers", "confidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Definition:
     kind: Kind
     """proportion: right or wrong for each row. ratio: sum over rows divided by a sum over rows, a mean included.
     classes: made from the counts of (reference, answer) pairs, so no row has a value of its own. sets: the same of
-    rows with several labels. numbers: made from all the rows' numbers together, likewise."""
+    rows with several labels. numbers, confidence: made from all rows' numbers or probabilities together, likewise."""
     unit: str
     options: str
     """Everything that changes the number, `|` between."""
@@ -40,6 +40,11 @@ class Definition:
 
 _ACCENT_FREE = "words:[a-z0-9]+ lower case|stemmer:no|rows:reference at least half a-z0-9"
 _NO_ANSWER = "no row with both an answer and a reference"
+MOST_BINS = 15
+ROWS_A_BIN = 20
+"""At least, so that a bin's share says something: its standard error is .11 at most. Source for 15 bins of equal mass:
+Nixon et al. 2019, arXiv 1904.01685."""
+_NO_PROBABILITY = "no row has probabilities and a label seen in train"
 _NO_LABEL = "no row has a reference label"
 _NO_NUMBER = "no row has both a number and an answer"
 UNIT = "unit of the numbers"
@@ -61,9 +66,26 @@ _ALL = (
         "ratio",
         "nats",
         "-ln p(label)|p at least 2.2e-16|rows:label seen in train",
-        "no row has probabilities and a label seen in train",
+        _NO_PROBABILITY,
         is_higher_better=False,
         top=math.inf,
+    ),
+    Definition(
+        "brier",
+        "ratio",
+        "squared distance",
+        "sum over labels of (p - 1 for the row's label)^2|rows:label seen in train",
+        _NO_PROBABILITY,
+        is_higher_better=False,
+        top=2.0,
+    ),
+    Definition(
+        "ece",
+        "confidence",
+        "share",
+        f"|said - found| over {MOST_BINS} bins of equal mass, at least {ROWS_A_BIN} rows each|p:largest",
+        "no row has probabilities and a reference label",
+        is_higher_better=False,
     ),
     Definition("f1_micro", "ratio", "share", "2 x right labels / labels referenced and answered", _NO_LABEL),
     Definition("subset_accuracy", "proportion", "share", "answered labels equal the row's", _NO_LABEL),
@@ -145,6 +167,9 @@ _OF_TASK: dict[Task, dict[str, Definition]] = {
 }
 """Metrics that are made otherwise for one task."""
 
+OF_PROBABILITIES = ("log_loss", "brier", "ece")
+"""Only systems that give the probability of every label have them."""
+
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "classify": (
         "accuracy",
@@ -154,6 +179,8 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
         "f1_macro",
         "f1_weighted",
         "log_loss",
+        "brier",
+        "ece",
     ),
     "multilabel": ("f1_micro", "f1_macro", "subset_accuracy", "hamming_loss"),
     "regress": ("mae", "rmse", "r2", "spearman"),

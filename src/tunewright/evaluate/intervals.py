@@ -27,7 +27,7 @@ CHUNK_NUMBERS = 2_000_000
 """Random numbers held at once: 16 MB, so that 100,000 rows need no more memory than 1,000."""
 
 
-def wilson(n_right: float, n: int) -> Interval:
+def wilson(n_right: float, n: float) -> Interval:
     """Score interval of a share; nan when n is 0.
 
     Source: Wilson 1927; equal to statsmodels proportion_confint(method="wilson"). Covers 93 to 97 % on average over

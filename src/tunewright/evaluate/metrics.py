@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Metric, Prediction, Task
-from tunewright.evaluate import classes, intervals, label_sets, numbers
-from tunewright.evaluate.definition import TASK_METRICS, Definition, definition_of
+from tunewright.evaluate import calibration, classes, intervals, label_sets, numbers
+from tunewright.evaluate.definition import OF_PROBABILITIES, TASK_METRICS, Definition, definition_of
 from tunewright.evaluate.intervals import Interval
 from tunewright.evaluate.score import row_parts
 
@@ -55,7 +55,7 @@ def metrics(
     """The task's metrics of one system, in the task's order.
 
     labels: names in the order of the probabilities. wanted: only these; a name the task does not have comes back as
-    nan with the reason. log_loss is left out unless asked for when the system has no probabilities.
+    nan with the reason. Those of probabilities are left out unless asked for when the system has none.
     Cost: 3,080 rows of 77 classes take about 0.4 s.
     Raises EvalError when the predictions are of several systems or name a row twice.
     """
@@ -118,12 +118,16 @@ def metric_seed(seed: int, name: str) -> int:
 
 def _usual(predictions: Sequence[Prediction], task: Task) -> tuple[str, ...]:
     has_probabilities = any(prediction.probabilities for prediction in predictions)
-    return tuple(name for name in TASK_METRICS[task] if name != "log_loss" or has_probabilities)
+    return tuple(name for name in TASK_METRICS[task] if has_probabilities or name not in OF_PROBABILITIES)
 
 
 def _metric(definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...], seed: int) -> Metric:
     if definition.kind in ("classes", "sets"):
         value, n, ci95 = _over_classes(definition, predictions, seed=seed)
+    elif definition.kind == "confidence":
+        rows = calibration.confidence_of(predictions)
+        value, n = calibration.calibration_error(rows), len(rows.right_N)
+        ci95 = calibration.error_interval(rows, seed=seed)
     elif definition.kind == "numbers":
         value, n, ci95 = _over_numbers(definition, predictions, seed=seed)
     else:

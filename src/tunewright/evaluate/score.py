@@ -41,8 +41,8 @@ def row_value(prediction: Prediction, *, metric: str, labels: tuple[str, ...] = 
 
     Raises EvalError when there are probabilities, but not one for each label.
     """
-    if metric == "log_loss":
-        return _log_loss(prediction, labels)
+    if metric in ("log_loss", "brier"):
+        return (_log_loss if metric == "log_loss" else _brier)(prediction, labels)
     if metric == "hamming_loss":
         return label_sets.hamming(prediction, labels)
     return _VALUES[metric](prediction)
@@ -96,18 +96,31 @@ def is_answered(prediction: Prediction) -> bool:
 
 
 def _log_loss(prediction: Prediction, labels: tuple[str, ...]) -> float:
-    if not prediction.probabilities:
+    place = _place(prediction, labels)
+    if place is None:
         return math.nan
+    return -math.log(max(prediction.probabilities[place], SMALLEST_PROBABILITY))
+
+
+def _brier(prediction: Prediction, labels: tuple[str, ...]) -> float:
+    """0 to 2. Source: Brier 1950; sklearn.metrics.brier_score_loss with scale_by_half=False."""
+    place = _place(prediction, labels)
+    if place is None:
+        return math.nan
+    return sum((p - (i == place)) ** 2 for i, p in enumerate(prediction.probabilities))
+
+
+def _place(prediction: Prediction, labels: tuple[str, ...]) -> int | None:
+    """Where the row's label stands among the probabilities; None when it has none, or was not seen in train."""
+    if not prediction.probabilities:
+        return None
     if len(prediction.probabilities) != len(labels):
         raise EvalError(
             f"{prediction.system} gave {len(prediction.probabilities)} probabilities for {len(labels)} labels",
             where=prediction.row_id,
             fix="evaluate.systems: leave this system out, or give it the labels of train",
         )
-    if prediction.reference not in labels:
-        return math.nan
-    probability = prediction.probabilities[labels.index(prediction.reference)]
-    return -math.log(max(probability, SMALLEST_PROBABILITY))
+    return labels.index(prediction.reference) if prediction.reference in labels else None
 
 
 def _accuracy(prediction: Prediction) -> float:

@@ -18,6 +18,7 @@ from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
+from tunewright.evaluate.calibration import calibration_of
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.definition import definition_of
 from tunewright.evaluate.keyword_rival import keyword_predictions
@@ -137,6 +138,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "without_leaked": [asdict(some) for some in without],
         "not_run": results.not_run,
         "confusion": confusion(answers, labels)._asdict() if is_classify else None,
+        "calibration": calibration_of(answers, seed=plan.run.seed) if is_classify else None,
         "per_class": reports[plan.task](answers, labels) if plan.task in reports else None,
         "cost": {system: {"seconds": round(seconds, 3)} for system, seconds in results.seconds.items()},
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,

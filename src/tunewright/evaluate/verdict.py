@@ -45,6 +45,8 @@ _QUANTITIES = {
     "f1_macro": "a macro F1",
     "f1_weighted": "a weighted F1",
     "log_loss": "a log loss",
+    "brier": "a Brier score",
+    "ece": "a calibration error",
     "f1_micro": "a micro F1",
     "hamming_loss": "a Hamming loss",
     "rmse": "a root mean square error",

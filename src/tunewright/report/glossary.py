@@ -26,6 +26,7 @@ GLOSSARY: dict[str, str] = {
     "models with different tokenizers can be compared.",
     "bootstrap": "Draw the test rows again and again with repetition and see how much the number moves: that spread is "
     "its interval.",
+    "brier": "How far the probabilities lie from the truth, squared: 0 is perfect, 2 sure and wrong. Lower is better.",
     "chat_template": "The model's own way to write a conversation as one text, with marks where each turn begins and "
     "ends. A wrong one spoils every answer, so it is always the model's own.",
     "checkpoint": "The whole state of training at one step, kept so that a stopped run goes on where it stopped.",
@@ -40,6 +41,8 @@ GLOSSARY: dict[str, str] = {
     "dropout": "Switching off random parts while training so that the model does not lean on a few of them.",
     "duplicate": "The same row again, case and punctuation aside. Copies are dropped in training, never in the test.",
     "early_stopping": "Ending the training when validation has not become better for a while: see train.patience.",
+    "ece": "Expected calibration error: how far the model's probability lies from how often it is right, on average. "
+    "Lower is better; chance alone never makes it 0.",
     "encoder": "A model that reads: it turns a text into a vector, for labels and for search. It cannot write.",
     "end_argmax": "The share of rows where, at the reference's true end, the model's first choice is to stop.",
     "epoch": "One pass over all training rows.",

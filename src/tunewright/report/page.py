@@ -17,6 +17,7 @@ from markupsafe import Markup
 from tunewright.core.run import versions
 from tunewright.core.systems import TUNED
 from tunewright.report import numbers, words
+from tunewright.report.confidence import BelievedConfidence, confidence_of
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import Decisions, decisions_of
 from tunewright.report.doubts import LabelDoubts, label_doubts_of
@@ -61,6 +62,7 @@ class Page:
     results: Results | None
     training: Training | None
     data: Data | None
+    confidence: BelievedConfidence | None
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
     explanations: Explanations | None
@@ -98,6 +100,7 @@ def page_of(run: RunFiles) -> Page:
         results=results,
         training=training,
         data=data_of(run),
+        confidence=confidence_of(run),
         mistakes=mistakes_of(run),
         examples=examples_of(run),
         explanations=explanations_of(run),

@@ -31,6 +31,8 @@ METRICS: dict[str, str] = {
     "f1_macro": "F1, macro",
     "f1_weighted": "F1, weighted",
     "log_loss": "Log loss",
+    "brier": "Brier score",
+    "ece": "Calibration error",
     "f1_micro": "F1, micro",
     "subset_accuracy": "All labels right",
     "hamming_loss": "Hamming loss",

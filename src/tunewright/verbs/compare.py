@@ -21,12 +21,12 @@ from tunewright.core.values import Metric, Task
 from tunewright.decided import Decided, read_decided, subject_of
 from tunewright.evaluate.between import Answered, Corrected, corrected, shared_rows
 from tunewright.evaluate.compare import compare as pair_compared
-from tunewright.evaluate.definition import TASK_METRICS
+from tunewright.evaluate.definition import OF_PROBABILITIES, TASK_METRICS
 from tunewright.evaluate.metrics import metrics
 from tunewright.evaluate.write import read_predictions
 from tunewright.scored import test_set_uses
 
-NOT_KEPT = {"log_loss": "the probabilities of all labels are not kept in predictions.parquet"}
+NOT_KEPT = dict.fromkeys(OF_PROBABILITIES, "the probabilities of all labels are not kept in predictions.parquet")
 """Metrics that cannot be made again from a finished run's files."""
 NOT_A_DIFFERENCE = ("run.name",)
 

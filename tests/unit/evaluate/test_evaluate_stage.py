@@ -53,6 +53,7 @@ KEYS = {
         "comparisons",
         "verdict",
         "not_run",
+        "calibration",
         "confusion",
     ),
     *("per_class", "cost", "generation", "test_set_uses", "without_leaked"),

@@ -458,6 +458,7 @@ def _write_evaluate(folder: Path, task: str, labels: tuple[str, ...], rows: list
                 ],
             },
             "not_run": {"scratch": "not in this version", "few_shot": "prompting with examples is not in this version"},
+            "calibration": _calibration(n) if task == "classify" else None,
             "confusion": {"labels": list(labels), "matrix": _matrix(tuned, labels)} if task == "classify" else None,
             "per_class": {
                 label: {
@@ -552,6 +553,28 @@ def _metric(
     }
 
 
+def _calibration(n: int) -> dict[str, Any]:
+    """Of a model that is a little too sure of itself."""
+    shares = [(0.55, 0.5), (0.82, 0.8), (0.97, 0.9)]
+    return {
+        "error_by_chance": 0.021,
+        "bins": [
+            {"confidence": said, "accuracy": found, "ci95": [found - 0.06, found + 0.05], "n": n / len(shares)}
+            for said, found in shares
+        ],
+        "coverages": [
+            {
+                "coverage": share,
+                "threshold": 0.5 * (2 - share),
+                "accuracy": 0.99 - 0.06 * share,
+                "ci95": [0.9, 0.995],
+                "n": 300,
+            }
+            for share in (1.0, 0.9, 0.5)
+        ],
+    }
+
+
 def _class_metrics(rows: list[dict[str, Any]], systems: list[str], n: int) -> dict[str, Any]:
     found = {}
     for system in systems:
@@ -561,6 +584,7 @@ def _class_metrics(rows: list[dict[str, Any]], systems: list[str], n: int) -> di
             "accuracy": _metric(share, n, "share", 1.96 * math.sqrt(share * (1 - share) / n)),
             "balanced_accuracy": _metric(share * 0.99, n, "share"),
             "f1_macro": _metric(share * 0.98, n, "share"),
+            "ece": _metric(0.044 if loss else None, n if loss else 0, "share", 0.02, higher=False),
             "log_loss": _metric(
                 loss,
                 n if loss else 0,
