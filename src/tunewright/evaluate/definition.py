@@ -16,7 +16,7 @@ import sacrebleu
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Task
 
-Kind = Literal["proportion", "ratio", "classes", "sets", "numbers", "confidence"]
+Kind = Literal["proportion", "ratio", "classes", "sets", "numbers", "confidence", "ranking"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Definition:
     kind: Kind
     """proportion: right or wrong for each row. ratio: sum over rows divided by a sum over rows, a mean included.
     classes: made from the counts of (reference, answer) pairs, so no row has a value of its own. sets: the same of
-    rows with several labels. numbers, confidence: made from all rows' numbers or probabilities together, likewise."""
+    rows with several labels. numbers, confidence, ranking: made from all rows' numbers or probabilities."""
     unit: str
     options: str
     """Everything that changes the number, `|` between."""
@@ -86,6 +86,13 @@ _ALL = (
         f"|said - found| over {MOST_BINS} bins of equal mass, at least {ROWS_A_BIN} rows each|p:largest",
         "no row has probabilities and a reference label",
         is_higher_better=False,
+    ),
+    Definition(
+        "roc_auc",
+        "ranking",
+        "share",
+        "one label against the others|mean over labels with two rows of each kind|rows:label seen in train",
+        "no label has two rows of its own and two of others, with probabilities",
     ),
     Definition("f1_micro", "ratio", "share", "2 x right labels / labels referenced and answered", _NO_LABEL),
     Definition("subset_accuracy", "proportion", "share", "answered labels equal the row's", _NO_LABEL),
@@ -167,7 +174,7 @@ _OF_TASK: dict[Task, dict[str, Definition]] = {
 }
 """Metrics that are made otherwise for one task."""
 
-OF_PROBABILITIES = ("log_loss", "brier", "ece")
+OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc")
 """Only systems that give the probability of every label have them."""
 
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
@@ -181,6 +188,7 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
         "log_loss",
         "brier",
         "ece",
+        "roc_auc",
     ),
     "multilabel": ("f1_micro", "f1_macro", "subset_accuracy", "hamming_loss"),
     "regress": ("mae", "rmse", "r2", "spearman"),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Metric, Prediction, Task
-from tunewright.evaluate import calibration, classes, intervals, label_sets, numbers
+from tunewright.evaluate import calibration, classes, intervals, label_sets, numbers, ranking
 from tunewright.evaluate.definition import OF_PROBABILITIES, TASK_METRICS, Definition, definition_of
 from tunewright.evaluate.intervals import Interval
 from tunewright.evaluate.score import row_parts
@@ -128,6 +128,8 @@ def _metric(definition: Definition, predictions: Sequence[Prediction], *, labels
         rows = calibration.confidence_of(predictions)
         value, n = calibration.calibration_error(rows), len(rows.right_N)
         ci95 = calibration.error_interval(rows, seed=seed)
+    elif definition.kind == "ranking":
+        value, n, ci95 = _over_ranks(definition, predictions, labels=labels)
     elif definition.kind == "numbers":
         value, n, ci95 = _over_numbers(definition, predictions, seed=seed)
     else:
@@ -187,6 +189,15 @@ def _over_numbers(
     return value, len(columns[0]), numbers.interval(statistic, *columns, seed=seed)
 
 
+def _over_ranks(
+    definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...]
+) -> tuple[float, int, Interval]:
+    known = ranking.ranked_rows(predictions, labels)
+    area = ranking.area_of(known, labels)
+    n = len(known) if math.isfinite(area.value) else 0
+    return area.value, n, _widened(ranking.area_interval(area), definition, value=area.value, n=n)
+
+
 def _widened(found: Interval, definition: Definition, *, value: float, n: int) -> Interval:
     """Wilson's interval where every resample is alike: 30 right answers of 30 do not prove that all would be.
 
@@ -201,6 +212,8 @@ def _widened(found: Interval, definition: Definition, *, value: float, n: int) -
 def _signature(definition: Definition) -> str:
     if definition.kind == "proportion":
         interval = "wilson"
+    elif definition.kind == "ranking":
+        interval = "delong, logit scale, wilson when no row moves it"
     else:
         spread = "" if math.isinf(definition.top) else ", wilson when all resamples agree"
         interval = f"bca bootstrap over rows, {intervals.N_RESAMPLES} resamples{spread}"

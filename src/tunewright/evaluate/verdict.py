@@ -47,6 +47,7 @@ _QUANTITIES = {
     "log_loss": "a log loss",
     "brier": "a Brier score",
     "ece": "a calibration error",
+    "roc_auc": "an area under the ROC curve",
     "f1_micro": "a micro F1",
     "hamming_loss": "a Hamming loss",
     "rmse": "a root mean square error",

@@ -120,6 +120,8 @@ GLOSSARY: dict[str, str] = {
     "repetition": "The share of repeated four-word sequences in an answer; lower is better.",
     "rival": "A cheap way to do the same job. A tuned model that does not beat its rivals is not worth its cost.",
     "rmse": "Root mean square error: as the mean absolute error, but large errors count more. Lower is better.",
+    "roc_auc": "Area under the ROC curve: how often a row of a label gets a higher probability of it than a row of "
+    "another label. 1 is perfect, .5 is chance.",
     "rouge1": "Shared single words between answer and reference.",
     "rouge2": "Shared word pairs between answer and reference.",
     "rougeL": "The longest common word sequence of answer and reference.",

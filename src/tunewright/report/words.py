@@ -33,6 +33,7 @@ METRICS: dict[str, str] = {
     "log_loss": "Log loss",
     "brier": "Brier score",
     "ece": "Calibration error",
+    "roc_auc": "Area under ROC",
     "f1_micro": "F1, micro",
     "subset_accuracy": "All labels right",
     "hamming_loss": "Hamming loss",
