@@ -47,7 +47,7 @@ def area_of(predictions: Sequence[Prediction], labels: Sequence[str]) -> Area:
     placements, so its variance is too. Equal to sklearn.metrics.roc_auc_score(multi_class="ovr", average="macro").
     """
     chosen_N = np.array([labels.index(p.reference) for p in predictions], dtype=np.int64)
-    p_NK = np.array([p.probabilities for p in predictions], dtype=np.float64).reshape(len(predictions), -1)
+    p_NK = np.array([p.probabilities for p in predictions], dtype=np.float64).reshape(len(predictions), len(labels))
     areas, influences = [], []
     for k in range(p_NK.shape[1]):
         is_of_N = chosen_N == k

@@ -88,6 +88,7 @@ def test_a_label_with_one_row_is_left_out_and_none_left_is_nan() -> None:
     rows = predictions(p, list("ababc"))
     assert area_of(rows, LABELS).value == 1.0
     assert math.isnan(area_of(rows[:1], LABELS).value)
+    assert math.isnan(area_of([], LABELS).value)
     assert all(math.isnan(end) for end in area_interval(Area(math.nan, np.zeros(1))))
     found = metrics(rows[:1], task="classify", labels=LABELS, wanted=("roc_auc",))["roc_auc"]
     assert (found.n, math.isnan(found.value)) == (0, True)
