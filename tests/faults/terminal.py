@@ -6,6 +6,7 @@ In: a Scene and what is typed. Out: OnTerminal. Its own file because pseudo-term
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import struct
@@ -27,16 +28,16 @@ class OnTerminal:
     """A running command and the person's side of its terminal."""
 
     process: subprocess.Popen[bytes]
-    ours: int
-    """File descriptor of the person's side."""
+    ours: io.FileIO
+    """The person's side. A file, not its number: closed twice, a number would close whatever has it by then."""
     seen: bytearray = field(default_factory=bytearray)
     """Everything that was shown."""
 
     def press(self, key: bytes) -> None:
-        os.write(self.ours, key)
+        self.ours.write(key)
 
     def close_window(self) -> None:
-        os.close(self.ours)
+        self.ours.close()
 
     def ended(self, *, limit_seconds: float = LIMIT_SECONDS) -> int:
         """The exit code; negative: killed by that signal."""
@@ -49,7 +50,8 @@ class OnTerminal:
 @contextmanager
 def on_terminal(scene: Scene, line: str, *, columns: int = 80, rows: int = 24) -> Iterator[OnTerminal]:
     """The command, started on a terminal that is read to its end."""
-    ours, theirs = pty.openpty()
+    number, theirs = pty.openpty()
+    ours = io.FileIO(number, "r+")
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     environment = {**scene.environment(), "TERM": "xterm-256color"}
     environment.pop("COLUMNS")
@@ -68,7 +70,7 @@ def on_terminal(scene: Scene, line: str, *, columns: int = 80, rows: int = 24) -
             process.wait()
         reader.join(timeout=5)
         with suppress(OSError):
-            os.close(ours)
+            ours.close()
 
 
 def wait_until(is_there: Callable[[], bool], *, what: str, limit_seconds: float = LIMIT_SECONDS) -> None:
@@ -80,6 +82,6 @@ def wait_until(is_there: Callable[[], bool], *, what: str, limit_seconds: float 
 
 
 def _read(running: OnTerminal) -> None:
-    with suppress(OSError):  # EIO: the other side is gone
-        while part := os.read(running.ours, 65536):
+    with suppress(OSError, ValueError):  # EIO: the other side is gone; closed: ours is
+        while part := running.ours.read(65536):
             running.seen.extend(part)

@@ -46,7 +46,7 @@ def _act(item: pytest.Item) -> str:
     return str(callspec.params.get("name", "")) if callspec and item.path == Path(__file__) else ""
 
 
-@pytest.mark.timeout(900)  # the first waits for what happens before it
+@pytest.mark.timeout(1800)  # the first waits for what happens before it
 @pytest.mark.parametrize("name", FAULT_OF)
 def test_fault_ends_in_words_that_help_and_stands_in_the_page(name: str, record_of: Callable[[str], Record]) -> None:
     told = line(acts_of(FAULT_OF[name])[name], record_of(name))

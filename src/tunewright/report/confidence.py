@@ -53,6 +53,7 @@ def confidence_of(run: RunFiles) -> BelievedConfidence | None:
     """None for a run of an older version, or a model without probabilities."""
     found = as_record(run.metrics.get("calibration"))
     bins = [as_record(one) for one in as_list(found.get("bins"))]
+    bins = [one for one in bins if all(numbers.is_known(one.get(name)) for name in ("n", "confidence", "accuracy"))]
     if not bins:
         return None
     on = charts.axis(

@@ -60,7 +60,7 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]
 
 def test_run_tells_programs_folder_verdict_and_metrics_when_json_is_asked(ran: tuple[dict[str, Any], str]) -> None:
     found, words = ran
-    assert set(found) == {"run", "verdict", "metrics", "report", "was_finished", "seconds"}
+    assert set(found) == {"run", "verdict", "metrics", "requirements", "report", "was_finished", "seconds"}
     assert Path(found["report"]).is_file()
     assert found["verdict"] == found["metrics"]["verdict"]
     assert found["was_finished"] is False
