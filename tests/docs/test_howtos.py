@@ -30,7 +30,7 @@ TAKES_A_PLAN = ("run", "check", "selftest", "prepare")
 """Verbs whose model the tests replace."""
 QUICK = "train.epochs=1 evaluate.max_new_tokens=8"
 """A random model never ends its answers: each would be as long as it may be."""
-LIMIT_SECONDS = 240
+LIMIT_SECONDS = 600
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
