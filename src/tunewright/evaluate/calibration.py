@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 
 from tunewright.core.values import Prediction
 from tunewright.evaluate.definition import MOST_BINS, ROWS_A_BIN
-from tunewright.evaluate.intervals import N_RESAMPLES, UNKNOWN, Interval, bca, wilson
+from tunewright.evaluate.intervals import Interval, wilson
+from tunewright.evaluate.numbers import interval
 
 Floats = NDArray[np.float64]
 
 N_CALIBRATED = 500
 """Simulated models whose confidence is true: what error they show is chance. Its mean is known to 2 %."""
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
-_LEFT_OUT = 500
-"""Groups of rows left out in turn for the interval's acceleration, where there are more rows (Kott 2001)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +94,25 @@ def ranked(confidence_N: Floats, right_N: Floats) -> Confidence:
     return Confidence(confidence_N, right_N, np.flatnonzero(is_end_N))
 
 
-def calibration_error(rows: Confidence, weights_N: Floats | None = None) -> float:
+def calibration_error(rows: Confidence) -> float:
     """Mean distance between said and found, over bins of equally many rows; nan without rows. 0 is best.
 
-    weights_N: how often each row counts; left out: once. Source: Naeini et al. 2015, with bins of equal mass.
+    Source: Naeini et al. 2015, with bins of equal mass.
     """
     if not len(rows.right_N):
         return math.nan
-    said_K, found_K, mass_K = _bins(rows, np.ones(len(rows.right_N)) if weights_N is None else weights_N)
+    said_K, found_K, mass_K = _bins(rows)
     return float(np.abs(said_K - found_K).sum() / mass_K.sum())
+
+
+def errors_of(said_RN: Floats, right_RN: Floats) -> Floats:
+    """The calibration error of each line."""
+    return np.array([calibration_error(ranked(*line)) for line in zip(said_RN, right_RN, strict=True)])
 
 
 def error_interval(rows: Confidence, *, seed: int) -> Interval:
     """BCa interval of the calibration error, rows resampled; nan for fewer than two rows."""
-    n = len(rows.right_N)
-    if n < 2:
-        return UNKNOWN
-    random = np.random.default_rng(seed)
-    draws = [random.integers(0, n, size=n) for _ in range(N_RESAMPLES)]
-    draws_R = np.array([calibration_error(rows, np.bincount(draw, minlength=n).astype(np.float64)) for draw in draws])
-    parts = min(n, _LEFT_OUT)
-    part_N = np.arange(n) % parts
-    left_out = np.array([calibration_error(rows, (part_N != part).astype(np.float64)) for part in range(parts)])
-    return bca(draws_R, value=calibration_error(rows), left_out_C=left_out, counts_C=np.ones(parts))
+    return interval(errors_of, rows.confidence_N, rows.right_N, seed=seed)
 
 
 def error_by_chance(rows: Confidence, *, seed: int) -> float:
@@ -139,7 +134,7 @@ def bins(rows: Confidence) -> tuple[Bin, ...]:
     """From unsure to sure; empty without rows."""
     if not len(rows.right_N):
         return ()
-    said_K, found_K, mass_K = _bins(rows, np.ones(len(rows.right_N)))
+    said_K, found_K, mass_K = _bins(rows)
     return tuple(
         Bin(said / n, found / n, wilson(found, n), n)
         for said, found, n in zip(said_K.tolist(), found_K.tolist(), mass_K.tolist(), strict=True)
@@ -173,14 +168,14 @@ def calibration_of(predictions: Sequence[Prediction], *, seed: int) -> dict[str,
     }
 
 
-def _bins(rows: Confidence, weights_N: Floats) -> tuple[Floats, Floats, Floats]:
-    """Sums of confidence, of right answers and of weight for each bin of equal weight."""
+def _bins(rows: Confidence) -> tuple[Floats, Floats, Floats]:
+    """Sums of confidence, of right answers and of rows for each bin."""
 
     def up_to(values_N: Floats) -> Floats:
         return np.concatenate([[0.0], np.cumsum(values_N)[rows.ends_G]])
 
-    mass_G = up_to(weights_N)
+    mass_G = up_to(np.ones(len(rows.right_N)))
     edges = np.linspace(0.0, mass_G[-1], rows.n_bins + 1)
-    sums = (up_to(weights_N * rows.confidence_N), up_to(weights_N * rows.right_N), mass_G)
+    sums = (up_to(rows.confidence_N), up_to(rows.right_N), mass_G)
     said_K, found_K, mass_K = (np.diff(np.interp(edges, mass_G, some)) for some in sums)
     return said_K, found_K, mass_K

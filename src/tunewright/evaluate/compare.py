@@ -19,7 +19,7 @@ from scipy.special import bdtr
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction, Task, Verdict
 from tunewright.evaluate import classes, intervals, label_sets, numbers
-from tunewright.evaluate.calibration import calibration_error, confidence_columns, ranked
+from tunewright.evaluate.calibration import confidence_columns, errors_of
 from tunewright.evaluate.definition import Definition, definition_of
 from tunewright.evaluate.intervals import UNKNOWN, Interval
 from tunewright.evaluate.metrics import metric_seed
@@ -201,28 +201,20 @@ def _over_confidence(a: Sequence[Prediction], b: Sequence[Prediction], *, defini
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x.probabilities and y.probabilities and x.reference]
     if not pairs:
         return _nothing(definition)
-    columns = [confidence_columns([pair[side] for pair in pairs]) for side in (0, 1)]
-    sides_SCN = np.array(columns)
-    n = len(pairs)
+    columns = [column_N for side in (0, 1) for column_N in confidence_columns([pair[side] for pair in pairs])]
+    n, random = len(pairs), np.random.default_rng([seed, 1])
 
-    def difference(sides_SCN: Floats) -> float:
-        first, second = (calibration_error(ranked(said_N, right_N)) for said_N, right_N in sides_SCN)
-        return first - second
-
-    random = np.random.default_rng([seed, 1])
+    def difference(*sides_RN: Floats) -> Floats:
+        """Said and found of the first system, then of the second."""
+        return errors_of(*sides_RN[:2]) - errors_of(*sides_RN[2:])
 
     def permuted(n_lines: int) -> Floats:
-        swaps = (random.random(n) < 0.5 for _ in range(n_lines))
-        return np.array([difference(np.where(swap, sides_SCN[::-1], sides_SCN)) for swap in swaps])
+        is_swapped_RN = random.random((n_lines, n)) < 0.5
+        return difference(*(np.where(is_swapped_RN, columns[i - 2], columns[i]) for i in range(4)))
 
-    observed = difference(sides_SCN)
+    observed = float(difference(*(column_N[None] for column_N in columns))[0])
     p_value = permutation_p(permuted, observed=observed, width=n)
-    draw = np.random.default_rng(seed)
-    draws = [difference(sides_SCN[:, :, draw.integers(0, n, size=n)]) for _ in range(intervals.N_RESAMPLES)]
-    parts = np.array_split(np.arange(n), min(n, numbers.MOST_LEFT_OUT))
-    left_out = np.array([difference(np.delete(sides_SCN, part, axis=2)) for part in parts]) if n > 1 else np.zeros(0)
-    ci95 = intervals.bca(np.array(draws), value=observed, left_out_C=left_out, counts_C=np.ones(len(left_out)))
-    return _Paired(observed, ci95 if n > 1 else UNKNOWN, p_value, _test_name(n))
+    return _Paired(observed, numbers.interval(difference, *columns, seed=seed), p_value, _test_name(n))
 
 
 def _over_ranks(
