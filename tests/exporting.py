@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tests.tiny import tiny_card
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Message, Row, Task
 from tunewright.model.adapt import adapted, trainable_state
 from tunewright.model.load import Loaded, load_model

@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from tunewright.core.errors import DataError, ModelError, PlanError
+from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import digest
-from tunewright.core.plan import OUTSIDE, Plan, is_auto
+from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.planpath import HUB
+from tunewright.core.section import is_auto
 from tunewright.core.values import SPLITS, Split
 from tunewright.tables.files import SAVED, files_of, is_several, once
 from tunewright.tables.words import few

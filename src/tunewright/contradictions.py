@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tunewright.core.errors import DoesNotFit, PlanError
+from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.machine import size_bytes, usable_bytes
-from tunewright.core.plan import OUTSIDE, Plan, TrainPlan, is_auto
+from tunewright.core.plan import Plan
 from tunewright.core.registry import lookup
+from tunewright.core.section import is_auto
 from tunewright.core.systems import LATER, SYSTEMS, outside_name, subject_word, trains
 from tunewright.core.tasks import has_head
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Machine, ModelCard
 from tunewright.evaluate.definition import METRICS
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained

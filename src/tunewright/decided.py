@@ -16,11 +16,13 @@ from typing import Any
 import yaml
 
 from tunewright.core.errors import PlanError, RunError
+from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.files import write_text
-from tunewright.core.plan import OUTSIDE, Plan, is_auto, plan_dict
+from tunewright.core.plan import Plan, plan_dict
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
 from tunewright.core.scale import Scale
+from tunewright.core.section import is_auto
 from tunewright.core.systems import folder_of
 from tunewright.core.values import Choice, DataFacts, ModelCard, Subject
 from tunewright.tables.shape import Shape

@@ -16,8 +16,9 @@ from tunewright.core.errors import ModelError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
 from tunewright.core.machine import this_machine
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan
+from tunewright.core.section import is_auto
 from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Example, Machine, ModelCard, Row, Split, Task

@@ -14,7 +14,8 @@ from typing import Any
 
 from tunewright.core.errors import DataError
 from tunewright.core.files import code_digest, digest, file_digest
-from tunewright.core.plan import Plan, is_auto, plan_dict
+from tunewright.core.plan import Plan, plan_dict
+from tunewright.core.section import is_auto
 from tunewright.tables.files import file_tags
 from tunewright.text.names import installed
 

@@ -22,7 +22,7 @@ from tunewright.core.errors import RunError
 from tunewright.core.events import NoteEvent, StageEvent, Tracker, jsonl_tracker, null_tracker, tee
 from tunewright.core.files import digest, file_digest, is_whole_safetensors, write_text
 from tunewright.core.machine import this_machine
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan, plan_yaml
 from tunewright.core.run import (
     TIME_FORMAT,
@@ -37,6 +37,7 @@ from tunewright.core.run import (
     update_manifest,
     versions,
 )
+from tunewright.core.section import is_auto
 from tunewright.core.systems import trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
 from tunewright.explain.cost import LABEL_ERRORS

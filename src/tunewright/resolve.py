@@ -18,7 +18,8 @@ from tunewright.contradictions import (
     refuse_too_large,
 )
 from tunewright.contradictions import refuse_unsupported as refuse_unsupported
-from tunewright.core.plan import AUTO, Plan, is_auto, open_fields
+from tunewright.core.plan import Plan, open_fields
+from tunewright.core.section import AUTO, is_auto
 from tunewright.core.systems import trains
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Choice, DataFacts, Machine, ModelCard, Task

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from tests.numerics.training import LABELS, LORA, tiny_adapted, tiny_training
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Task
 from tunewright.export.merge import merged
 from tunewright.model.adapt import trainable_state

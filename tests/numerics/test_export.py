@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceCl
 
 from tests.exporting import LORA, changed_model
 from tests.tiny import save_tiny_decoder
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.export.merge import merged
 from tunewright.export.targets import write_merged
 from tunewright.model.classifier import mean_pooled

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.numerics.training import FULL, LORA, tiny_training
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Encoded, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.model.kernels import attention as attention_module

@@ -19,7 +19,8 @@ from tests.numerics.test_adapters import IDS, MASK, answers
 from tests.numerics.training import FULL, LABELS, LORA, tiny_adapted, training_on
 from tests.tiny import tiny_card
 from tunewright.core.errors import ExportError, MissingExtra, ModelError, PlanError
-from tunewright.core.plan import Plan, TrainPlan
+from tunewright.core.plan import Plan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Subject, Task
 from tunewright.export.merge import merged
 from tunewright.export.stage import ExportInputs, export

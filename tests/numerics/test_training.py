@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from tests.numerics.training import FULL, LORA, tiny_adapted, tiny_training, training_on
 from tunewright.core.errors import NonFiniteLoss, TrainError
 from tunewright.core.files import file_digest
-from tunewright.core.plan import TrainPlan
 from tunewright.core.tasks import has_head
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import IGNORE, Architecture, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.text.batch import batch_of

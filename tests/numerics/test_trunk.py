@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tests.numerics.training import tiny_adapted, training_on
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Architecture, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.model.kernels.install import kernels

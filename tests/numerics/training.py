@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from tests.tiny import tiny_card
-from tunewright.core.plan import TrainPlan
 from tunewright.core.tasks import has_head
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Architecture, Encoded, Example, Message, Task
 from tunewright.model.adapt import adapted
 from tunewright.model.load import Loaded, load_model

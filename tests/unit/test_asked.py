@@ -11,8 +11,8 @@ import pytest
 from tunewright.asked import from_anywhere, whole_plan
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import Event, NoteEvent, null_tracker
-from tunewright.core.plan import is_auto
 from tunewright.core.planfile import LoadedPlan, load_plan, plan_from
+from tunewright.core.section import is_auto
 from tunewright.fingerprint import data_digests, stage_fingerprint
 from tunewright.prepare.given import given
 

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import annotated_types
 
 from tunewright.core.aliases import ALIASES, VALUE_ALIASES, WARMUP_STEPS
-from tunewright.core.plan import SECTIONS, Plan, Section, is_auto
+from tunewright.core.plan import SECTIONS, Plan
+from tunewright.core.section import Section, is_auto
 
 LEFT_OUT = "Left out: "
 """Begins the sentence of a field's docstring that says what is chosen for the person."""

@@ -7,71 +7,15 @@ so code below the pipeline reads plain values of the stated type.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
+from tunewright.core.evaluate_plan import EvaluatePlan
 from tunewright.core.run_name import is_run_name
+from tunewright.core.section import AUTO, Section, is_auto
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Action, Task
-
-
-class Auto:
-    """ "Choose for me": the one value that a plan may hold and a resolved plan may not."""
-
-    _only: Auto | None = None
-
-    def __new__(cls) -> Auto:
-        if cls._only is None:
-            cls._only = super().__new__(cls)
-        return cls._only
-
-    def __repr__(self) -> str:
-        return "auto"
-
-    def __deepcopy__(self, memo: object) -> Auto:
-        return self
-
-    def __reduce__(self) -> tuple[type[Auto], tuple[()]]:
-        return Auto, ()
-
-
-OUTSIDE = "path:"
-"""A system of evaluate.systems that is a folder: a model that something else has trained."""
-
-AUTO: Any = Auto()
-"""Typed Any so that fields keep the type they have once resolved."""
-
-
-def is_auto(value: object) -> bool:
-    return isinstance(value, Auto)
-
-
-class Section(BaseModel):
-    """A frozen group of fields; unknown keys are errors, the word auto means "choose for me"."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True, allow_inf_nan=False
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_auto_out(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if not (value == "auto" or is_auto(value))}
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_bool_for_numbers(cls, value: Any, info: Any) -> Any:
-        annotation = str(cls.model_fields[info.field_name].annotation)
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        if any(isinstance(item, bool) for item in items) and "bool" not in annotation:
-            raise ValueError("a number or text is expected here, not yes/no (quote the word if you mean the text)")
-        return value
-
-    def with_(self, **changes: Any) -> Self:
-        """A checked copy with these fields, or of a whole plan these sections, changed."""
-        return type(self).model_validate({**{n: getattr(self, n) for n in type(self).model_fields}, **changes})
 
 
 class ModelPlan(Section):
@@ -144,87 +88,6 @@ class PreparePlan(Section):
     review: str | None = None
     """The review.csv of an earlier run with a person's decisions, relative to the plan: in its column decision stands
     keep, drop, fix (take the suggestion) or another label. Left out: nobody decided."""
-
-
-class TrainPlan(Section):
-    method: Literal["full", "lora", "head"] = AUTO
-    """What is trained: full (every weight), lora (low-rank adapters), head (only the layer that answers).
-    Left out: full for encoders up to 150 M parameters, else lora; head under 50 rows."""
-    layers: Literal["all", "find"] | str | tuple[int, ...] = AUTO
-    """Blocks that change: all, last:4, a list of indices from 0; find or auto: those with the most gradient for their
-    operations, measured on a few rows before training. Left out: all."""
-    lora_r: int = Field(default=AUTO, ge=1, le=1024)
-    """Width (rank) of the added matrices. Left out: 16."""
-    lora_alpha: float = Field(default=AUTO, gt=0)
-    """The added matrices count alpha / rank times. Left out: twice lora_r."""
-    lora_dropout: float = Field(default=AUTO, ge=0, lt=1)
-    """Share of the adapter's inputs that is switched off while training. Left out: 0."""
-    target_modules: str | tuple[str, ...] = AUTO
-    """Matrices that get an adapter: all-linear, or names of modules. Left out: all-linear."""
-    use_rslora: bool = False
-    """Count alpha / root of rank times instead: for large ranks. Source: Kalajdzievski 2023."""
-    use_dora: bool = False
-    """Learn length and direction of the weights apart. Slower. Source: Liu et al. 2024."""
-    use_pissa: bool = False
-    """Start the adapter as the largest part of each matrix, which then learns first. Source: Meng et al. 2024."""
-    adapter: dict[str, Any] | None = None
-    """Another way to adapt: any peft config by its own field names, `peft_type` included; replaces the lora fields.
-    Blocks of train.layers are looked up in its target_modules."""
-    learning_rate: Annotated[float, Field(gt=0, lt=10)] | Literal["find"] = AUTO
-    """How far each step moves the weights: the peak, after warm-up; find: tried for at most 30 seconds before training.
-    Left out: from the model's width and the method."""
-    epochs: float = Field(default=AUTO, gt=0, le=1000)
-    """Passes over all train rows. Left out: 5 for full tuning of an encoder, 3 for lora and decoders, 20 for head."""
-    max_steps: int | None = Field(default=None, ge=1)
-    """Stop after this many optimizer steps; wins over epochs."""
-    batch_size: int = Field(default=AUTO, ge=1)
-    """Rows in one forward pass. Left out: 8 for decoders, else 16, and 32 from 1,000 rows; fewer if memory is short."""
-    gradient_accumulation_steps: int = Field(default=1, ge=1)
-    """Forward passes to one optimizer step."""
-    gradient_checkpointing: bool = AUTO
-    """Calculate a block again in the backward pass instead of keeping what it calculated: less memory, about a third
-    more time. Left out: only where the longest row does not fit without."""
-    warmup_ratio: float = Field(default=AUTO, ge=0, lt=1)
-    """Share of the steps in which the rate rises. Left out: 0.1."""
-    weight_decay: float = Field(default=AUTO, ge=0)
-    """Pull of the weights towards zero; biases and norms are left alone. Left out: 0.01."""
-    lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the rate falls after warm-up."""
-    max_grad_norm: float = Field(default=1.0, gt=0)
-    """Gradients are scaled down to this length. Source: Pascanu et al. 2013; 1.0 as in transformers."""
-    packing: bool = AUTO
-    """Several rows in one sequence (not in this version: rows are batched by length). Left out: no."""
-    save_steps: int = Field(default=AUTO, ge=1)
-    """Optimizer steps between checkpoints. Left out: a twentieth of all."""
-    eval_steps: int = Field(default=AUTO, ge=1)
-    """Optimizer steps between validations. Left out: an epoch."""
-    patience: int | None = Field(default=AUTO, ge=1)
-    """Stop after this many validations without a better one; null: never. Left out: 3."""
-    trackers: tuple[str, ...] = ()
-    """Tools that draw the training: tensorboard, mlflow, wandb, trackio; offline unless you have set up a server.
-    Left out: none; every step is in train/steps.jsonl."""
-
-    @field_validator("trackers", mode="before")
-    @classmethod
-    def _one_word_is_a_list(cls, value: Any) -> Any:
-        return [word for word in (value,) if word != "none"] if isinstance(value, str) else value or ()
-
-
-class EvaluatePlan(Section):
-    systems: tuple[str, ...] = AUTO
-    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, path:FOLDER. Left out: the task's own."""
-    metrics: tuple[str, ...] = AUTO
-    """Which numbers are reported. Left out: all of the task."""
-    primary_metric: str = AUTO
-    """The number the verdict is about. Left out: accuracy, f1_macro or f1_micro; mae; bits_per_byte."""
-    seeds: int = Field(default=1, ge=1, le=20)
-    """Trainings with different seeds (not in this version: 1)."""
-    max_new_tokens: int = Field(default=AUTO, ge=1)
-    """Cap on a generated answer, tokens. Left out: a quarter above the 95th percentile of yours, at most 512."""
-    limit: int | None = Field(default=AUTO, ge=1)
-    """Rows that answers are written for; likelihood and labels use all. Left out: 64 on a processor, 200 on a GPU."""
-    require: dict[str, str | float | tuple[str, ...]] | None = None
-    """Conditions that end a run with exit 6, unexported, when missed: {accuracy: ">= 0.9", better_than: base}."""
 
 
 class ExplainPlan(Section):

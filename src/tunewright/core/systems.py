@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunewright.core.plan import OUTSIDE, Plan, is_auto
+from tunewright.core.evaluate_plan import OUTSIDE
+from tunewright.core.plan import Plan
+from tunewright.core.section import is_auto
 
 TUNED = "tuned"
 SYSTEMS = (TUNED, "base", "majority", "mean", "tfidf", "linear_probe")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tunewright.core.plan import OUTSIDE
+from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.systems import LATER, outside_name
 from tunewright.core.values import Row, Subject, Task
 

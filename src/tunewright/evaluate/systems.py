@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
+from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.events import ProgressEvent, Tracker
-from tunewright.core.plan import OUTSIDE, Plan
+from tunewright.core.plan import Plan
 from tunewright.core.scale import answer_text
 from tunewright.core.systems import TUNED, outside_name
 from tunewright.core.tasks import LABELLED

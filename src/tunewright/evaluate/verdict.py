@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tunewright.core.plan import OUTSIDE
+from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.systems import TUNED, outside_name
 from tunewright.core.values import Comparison, Metric, Verdict
 from tunewright.evaluate.definition import METRICS, UNIT

@@ -19,8 +19,8 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import nn
 
 from tunewright.core.errors import PlanError
-from tunewright.core.plan import TrainPlan
 from tunewright.core.tasks import has_head
+from tunewright.core.train_plan import TrainPlan
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.layers import BLOCK, FIND, layer_indices
 from tunewright.model.load import Loaded

@@ -9,7 +9,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from tunewright.core.errors import MissingExtra, ModelError, PlanError
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
+from tunewright.core.section import is_auto
 from tunewright.core.systems import trains
 
 FIELD = "model.quantization"

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
+from tunewright.core.section import is_auto
 from tunewright.core.tasks import has_head
 from tunewright.core.values import ModelCard
 from tunewright.model.flops import block_matrices

@@ -16,7 +16,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from tunewright.core.events import NoteEvent
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.model.adapt import is_head
 from tunewright.model.layers import BLOCK
 from tunewright.model.quantised import n_weights

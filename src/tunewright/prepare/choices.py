@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunewright.core.plan import Plan, is_auto, open_fields
+from tunewright.core.plan import Plan, open_fields
+from tunewright.core.section import is_auto
 from tunewright.core.values import Choice, Split
 from tunewright.prepare.given import Given, named_files
 from tunewright.prepare.split import Share

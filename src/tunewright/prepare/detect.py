@@ -13,7 +13,8 @@ from typing import Any
 
 from tunewright.core.errors import DataError
 from tunewright.core.label_sets import SEPARATORS, listed
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
+from tunewright.core.section import is_auto
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Choice, Task
 from tunewright.prepare.columns import Column, columns_of

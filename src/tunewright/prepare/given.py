@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tunewright.core.errors import DataError, PlanError
 from tunewright.core.events import NoteEvent, Tracker
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
+from tunewright.core.section import is_auto
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Change, Dropped, Finding, Row, Split
 from tunewright.prepare.detect import shape

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tunewright.core.errors import DoesNotFit, ModelError
 from tunewright.core.machine import usable_bytes
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
+from tunewright.core.section import is_auto
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Architecture, DataFacts, Machine, ModelCard
 from tunewright.model.card import model_card

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tunewright.core.machine import usable_bytes
-from tunewright.core.plan import Plan, TrainPlan
+from tunewright.core.plan import Plan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Encoded, Machine, ModelCard, Task
 from tunewright.model.checkpointed import checkpointed
 from tunewright.model.kernels.install import kernels

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.core.errors import PlanError
-from tunewright.core.plan import is_auto
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
+from tunewright.core.section import is_auto
 from tunewright.core.values import Subject
 from tunewright.decided import read_decided, read_shape, subject_of, used_with
 from tunewright.serve.columns import NAMEABLE

@@ -13,9 +13,10 @@ from tunewright.contradictions import named_lora_fields
 from tunewright.core.errors import RunError
 from tunewright.core.events import NoteEvent, Tracker, null_tracker
 from tunewright.core.files import digest
-from tunewright.core.plan import AUTO, Plan
+from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.run import Run, create_run, locked, update_manifest
+from tunewright.core.section import AUTO
 from tunewright.decided import read_decided
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import run_plan

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 import yaml
 
 from tunewright.core.errors import DataError, RunError, TunewrightError
-from tunewright.core.plan import Plan, is_auto
+from tunewright.core.plan import Plan
 from tunewright.core.planfile import load_plan
 from tunewright.core.run import Run
+from tunewright.core.section import is_auto
 from tunewright.core.values import SPLITS, Dropped, Finding, Prediction, Row, Score, Split
 from tunewright.evaluate.score import row_scores
 from tunewright.evaluate.write import read_predictions

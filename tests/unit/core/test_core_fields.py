@@ -11,8 +11,9 @@ import yaml
 
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import EXAMPLES, Field, override, plan_fields, plan_line
-from tunewright.core.plan import Plan, is_auto, open_fields
+from tunewright.core.plan import Plan, open_fields
 from tunewright.core.planfile import plan_from
+from tunewright.core.section import is_auto
 
 FIELDS = plan_fields()
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tunewright.core.plan import AUTO, SECTIONS, Auto, Plan, TrainPlan, is_auto, open_fields, plan_dict
+from tunewright.core.plan import SECTIONS, Plan, open_fields, plan_dict
+from tunewright.core.section import AUTO, Auto, is_auto
+from tunewright.core.train_plan import TrainPlan
 
 OUT_OF_RANGE: list[tuple[str, str, Any]] = [
     ("train", "learning_rate", 0),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tunewright.core.aliases import ALIASES, NO_COUNTERPART, SPELLED_VALUES, VALUE_ALIASES
 from tunewright.core.errors import PlanError
-from tunewright.core.plan import SECTIONS, Plan, is_auto
+from tunewright.core.plan import SECTIONS, Plan
 from tunewright.core.planfile import LoadedPlan, load_plan, plan_from, plan_yaml
+from tunewright.core.section import is_auto
 
 
 def _load(tmp_path: Path, text: str, *overrides: str) -> LoadedPlan:

@@ -12,7 +12,7 @@ import pytest
 from tests.exporting import changed_model
 from tests.tiny import tiny_card
 from tunewright.core.errors import PlanError
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.export.loading import loading_lines, placed
 from tunewright.export.targets import base_name, chosen
 

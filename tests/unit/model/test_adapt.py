@@ -10,7 +10,7 @@ import pytest
 
 from tests.tiny import tiny_card
 from tunewright.core.errors import PlanError
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Task
 from tunewright.model.adapt import adapted, trainable_state
 from tunewright.model.load import load_model

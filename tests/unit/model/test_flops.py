@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.numerics.training import FULL, LORA, tiny_adapted, tiny_rows
 from tests.tiny import tiny_card
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import IGNORE, Architecture, Task
 from tunewright.model.adapt import trainable_state
 from tunewright.model.flops import TokenFlops, token_flops, training_flops

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from tests.tiny import tiny_card
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.model.adapt import adapted
 from tunewright.model.load import load_model
 from tunewright.model.reach import Reach, kind_of, missed_note, reach

@@ -15,7 +15,7 @@ import yaml
 
 from tests.tiny import tiny_card
 from tests.unit.report.run_folder import write_run
-from tunewright.core.plan import TrainPlan
+from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Task
 from tunewright.model.adapt import adapted
 from tunewright.model.load import load_model

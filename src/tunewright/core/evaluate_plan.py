@@ -1,0 +1,30 @@
+"""The plan's section `evaluate`: who is compared, in what, and what must be reached.
+
+In: a dict of values. Out: EvaluatePlan. Its own file because the names of systems belong beside it.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tunewright.core.section import AUTO, Section
+
+OUTSIDE = "path:"
+"""A system of evaluate.systems that is a folder: a model that something else has trained."""
+
+
+class EvaluatePlan(Section):
+    systems: tuple[str, ...] = AUTO
+    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, path:FOLDER. Left out: the task's own."""
+    metrics: tuple[str, ...] = AUTO
+    """Which numbers are reported. Left out: all of the task."""
+    primary_metric: str = AUTO
+    """The number the verdict is about. Left out: accuracy, f1_macro or f1_micro; mae; bits_per_byte."""
+    seeds: int = Field(default=1, ge=1, le=20)
+    """Trainings with different seeds (not in this version: 1)."""
+    max_new_tokens: int = Field(default=AUTO, ge=1)
+    """Cap on a generated answer, tokens. Left out: a quarter above the 95th percentile of yours, at most 512."""
+    limit: int | None = Field(default=AUTO, ge=1)
+    """Rows that answers are written for; likelihood and labels use all. Left out: 64 on a processor, 200 on a GPU."""
+    require: dict[str, str | float | tuple[str, ...]] | None = None
+    """Conditions that end a run with exit 6, unexported, when missed: {accuracy: ">= 0.9", better_than: base}."""
