@@ -20,13 +20,14 @@ from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
 from tunewright.evaluate.calibration import calibration_of
 from tunewright.evaluate.compare import compare
+from tunewright.evaluate.contest import Contest, Results
 from tunewright.evaluate.definition import definition_of
 from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.metrics import confusion, metrics, per_class, per_label
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.score import is_answered
-from tunewright.evaluate.systems import Contest, Results, run_systems
+from tunewright.evaluate.systems import run_systems
 from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
 from tunewright.evaluate.write import write_predictions
 from tunewright.text.render import prompt_of

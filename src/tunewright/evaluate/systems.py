@@ -1,7 +1,6 @@
 """Who is compared, each answering the same test rows.
 
-In: Contest (plan, rows, the subject). Out: predictions and seconds of each system, and why the others did not run. Its
-own file because a system is one function in one table.
+In: Contest. Out: Results. Its own file because a system is one function in one table.
 """
 
 from __future__ import annotations
@@ -10,20 +9,20 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.evaluate_plan import OUTSIDE
-from tunewright.core.events import ProgressEvent, Tracker
-from tunewright.core.plan import Plan
+from tunewright.core.events import ProgressEvent
 from tunewright.core.scale import answer_text
 from tunewright.core.systems import TUNED, outside_name
 from tunewright.core.tasks import LABELLED
-from tunewright.core.values import DataFacts, Encoded, Example, Prediction, Row, Split, Subject
+from tunewright.core.values import Encoded, Example, Prediction, Row, Split
 from tunewright.evaluate.able import unknown, why_not
+from tunewright.evaluate.contest import Answers, Contest, Results
 from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.label_set_rivals import (
     common_set_predictions,
@@ -44,31 +43,6 @@ from tunewright.model.subject import load_base, load_subject
 from tunewright.model.vectors import text_vectors
 from tunewright.text.encode import encode, encode_prompt
 from tunewright.text.render import label_question, prompt_of, reference_of, render
-
-Answers = tuple[Prediction, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """What every system is given."""
-
-    plan: Plan
-    subject: Subject
-    """The model that the verdict is about; its card is of the model that it was made from."""
-    facts: DataFacts
-    train: tuple[Row, ...]
-    validation: tuple[Row, ...]
-    test: tuple[Row, ...]
-    tell: Tracker
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """What the systems answered."""
-
-    predictions: dict[str, Answers]
-    seconds: dict[str, float]
-    not_run: dict[str, str]
 
 
 def run_systems(contest: Contest) -> Results:

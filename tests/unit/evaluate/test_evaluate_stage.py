@@ -20,9 +20,10 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import Event, PreviewEvent
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Message, ModelCard, Row, Subject, Task
+from tunewright.evaluate.contest import Contest
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
-from tunewright.evaluate.systems import Contest, answered_rows, base, in_label_order, run_systems
+from tunewright.evaluate.systems import answered_rows, base, in_label_order, run_systems
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.score import label_log_probabilities
