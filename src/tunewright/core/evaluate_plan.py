@@ -5,6 +5,8 @@ In: a dict of values. Out: EvaluatePlan. Its own file because the names of syste
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from tunewright.core.section import AUTO, Section
@@ -12,10 +14,13 @@ from tunewright.core.section import AUTO, Section
 OUTSIDE = "path:"
 """A system of evaluate.systems that is a folder: a model that something else has trained."""
 
+LabelScoring = Literal["sum", "bytes", "pmi", "constrained"]
+"""How a language model without a class head is asked for a label."""
+
 
 class EvaluatePlan(Section):
     systems: tuple[str, ...] = AUTO
-    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, path:FOLDER. Left out: the task's own."""
+    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, few_shot, path:FOLDER. Left out: by task."""
     metrics: tuple[str, ...] = AUTO
     """Which numbers are reported. Left out: all of the task."""
     primary_metric: str = AUTO
@@ -26,5 +31,9 @@ class EvaluatePlan(Section):
     """Cap on a generated answer, tokens. Left out: a quarter above the 95th percentile of yours, at most 512."""
     limit: int | None = Field(default=AUTO, ge=1)
     """Rows that answers are written for; likelihood and labels use all. Left out: 64 on a processor, 200 on a GPU."""
+    label_scoring: LabelScoring = "bytes"
+    """How base and few_shot choose a label: the likeliest name (sum), the likeliest a byte of its name (bytes), the one
+    whose likelihood the text raises most (pmi), or what it writes when it may write nothing but labels (constrained:
+    the fastest with many labels). sum and pmi also give probabilities."""
     require: dict[str, str | float | tuple[str, ...]] | None = None
     """Conditions that end a run with exit 6, unexported, when missed: {accuracy: ">= 0.9", better_than: base}."""

@@ -13,12 +13,9 @@ from tunewright.core.plan import Plan
 from tunewright.core.section import is_auto
 
 TUNED = "tuned"
-SYSTEMS = (TUNED, "base", "majority", "mean", "tfidf", "linear_probe")
+SYSTEMS = (TUNED, "base", "majority", "mean", "tfidf", "linear_probe", "few_shot")
 """What this version can run, beside path:FOLDER. The functions: evaluate/systems.py."""
-LATER = {
-    "scratch": "training from random weights is not in this version",
-    "few_shot": "prompting with examples is not in this version",
-}
+LATER = {"scratch": "training from random weights is not in this version"}
 """Known words of later versions, and why they are not run."""
 _SAYS_NOTHING = ("adapter", "model", "train", "export", "merged", "output", "final", "best")
 """Names of folders that every tool writes: the folder above says which one it is."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.systems import LATER, outside_name
 from tunewright.core.values import Row, Subject, Task
+from tunewright.evaluate.few_shot import can_be_shown
 
 ONLY_OF: Mapping[str, tuple[Task, ...]] = {
     "base": ("classify", "generate", "text"),
@@ -18,6 +19,7 @@ ONLY_OF: Mapping[str, tuple[Task, ...]] = {
     "mean": ("regress",),
     "tfidf": ("classify", "multilabel", "regress"),
     "linear_probe": ("classify", "multilabel", "regress"),
+    "few_shot": ("classify", "generate"),
 }
 """The tasks that a system has an answer to."""
 
@@ -37,9 +39,13 @@ def why_not(system: str, *, task: Task, subject: Subject, train: Sequence[Row]) 
         return _no_answer(system, task)
     if system == "linear_probe" and len({row.label for row in train}) < 2:
         return "train has a single label, so there is nothing to tell apart"
-    if system in ("base", "linear_probe") and subject.card.path == subject.folder:
+    if system == "few_shot" and subject.card.architecture == "encoder":
+        return "an encoder reads and does not write: it can be shown no examples"
+    if system == "few_shot" and not any(can_be_shown(row, subject.labels) for row in train):
+        return "no train row can be shown: none has an answer, or their turns do not alternate"
+    if system in ("base", "linear_probe", "few_shot") and subject.card.path == subject.folder:
         return f"what {outside_name(subject.name)} was made from is not known; name it: model.name=BASE"
-    is_asked = system == "base" and task != "text" and subject.card.architecture == "decoder"
+    is_asked = system in ("base", "few_shot") and task != "text" and subject.card.architecture == "decoder"
     if is_asked and not subject.card.has_chat_template:
         return "the base model has no chat template, so it cannot be asked"
     return ""
@@ -48,6 +54,8 @@ def why_not(system: str, *, task: Task, subject: Subject, train: Sequence[Row]) 
 def _no_answer(system: str, task: Task) -> str:
     if system == "base" and task == "multilabel":
         return "before tuning it can only be asked for one label, and not how many a row has"
+    if system == "few_shot":
+        return f"examples show how a label or an answer is written, and the task is {task}"
     if system == "base":
         return "before tuning it has no layer that says a number, and a fresh one would answer by chance"
     gives = {"majority": "labels", "mean": "numbers"}.get(system, "labels and numbers")

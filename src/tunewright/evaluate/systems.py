@@ -5,8 +5,6 @@ In: Contest. Out: Results. Its own file because a system is one function in one 
 
 from __future__ import annotations
 
-import math
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,13 +14,14 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.evaluate_plan import OUTSIDE
-from tunewright.core.events import ProgressEvent
 from tunewright.core.scale import answer_text
-from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.systems import TUNED
 from tunewright.core.tasks import LABELLED
 from tunewright.core.values import Encoded, Example, Prediction, Row, Split
 from tunewright.evaluate.able import unknown, why_not
+from tunewright.evaluate.asking import Asked, encoded_rows, label_predictions, language_predictions
 from tunewright.evaluate.contest import Answers, Contest, Results
+from tunewright.evaluate.few_shot import shown_rows
 from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.label_set_rivals import (
     common_set_predictions,
@@ -34,15 +33,12 @@ from tunewright.evaluate.number_rivals import mean_predictions, number_probe_pre
 from tunewright.evaluate.probe import cosine_predictions, probe_predictions
 from tunewright.evaluate.rivals import majority_predictions
 from tunewright.model.classes import class_probabilities
-from tunewright.model.generate import answers
 from tunewright.model.head_outputs import predicted_numbers
 from tunewright.model.load import Loaded
 from tunewright.model.outside import outside_subject
-from tunewright.model.score import answer_scores, label_log_probabilities
 from tunewright.model.subject import load_base, load_subject
 from tunewright.model.vectors import text_vectors
-from tunewright.text.encode import encode, encode_prompt
-from tunewright.text.render import label_question, prompt_of, reference_of, render
+from tunewright.text.encode import encode
 
 
 def run_systems(contest: Contest) -> Results:
@@ -125,6 +121,15 @@ def linear_probe(contest: Contest) -> Answers:
     )
 
 
+def few_shot(contest: Contest) -> Answers:
+    """The same model before tuning, with the most similar train rows and their answers before each question."""
+    plan, labels = contest.plan, contest.facts.labels
+    asked = _asked(
+        contest, load_base(contest.subject), "few_shot", shown_rows(contest.train, contest.test, labels=labels)
+    )
+    return label_predictions(asked) if plan.task in LABELLED else language_predictions(asked)
+
+
 def majority(contest: Contest) -> Answers:
     if contest.plan.task == "multilabel":
         return common_set_predictions(contest.train, contest.test, labels=contest.facts.labels)
@@ -149,6 +154,7 @@ SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
     "mean": mean,
     "tfidf": tfidf,
     "linear_probe": linear_probe,
+    "few_shot": few_shot,
 }
 """The words of core/systems.py; path:FOLDER is `measured` too."""
 
@@ -160,10 +166,7 @@ def _unable(system: str, contest: Contest) -> str:
 
 
 def _encoded(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> tuple[Encoded, ...]:
-    task, labels = contest.plan.task, contest.facts.labels
-    examples = [render(row, task=task, labels=labels) for row in rows]
-    length = min(contest.plan.prepare.max_length, loaded.card.context_tokens)
-    return encode(examples, tokenizer=loaded.tokenizer, task=task, max_length=length)
+    return encoded_rows(rows, plan=contest.plan, loaded=loaded, labels=contest.facts.labels)
 
 
 def _vectors(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> NDArray[np.float32]:
@@ -175,10 +178,14 @@ def _model_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answ
     if contest.plan.task == "regress":
         return _number_predictions(contest, loaded, system=system)
     if contest.plan.task not in LABELLED:
-        return _language_predictions(contest, loaded, system=system)
+        return language_predictions(_asked(contest, loaded, system))
     if not loaded.labels:
-        return _label_predictions(contest, loaded, system=system)
+        return label_predictions(_asked(contest, loaded, system))
     return _class_predictions(contest, loaded, system=system)
+
+
+def _asked(contest: Contest, loaded: Loaded, system: str, shown: Mapping[str, tuple[Row, ...]] | None = None) -> Asked:
+    return Asked(loaded, system, contest.plan, contest.facts.labels, contest.test, contest.tell, shown or {})
 
 
 def _number_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
@@ -214,80 +221,3 @@ def in_label_order(p_NC: NDArray[np.float64], *, own: Sequence[str], labels: Seq
     p_NL = np.zeros((len(p_NC), len(labels)))
     p_NL[:, [list(labels).index(name) for name in known]] = p_NC[:, [list(own).index(name) for name in known]]
     return p_NL
-
-
-def _label_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
-    """The label name that a chat model without a class head finds likeliest per byte."""
-    labels = contest.facts.labels
-    what = f"{outside_name(system)}: asking for labels"
-    scores_NL = label_log_probabilities(
-        loaded,
-        [label_question(row.text, labels=labels) for row in contest.test],
-        labels=labels,
-        progress=lambda n: contest.tell(ProgressEvent(what, n, len(contest.test))),
-    )
-    return tuple(
-        Prediction(row.row_id, system, answer=labels[int(best)], reference=row.label or "")
-        for row, best in zip(contest.test, scores_NL.argmax(1), strict=True)
-    )
-
-
-def _language_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
-    """Likelihood of every reference; for generate also written answers for a seeded part of the rows."""
-    scored = _reference_predictions(contest, loaded, system=system)
-    if contest.plan.task != "generate":
-        return scored
-    written_rows = answered_rows(contest.test, limit=contest.plan.evaluate.limit, seed=contest.plan.run.seed)
-    limit = loaded.card.context_tokens - contest.plan.evaluate.max_new_tokens
-    prompts = [
-        encode_prompt(prompt_of(row.messages), tokenizer=loaded.tokenizer, max_length=limit) for row in written_rows
-    ]
-    what = f"{outside_name(system)}: writing answers"
-    written = answers(
-        loaded,
-        prompts,
-        max_new_tokens=contest.plan.evaluate.max_new_tokens,
-        progress=lambda n: contest.tell(ProgressEvent(what, n, len(prompts))),
-    )
-    by_row = {row.row_id: answer for row, answer in zip(written_rows, written, strict=True)}
-    return tuple(
-        replace(p, answer=a.text, is_stopped=a.is_stopped, n_tokens=len(a.ids)) if (a := by_row.get(p.row_id)) else p
-        for p in scored
-    )
-
-
-def answered_rows(rows: Sequence[Row], *, limit: int | None, seed: int) -> tuple[Row, ...]:
-    """The rows that answers are written for: a seeded draw, in the file's order."""
-    if limit is None or len(rows) <= limit:
-        return tuple(rows)
-    drawn = set(random.Random(f"answers:{seed}").sample(range(len(rows)), limit))
-    return tuple(row for i, row in enumerate(rows) if i in drawn)
-
-
-def _reference_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
-    encoded = _encoded(contest, loaded, contest.test)
-    what = f"{outside_name(system)}: likelihood of the references"
-    scores = answer_scores(loaded, encoded, progress=lambda n: contest.tell(ProgressEvent(what, n, len(encoded))))
-    nats: dict[str, float] = {}
-    n_bytes: dict[str, int] = {}
-    is_end: dict[str, bool | None] = {}
-    for row, score in zip(encoded, scores, strict=True):
-        if score.n_tokens:
-            text = loaded.tokenizer.decode(
-                [token for token, is_trained in zip(row.ids, row.trained, strict=True) if is_trained],
-                skip_special_tokens=True,
-            )
-            nats[row.row_id] = nats.get(row.row_id, 0.0) + score.nats
-            n_bytes[row.row_id] = n_bytes.get(row.row_id, 0) + len(text.encode("utf-8"))
-            is_end[row.row_id] = score.is_end_argmax
-    return tuple(
-        Prediction(
-            row.row_id,
-            system,
-            reference=reference_of(row.messages),
-            reference_nats=nats.get(row.row_id, math.nan),
-            reference_bytes=n_bytes.get(row.row_id, 0),
-            is_end_argmax=is_end.get(row.row_id) if contest.plan.task == "generate" else None,
-        )
-        for row in contest.test
-    )

@@ -15,11 +15,12 @@ import numpy as np
 from peft import PeftModel
 
 from tunewright.core.errors import ModelError
+from tunewright.core.evaluate_plan import LabelScoring
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Example
 from tunewright.model.classifier import EncoderClassifier
+from tunewright.model.label_answers import label_answers
 from tunewright.model.load import Loaded
-from tunewright.model.score import label_log_probabilities
 from tunewright.model.vectors import text_vectors
 from tunewright.text.encode import encode
 from tunewright.text.render import label_question
@@ -42,7 +43,7 @@ def untuned(loaded: Loaded, *, load: Callable[[], Loaded]) -> Iterator[Loaded]:
         yield load()
 
 
-def untuned_label(base: Loaded, text: str, *, labels: tuple[str, ...], max_length: int) -> str:
+def untuned_label(base: Loaded, text: str, *, labels: tuple[str, ...], max_length: int, rule: LabelScoring) -> str:
     """The label that the base model finds likeliest, by the rule that evaluation measures it by.
 
     A decoder is asked for the label's name; an encoder has no words, so the name whose vector lies nearest is taken.
@@ -55,8 +56,8 @@ def untuned_label(base: Loaded, text: str, *, labels: tuple[str, ...], max_lengt
                 where=base.card.name,
                 fix="leave /base out, or tune a model with a chat template: tunewright models list",
             )
-        question = label_question(text, labels=labels)
-        return labels[int(label_log_probabilities(base, [question], labels=labels)[0].argmax())]
+        question, blank = (label_question(some, labels=labels) for some in (text, ""))
+        return label_answers(base, [question], labels=labels, rule=rule, blank=lambda _: blank).labels[0]
     examples = [Example("text", text=text), *(Example(name, text=name.replace("_", " ")) for name in labels)]
     encoded = encode(examples, tokenizer=base.tokenizer, task="classify", max_length=max_length)
     vectors_NH = text_vectors(base, encoded)

@@ -7,6 +7,7 @@ way: this is the only place that decides it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tunewright.core.label_sets import labels_of
 from tunewright.core.scale import Scale
@@ -52,10 +53,31 @@ def reference_of(messages: Sequence[Message]) -> str:
     return next((m.content for m in reversed(messages) if m.role == "assistant"), "")
 
 
-def label_question(text: str, *, labels: Sequence[str]) -> tuple[Message, ...]:
-    """The prompt that asks an untuned decoder for a label by name."""
-    names = ", ".join(labels)
-    return (Message("user", f"Which of these labels fits the text best?\nLabels: {names}\nText: {text}\nLabel:"),)
+def label_question(text: str, *, labels: Sequence[str], shown: Sequence[tuple[str, str]] = ()) -> tuple[Message, ...]:
+    """The prompt that asks an untuned decoder for a label by name.
+
+    shown: texts with their labels, as turns before it; the list of labels stands once, at the beginning.
+
+    >>> [m.role for m in label_question("hi", labels=("a", "b"), shown=[("hello", "a")])]
+    ['user', 'assistant', 'user']
+    """
+    texts = [f"Text: {one}\nLabel:" for one in (*(one for one, _ in shown), text)]
+    texts[0] = f"Which of these labels fits the text best?\nLabels: {', '.join(labels)}\n{texts[0]}"
+    answers = [label for _, label in shown]
+    turns = [(Message("user", asks), Message("assistant", label)) for asks, label in zip(texts, answers, strict=False)]
+    return (*(message for turn in turns for message in turn), Message("user", texts[-1]))
+
+
+def with_examples(messages: Sequence[Message], shown: Sequence[Sequence[Message]]) -> tuple[Message, ...]:
+    """A conversation with others before it, behind its own system message; only its own turns are answers.
+
+    >>> hi, yes = Message("user", "hi"), Message("assistant", "yes", is_trained=True)
+    >>> [(m.content, m.is_trained) for m in with_examples([hi, yes], [[hi, yes]])]
+    [('hi', False), ('yes', False), ('hi', False), ('yes', True)]
+    """
+    n_system = sum(message.role == "system" for message in messages[:1])
+    turns = [replace(m, is_trained=False) for some in shown for m in some if m.role != "system"]
+    return (*messages[:n_system], *turns, *messages[n_system:])
 
 
 def opening(system: str | None) -> tuple[Message, ...]:

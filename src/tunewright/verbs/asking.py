@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.core.errors import PlanError
+from tunewright.core.evaluate_plan import LabelScoring
 from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
 from tunewright.core.section import is_auto
@@ -43,6 +44,8 @@ class Asking:
     system: str | None
     """System message put before conversations that have none."""
     max_new_tokens: int
+    label_scoring: LabelScoring
+    """How the untuned model is asked for a label."""
 
 
 def asking(run: Run, overrides: Sequence[str] = ()) -> Asking:
@@ -71,4 +74,5 @@ def asking(run: Run, overrides: Sequence[str] = ()) -> Asking:
         sheet=data.sheet,
         system=decided.plan.data.system,
         max_new_tokens=decided.plan.evaluate.max_new_tokens,
+        label_scoring=decided.plan.evaluate.label_scoring,
     )

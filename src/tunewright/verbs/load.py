@@ -131,8 +131,9 @@ class Session:
     def _base_label(self, base: Loaded, row: Row | Dropped) -> Answered:
         if isinstance(row, Dropped):
             return answered(base, [row], limits=Limits(0, 0))[0]
-        subject = self.asking.subject
-        return Answered(row.row_id, untuned_label(base, row.text, labels=subject.labels, max_length=subject.max_length))
+        subject, rule = self.asking.subject, self.asking.label_scoring
+        label = untuned_label(base, row.text, labels=subject.labels, max_length=subject.max_length, rule=rule)
+        return Answered(row.row_id, label)
 
 
 def load(
