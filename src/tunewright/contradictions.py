@@ -19,7 +19,7 @@ from tunewright.core.systems import LATER, SYSTEMS, outside_name, subject_word, 
 from tunewright.core.tasks import has_head
 from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Machine, ModelCard
-from tunewright.evaluate.definition import METRICS
+from tunewright.evaluate.definition import COMPARED, METRICS
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
 from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits
 from tunewright.model.layers import layer_indices
@@ -30,7 +30,7 @@ from tunewright.train.trackers.table import refuse_missing_trackers
 WORDS: dict[str, tuple[str, ...]] = {
     "evaluate.systems": (*SYSTEMS, *LATER),
     "evaluate.metrics": tuple(METRICS),
-    "evaluate.primary_metric": tuple(METRICS),
+    "evaluate.primary_metric": COMPARED,
     "explain.methods": METHODS,
     "export.targets": ("adapter", "merged"),
 }

@@ -109,7 +109,7 @@ def read_shape(run: Run) -> Shape:
     path = run.stage("prepare") / "shape.json"
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Shape(**{**record, "choices": ()})
+        return Shape(**{**record, "slice_columns": tuple(record.get("slice_columns", ())), "choices": ()})
     except (OSError, ValueError, TypeError) as error:
         raise RunError(
             "this run does not say which column is what",

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, str] = {
     "data.completion_column": "answer",
     "data.messages_column": "messages",
     "data.group_column": "customer",
+    "data.slice_columns": "[channel]",
     "data.system": "You answer in one sentence.",
     "data.limit": "500",
     "prepare.actions": "{leakage: drop}",

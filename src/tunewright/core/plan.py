@@ -68,6 +68,8 @@ class DataPlan(Section):
     group_column: str | None = AUTO
     """Rows with the same value here (a patient, a conversation) stay on one side of every split.
     Left out: a column of ids that come back, if there is one."""
+    slice_columns: tuple[str, ...] = ()
+    """Columns by whose values the test rows are scored apart too, as [channel, region]. Left out: none."""
     system: str | None = None
     """System message put before every conversation that has none."""
     limit: int | None = Field(default=None, ge=1)

@@ -51,6 +51,8 @@ class Row:
     """generate only; a prompt/completion pair is a user turn and an assistant turn."""
     group: str | None = None
     """Rows of one group never stand on both sides of a split."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """Name and value of each column of data.slice_columns; an empty cell is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ class Prediction:
     """UTF-8 bytes those nats cover."""
     is_end_argmax: bool | None = None
     """generate: at the reference's true end the end token is the model's first choice."""
+    group: str = ""
+    """The row's group; rows of one group are not independent of each other. Empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,8 @@ class Metric:
     signature: str
     """How it was made, so that two reports can be compared: name, options, library, interval method."""
     ci95: tuple[float, float] = (math.nan, math.nan)
-    is_higher_better: bool = True
+    is_higher_better: bool | None = True
+    """None: neither, closest to 1 is best."""
     reason: str = ""
     """Why it is nan."""
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 from tunewright.core.values import Prediction
 from tunewright.evaluate.definition import MOST_BINS, ROWS_A_BIN
 from tunewright.evaluate.intervals import Interval, wilson
-from tunewright.evaluate.numbers import interval
 
 Floats = NDArray[np.float64]
 
@@ -74,8 +72,12 @@ class Coverage:
 
 def confidence_of(predictions: Sequence[Prediction]) -> Confidence:
     """Of the rows that have probabilities and a reference label."""
-    said_N, right_N = confidence_columns([p for p in predictions if p.probabilities and p.reference])
-    return ranked(said_N, right_N)
+    return ranked(*confidence_columns(confident(predictions)))
+
+
+def confident(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Those that count."""
+    return [p for p in predictions if p.probabilities and p.reference]
 
 
 def confidence_columns(predictions: Sequence[Prediction]) -> tuple[Floats, Floats]:
@@ -108,11 +110,6 @@ def calibration_error(rows: Confidence) -> float:
 def errors_of(said_RN: Floats, right_RN: Floats) -> Floats:
     """The calibration error of each line."""
     return np.array([calibration_error(ranked(*line)) for line in zip(said_RN, right_RN, strict=True)])
-
-
-def error_interval(rows: Confidence, *, seed: int) -> Interval:
-    """BCa interval of the calibration error, rows resampled; nan for fewer than two rows."""
-    return interval(errors_of, rows.confidence_N, rows.right_N, seed=seed)
 
 
 def error_by_chance(rows: Confidence, *, seed: int) -> float:
@@ -154,18 +151,6 @@ def coverages(rows: Confidence) -> tuple[Coverage, ...]:
         right = float(rows.right_N[is_kept_N].sum())
         made.append(Coverage(kept / n, float(threshold), right / kept, wilson(right, kept), kept))
     return tuple(dict.fromkeys(made))
-
-
-def calibration_of(predictions: Sequence[Prediction], *, seed: int) -> dict[str, Any] | None:
-    """As it stands in metrics.json; None for a system without probabilities."""
-    rows = confidence_of(predictions)
-    if not len(rows.right_N):
-        return None
-    return {
-        "error_by_chance": error_by_chance(rows, seed=seed),
-        "bins": [asdict(one) for one in bins(rows)],
-        "coverages": [asdict(one) for one in coverages(rows)],
-    }
 
 
 def _bins(rows: Confidence) -> tuple[Floats, Floats, Floats]:

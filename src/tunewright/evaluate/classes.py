@@ -2,7 +2,7 @@
 
 In: reference labels and the answers of one or two systems. Out: counts of each kind of row, and scores of any number
 of reweighted counts at once. Its own file because resampling counts instead of rows makes 77 classes cost nothing.
-Axes: B batch of count vectors, C cells (distinct reference/answers combinations), K classes, S systems.
+Axes: B batch of count vectors, N rows, C cells (distinct reference/answers combinations), K classes, S systems.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ class Cells:
     answer_SC: Integers
     """Index in names, one line a system."""
     counts_C: Integers
+    of_N: Integers
+    """The cell of each row."""
+
+    def one_hot(self) -> Floats:
+        """1 in the cell of each row, rows x cells."""
+        out_NC = np.zeros((len(self.of_N), len(self.counts_C)))
+        out_NC[np.arange(len(self.of_N)), self.of_N] = 1.0
+        return out_NC
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +60,8 @@ def cells_of(references: Sequence[str], *answers: Sequence[str]) -> Cells:
     names = tuple(sorted(set(references).union(*answers)))
     index = {name: position for position, name in enumerate(names)}
     columns = np.array([[index[name] for name in column] for column in (references, *answers)], dtype=np.int64)
-    distinct_SC, counts_C = np.unique(columns, axis=1, return_counts=True)
-    return Cells(names, distinct_SC[0], distinct_SC[1:], counts_C.astype(np.int64))
+    distinct_SC, of_N, counts_C = np.unique(columns, axis=1, return_inverse=True, return_counts=True)
+    return Cells(names, distinct_SC[0], distinct_SC[1:], counts_C.astype(np.int64), of_N.reshape(-1))
 
 
 def class_counts(cells: Cells, *, system: int, weights_BC: Floats) -> ClassCounts:

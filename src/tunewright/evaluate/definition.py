@@ -16,7 +16,7 @@ import sacrebleu
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Task
 
-Kind = Literal["proportion", "ratio", "classes", "sets", "numbers", "confidence", "ranking"]
+Kind = Literal["proportion", "ratio", "classes", "sets", "numbers", "confidence", "ranking", "corpus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,17 @@ class Definition:
     kind: Kind
     """proportion: right or wrong for each row. ratio: sum over rows divided by a sum over rows, a mean included.
     classes: made from the counts of (reference, answer) pairs, so no row has a value of its own. sets: the same of
-    rows with several labels. numbers, confidence, ranking: made from all rows' numbers or probabilities."""
+    rows with several labels. numbers, confidence, ranking: made from all rows' numbers or probabilities. corpus: from
+    counts of each row, summed over rows."""
     unit: str
     options: str
     """Everything that changes the number, `|` between."""
     missing: str
     """Why it is nan when no row has it."""
-    is_higher_better: bool = True
+    is_higher_better: bool | None = True
+    """None: neither, closest to 1 is best, so nothing is compared by it."""
+    is_of_some: bool = False
+    """Only some data have it: left out where no row does."""
     top: float = 1.0
     """Largest possible value where the smallest is 0; inf when there is none."""
 
@@ -46,10 +50,14 @@ ROWS_A_BIN = 20
 Nixon et al. 2019, arXiv 1904.01685."""
 _NO_PROBABILITY = "no row has probabilities and a label seen in train"
 _NO_LABEL = "no row has a reference label"
+_NO_RANKS = "no label has two rows of its own and two of others, with probabilities"
 _NO_NUMBER = "no row has both a number and an answer"
 UNIT = "unit of the numbers"
 """Of a metric in the unit of what is learned."""
 _NO_ROUGE = "no answered row whose reference is mostly in the letters a-z and digits, all that ROUGE counts"
+_NO_BLEU = "no answered row whose reference has a word"
+_NO_JSON = "no answered row whose reference is a JSON object or list"
+_BLEU = f"corpus|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|sacrebleu:{sacrebleu.__version__}"
 _CHRF = f"mean of sentence scores|nc:6|nw:0|beta:2|case:mixed|space:no|eff:yes|sacrebleu:{sacrebleu.__version__}"
 _BITS = "sum of nats, end token included / (ln 2 x sum of UTF-8 bytes of the text)"
 _CLASSES = "classes:in references or answers|zero_division:0"
@@ -92,7 +100,15 @@ _ALL = (
         "ranking",
         "share",
         "one label against the others|mean over labels with two rows of each kind|rows:label seen in train",
-        "no label has two rows of its own and two of others, with probabilities",
+        _NO_RANKS,
+    ),
+    Definition(
+        "pr_auc",
+        "ranking",
+        "share",
+        "average precision, one label against the others|mean over labels with two rows of each kind"
+        "|rows:label seen in train",
+        _NO_RANKS,
     ),
     Definition("f1_micro", "ratio", "share", "2 x right labels / labels referenced and answered", _NO_LABEL),
     Definition("subset_accuracy", "proportion", "share", "answered labels equal the row's", _NO_LABEL),
@@ -145,7 +161,37 @@ _ALL = (
     Definition("rouge1", "ratio", "share", f"F|{_ACCENT_FREE}", _NO_ROUGE),
     Definition("rouge2", "ratio", "share", f"F|{_ACCENT_FREE}", _NO_ROUGE),
     Definition("rougeL", "ratio", "share", f"F|{_ACCENT_FREE}", _NO_ROUGE),
+    Definition("rougeLsum", "ratio", "share", f"F|lines for sentences|{_ACCENT_FREE}", _NO_ROUGE),
+    Definition("bleu", "corpus", "0-100", _BLEU, _NO_BLEU, top=100.0),
     Definition("chrf", "ratio", "0-100", _CHRF, _NO_ANSWER, top=100.0),
+    Definition(
+        "length_ratio",
+        "ratio",
+        "times",
+        "words of all answers / words of their references|words:letters and digits",
+        _NO_BLEU,
+        is_higher_better=None,
+        top=math.inf,
+    ),
+    Definition(
+        "number_match",
+        "proportion",
+        "share",
+        "last number of both, behind #### where the reference has it|rows:reference with a number",
+        "no answered row whose reference has a number",
+        is_of_some=True,
+    ),
+    Definition(
+        "json_valid", "proportion", "share", "the answer as it stands|rows:reference is JSON", _NO_JSON, is_of_some=True
+    ),
+    Definition(
+        "json_f1",
+        "ratio",
+        "share",
+        "mean F1 over paths with their values|lists without order|rows:reference is JSON",
+        _NO_JSON,
+        is_of_some=True,
+    ),
     Definition("stops", "proportion", "share", "answer ended by the model before the cap", "nothing was generated"),
     Definition(
         "end_argmax",
@@ -174,7 +220,9 @@ _OF_TASK: dict[Task, dict[str, Definition]] = {
 }
 """Metrics that are made otherwise for one task."""
 
-OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc")
+COMPARED = tuple(name for name, definition in METRICS.items() if definition.is_higher_better is not None)
+"""What a verdict can be about."""
+OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "pr_auc")
 """Only systems that give the probability of every label have them."""
 
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
@@ -189,6 +237,7 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
         "brier",
         "ece",
         "roc_auc",
+        "pr_auc",
     ),
     "multilabel": ("f1_micro", "f1_macro", "subset_accuracy", "hamming_loss"),
     "regress": ("mae", "rmse", "r2", "spearman"),
@@ -199,7 +248,13 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
         "rouge1",
         "rouge2",
         "rougeL",
+        "rougeLsum",
+        "bleu",
         "chrf",
+        "length_ratio",
+        "number_match",
+        "json_valid",
+        "json_f1",
         "stops",
         "end_argmax",
         "repetition",

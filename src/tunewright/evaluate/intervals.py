@@ -2,7 +2,7 @@
 
 In: counts or sums for each row, a seed. Out: (low, high), nan where nothing can be said.
 Its own file because every number and every comparison gets its interval from here, and each method has its oracle.
-Axes: N rows, R resamples, C cells (kinds of row), K classes.
+Axes: U units that are drawn (rows, or groups of them), R resamples, P columns, C cells (kinds of row), K classes.
 """
 
 from __future__ import annotations
@@ -87,36 +87,42 @@ def bca(draws_R: Floats, *, value: float, left_out_C: Floats, counts_C: Floats) 
     return float(low), float(high)
 
 
-def ratio_draws(parts_NP: Floats, *, seed: int, n_resamples: int = N_RESAMPLES) -> Floats:
-    """Sums of each column over resampled rows, resamples x columns; the same rows for all columns.
+def sum_draws(parts_UP: Floats, *, seed: int, n_resamples: int = N_RESAMPLES) -> Floats:
+    """Sums of each column over resampled units (rows, or groups of them), resamples x columns.
 
-    Cost: n_resamples x N random numbers, about 0.1 s for 3,000 rows.
+    Cost: n_resamples x U random numbers, about 0.1 s for 3,000.
     """
-    n = len(parts_NP)
+    n = len(parts_UP)
     random = np.random.default_rng(seed)
-    columns = [np.ascontiguousarray(column) for column in parts_NP.T]
-    sums_RP = np.empty((n_resamples, len(columns)))
+    sums_RP = np.empty((n_resamples, parts_UP.shape[1]))
     for chunk in chunks(n_resamples, width=n):
-        rows = random.integers(0, n, size=(chunk.stop - chunk.start, n), dtype=np.int32)
-        for index, column in enumerate(columns):
-            sums_RP[chunk, index] = column[rows].sum(axis=1)
+        lines = chunk.stop - chunk.start
+        drawn_RU = random.integers(0, n, size=(lines, n), dtype=np.int32)
+        places = (drawn_RU + n * np.arange(lines)[:, None]).ravel()
+        times_RU = np.bincount(places, minlength=lines * n).reshape(lines, n)
+        sums_RP[chunk] = times_RU @ parts_UP
     return sums_RP
 
 
-def ratio_interval(numerators_N: Floats, denominators_N: Floats, *, seed: int) -> Interval:
-    """BCa interval of sum(numerators) / sum(denominators), rows resampled; nan for fewer than two rows."""
-    if len(numerators_N) < 2:
+def sums_interval(statistic: Callable[[Floats], Floats], parts_UP: Floats, *, seed: int) -> Interval:
+    """BCa interval of a statistic of summed columns, units resampled; nan for fewer than two.
+
+    statistic: sums, any number x columns -> one value each.
+    """
+    if len(parts_UP) < 2:
         return UNKNOWN
-    parts_NP = np.column_stack([numerators_N, denominators_N])
-    total_P = parts_NP.sum(axis=0)
-    sums_RP = ratio_draws(parts_NP, seed=seed)
-    left_NP = total_P - parts_NP
+    total_P = parts_UP.sum(axis=0)
     return bca(
-        ratio(sums_RP[:, 0], sums_RP[:, 1]),
-        value=float(total_P[0] / total_P[1]),
-        left_out_C=ratio(left_NP[:, 0], left_NP[:, 1]),
-        counts_C=np.ones(len(parts_NP)),
+        statistic(sum_draws(parts_UP, seed=seed)),
+        value=float(statistic(total_P[None, :])[0]),
+        left_out_C=statistic(total_P - parts_UP),
+        counts_C=np.ones(len(parts_UP)),
     )
+
+
+def ratio_of(sums_RP: Floats) -> Floats:
+    """First column over the second."""
+    return ratio(sums_RP[:, 0], sums_RP[:, 1])
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

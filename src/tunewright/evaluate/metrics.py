@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -19,7 +20,8 @@ from tunewright.core.values import Metric, Prediction, Task
 from tunewright.evaluate import calibration, classes, intervals, label_sets, numbers, ranking
 from tunewright.evaluate.definition import OF_PROBABILITIES, TASK_METRICS, Definition, definition_of
 from tunewright.evaluate.intervals import Interval
-from tunewright.evaluate.score import row_parts
+from tunewright.evaluate.score import of_sums, row_parts
+from tunewright.evaluate.units import Units, units_of
 
 
 class ClassReport(TypedDict):
@@ -123,79 +125,91 @@ def _usual(predictions: Sequence[Prediction], task: Task) -> tuple[str, ...]:
 
 def _metric(definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...], seed: int) -> Metric:
     if definition.kind in ("classes", "sets"):
-        value, n, ci95 = _over_classes(definition, predictions, seed=seed)
+        measured = _over_classes(definition, predictions, seed=seed)
     elif definition.kind == "confidence":
-        rows = calibration.confidence_of(predictions)
-        value, n = calibration.calibration_error(rows), len(rows.right_N)
-        ci95 = calibration.error_interval(rows, seed=seed)
+        measured = _over_confidence(predictions, seed=seed)
     elif definition.kind == "ranking":
-        value, n, ci95 = _over_ranks(definition, predictions, labels=labels)
+        measured = _over_ranks(definition, predictions, labels=labels)
     elif definition.kind == "numbers":
-        value, n, ci95 = _over_numbers(definition, predictions, seed=seed)
+        measured = _over_numbers(definition, predictions, seed=seed)
     else:
-        value, n, ci95 = _over_rows(definition, predictions, labels=labels, seed=seed)
+        measured = _over_rows(definition, predictions, labels=labels, seed=seed)
+    value, n, ci95, units = measured
     return Metric(
         value=value,
         n=n,
         unit=definition.unit,
-        signature=_signature(definition),
+        signature=_signature(definition, units),
         ci95=ci95,
         is_higher_better=definition.is_higher_better,
         reason="" if n else definition.missing,
     )
 
 
+_Measured = tuple[float, int, Interval, Units]
+"""Value, rows it is of, interval, what was resampled."""
+
+
+def _nothing(predictions: Sequence[Prediction]) -> _Measured:
+    return math.nan, 0, intervals.UNKNOWN, units_of(predictions)
+
+
 def _over_rows(
     definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...], seed: int
-) -> tuple[float, int, Interval]:
-    parts = row_parts(predictions, metric=definition.name, labels=labels)
-    parts = parts.take(parts.is_known)
-    n = len(parts.numerators_N)
-    if not math.isfinite(parts.value):
-        return math.nan, 0, intervals.UNKNOWN
-    if definition.kind == "proportion":
-        return parts.value, n, intervals.wilson(float(parts.numerators_N.sum()), n)
-    found = intervals.ratio_interval(parts.numerators_N, parts.denominators_N, seed=seed)
-    return parts.value, n, _widened(found, definition, value=parts.value, n=n)
+) -> _Measured:
+    parts_NP = row_parts(predictions, metric=definition.name, labels=labels)
+    known = [i for i, has in enumerate(np.isfinite(parts_NP[:, 0])) if has]
+    parts_NP, units, statistic = parts_NP[known], units_of([predictions[i] for i in known]), of_sums(definition.name)
+    n, value = len(known), float(statistic(parts_NP.sum(axis=0)[None])[0])
+    if not math.isfinite(value):
+        return _nothing(predictions)
+    if definition.kind == "proportion" and not units.is_grouped:
+        return value, n, intervals.wilson(float(parts_NP[:, 0].sum()), n), units
+    found = intervals.sums_interval(statistic, units.sums(parts_NP), seed=seed)
+    return value, n, _widened(found, definition, value=value, n=units.n), units
 
 
-def _over_classes(
-    definition: Definition, predictions: Sequence[Prediction], *, seed: int
-) -> tuple[float, int, Interval]:
+def _over_classes(definition: Definition, predictions: Sequence[Prediction], *, seed: int) -> _Measured:
     known = _labelled(predictions)
     if not known:
-        return math.nan, 0, intervals.UNKNOWN
-    cells = _cells(known)
-
+        return _nothing(predictions)
+    cells, units = _cells(known), units_of(known)
     counts = classes.class_counts if definition.kind == "classes" else label_sets.label_counts
 
     def statistic(weights_BC: NDArray[np.float64]) -> NDArray[np.float64]:
         return classes.average(definition.name, counts(cells, system=0, weights_BC=weights_BC))
 
     value = float(statistic(cells.counts_C[None, :].astype(np.float64))[0])
-    found = intervals.cell_interval(statistic, counts_C=cells.counts_C, seed=seed)
-    return value, len(known), _widened(found, definition, value=value, n=len(known))
+    if units.is_grouped:
+        found = intervals.sums_interval(statistic, units.sums(cells.one_hot()), seed=seed)
+    else:
+        found = intervals.cell_interval(statistic, counts_C=cells.counts_C, seed=seed)
+    return value, len(known), _widened(found, definition, value=value, n=units.n), units
 
 
-def _over_numbers(
-    definition: Definition, predictions: Sequence[Prediction], *, seed: int
-) -> tuple[float, int, Interval]:
+def _over_confidence(predictions: Sequence[Prediction], *, seed: int) -> _Measured:
+    known = calibration.confident(predictions)
+    columns, units = calibration.confidence_columns(known), units_of(known)
+    value = calibration.calibration_error(calibration.ranked(*columns))
+    return value, len(known), numbers.interval(calibration.errors_of, *columns, seed=seed, units=units), units
+
+
+def _over_numbers(definition: Definition, predictions: Sequence[Prediction], *, seed: int) -> _Measured:
     numbers_N, answers_N = numbers.numbers_of(predictions)
     is_known_N = np.isfinite(numbers_N) & np.isfinite(answers_N)
     columns, statistic = (numbers_N[is_known_N], answers_N[is_known_N]), numbers.STATISTICS[definition.name]
-    value = numbers.value_of(statistic, *columns)
+    value, units = numbers.value_of(statistic, *columns), units_of(list(compress(predictions, is_known_N)))
     if not math.isfinite(value):
-        return math.nan, 0, intervals.UNKNOWN
-    return value, len(columns[0]), numbers.interval(statistic, *columns, seed=seed)
+        return _nothing(predictions)
+    return value, len(columns[0]), numbers.interval(statistic, *columns, seed=seed, units=units), units
 
 
-def _over_ranks(
-    definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...]
-) -> tuple[float, int, Interval]:
+def _over_ranks(definition: Definition, predictions: Sequence[Prediction], *, labels: tuple[str, ...]) -> _Measured:
     known = ranking.ranked_rows(predictions, labels)
-    area = ranking.area_of(known, labels)
+    area, units = ranking.area_of(known, labels, metric=definition.name), units_of(known)
     n = len(known) if math.isfinite(area.value) else 0
-    return area.value, n, _widened(ranking.area_interval(area), definition, value=area.value, n=n)
+    found = ranking.area_interval(ranking.of_units(area, units))
+    return area.value, n, _widened(found, definition, value=area.value, n=units.n if n else 0), units
 
 
 def _widened(found: Interval, definition: Definition, *, value: float, n: int) -> Interval:
@@ -209,14 +223,17 @@ def _widened(found: Interval, definition: Definition, *, value: float, n: int) -
     return low * definition.top, high * definition.top
 
 
-def _signature(definition: Definition) -> str:
-    if definition.kind == "proportion":
+def _signature(definition: Definition, units: Units) -> str:
+    spread = "" if math.isinf(definition.top) else ", wilson when all resamples agree"
+    if definition.kind == "proportion" and not units.is_grouped:
         interval = "wilson"
     elif definition.kind == "ranking":
-        interval = "delong, logit scale, wilson when no row moves it"
+        variance = "delong" if definition.name == "roc_auc" else "jackknife"
+        over = f" over {units.n} groups" if units.is_grouped else ""
+        interval = f"{variance}{over}, logit scale, wilson when no row moves it"
     else:
-        spread = "" if math.isinf(definition.top) else ", wilson when all resamples agree"
-        interval = f"bca bootstrap over rows, {intervals.N_RESAMPLES} resamples{spread}"
+        over = f"{units.n} groups" if units.is_grouped else "rows"
+        interval = f"bca bootstrap over {over}, {intervals.N_RESAMPLES} resamples{spread}"
     return f"{definition.name}|{definition.options}|ci95:{interval}"
 
 

@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 from tunewright.core.scale import number_of
 from tunewright.core.values import Prediction
 from tunewright.evaluate.intervals import N_RESAMPLES, UNKNOWN, Interval, bca, chunks
+from tunewright.evaluate.units import Units
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats, Floats], Floats]
@@ -63,17 +64,28 @@ def value_of(statistic: Statistic, *columns_N: Floats) -> float:
     return float(statistic(columns_N[0][None], columns_N[1][None])[0]) if len(columns_N[0]) else math.nan
 
 
-def interval(statistic: Callable[..., Floats], *columns_N: Floats, seed: int) -> Interval:
-    """BCa interval of a statistic of several columns, rows resampled jointly; nan for fewer than two rows."""
-    n = len(columns_N[0])
+def interval(statistic: Callable[..., Floats], *columns_N: Floats, seed: int, units: Units | None = None) -> Interval:
+    """BCa interval of a statistic of several columns, rows resampled jointly; nan for fewer than two rows.
+
+    units: what is drawn instead of single rows.
+    """
+    is_grouped = units is not None and units.is_grouped
+    members = units.members() if units is not None and is_grouped else []
+    n = len(members) if is_grouped else len(columns_N[0])
     if n < 2:
         return UNKNOWN
     random = np.random.default_rng(seed)
     draws_R = np.empty(N_RESAMPLES)
     for chunk in chunks(N_RESAMPLES, width=n):
-        rows_RN = random.integers(0, n, size=(chunk.stop - chunk.start, n), dtype=np.int32)
-        draws_R[chunk] = statistic(*(column_N[rows_RN] for column_N in columns_N))
+        drawn_RU = random.integers(0, n, size=(chunk.stop - chunk.start, n), dtype=np.int32)
+        if is_grouped:  # groups differ in size, so each draw has a length of its own
+            picked = (np.concatenate([members[unit] for unit in line]) for line in drawn_RU)
+            draws_R[chunk] = [statistic(*(column_N[None, rows] for column_N in columns_N))[0] for rows in picked]
+        else:
+            draws_R[chunk] = statistic(*(column_N[drawn_RU] for column_N in columns_N))
     parts = np.array_split(np.arange(n), min(n, MOST_LEFT_OUT))
+    if is_grouped:
+        parts = [np.concatenate([members[unit] for unit in part]) for part in parts]
     left_out = [statistic(*(np.delete(column_N, part)[None] for column_N in columns_N))[0] for part in parts]
     value = float(statistic(*(column_N[None] for column_N in columns_N))[0])
     return bca(draws_R, value=value, left_out_C=np.array(left_out), counts_C=np.ones(len(parts)))

@@ -1,6 +1,6 @@
 """Numbers for one row: how good this answer is.
 
-In: a Prediction. Out: Scores, or the two sums that a metric over rows is made of.
+In: a Prediction. Out: Scores, or the columns whose sums a metric over rows is made of.
 Its own file because the report, `trace` and every metric over rows must agree on what a row scored.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from tunewright.core.errors import EvalError
 from tunewright.core.scale import number_of
 from tunewright.core.values import Prediction, Score, Task
-from tunewright.evaluate import label_sets, overlap
+from tunewright.evaluate import bleu, label_sets, overlap, structured
 from tunewright.evaluate.definition import row_metrics
+from tunewright.evaluate.intervals import ratio_of
 
 Floats = NDArray[np.float64]
 
@@ -48,46 +48,33 @@ def row_value(prediction: Prediction, *, metric: str, labels: tuple[str, ...] = 
     return _VALUES[metric](prediction)
 
 
-@dataclass(frozen=True, slots=True)
-class RowParts:
-    """A metric over rows is sum(numerators) / sum(denominators); both nan where a row has no value."""
+def row_parts(predictions: Sequence[Prediction], *, metric: str, labels: tuple[str, ...] = ()) -> Floats:
+    """The columns whose sums over rows the metric is made of (`of_sums`), one line a row; nan where a row has no value.
 
-    numerators_N: Floats
-    denominators_N: Floats
-
-    def take(self, rows: NDArray[np.bool_]) -> RowParts:
-        return RowParts(self.numerators_N[rows], self.denominators_N[rows])
-
-    @property
-    def is_known(self) -> NDArray[np.bool_]:
-        return np.isfinite(self.numerators_N)
-
-    @property
-    def value(self) -> float:
-        """nan without rows."""
-        total = float(self.denominators_N.sum())
-        return float(self.numerators_N.sum()) / total if total else math.nan
-
-
-def row_parts(predictions: Sequence[Prediction], *, metric: str, labels: tuple[str, ...] = ()) -> RowParts:
-    """The sums behind a row metric, one entry a row.
-
-    bits_per_byte: nats over ln 2 times bytes, so that long references weigh more, as in the corpus figure. f1_micro: as
-    label_sets.overlap.
+    bits_per_byte: nats over ln 2 times bytes, so that long references weigh more, as in the corpus figure.
+    length_ratio: words over words. f1_micro: as label_sets.overlap. bleu: its ten counts.
     Everything else: the row's value over 1, whose ratio is the mean.
     """
-    if metric == "f1_micro":
+    pairs: list[tuple[float, ...]]
+    if metric == "bleu":
+        pairs = [_bleu_counts(p) for p in predictions]
+    elif metric == "f1_micro":
         pairs = [label_sets.overlap(p) for p in predictions]
-        known = [math.isfinite(size) for _, size in pairs]
+    elif metric == "length_ratio":
+        pairs = [_lengths(p) for p in predictions]
     elif metric == "bits_per_byte":
-        pairs = [(p.reference_nats, math.log(2) * p.reference_bytes) for p in predictions]
-        known = [math.isfinite(nats) and size > 0 for nats, size in pairs]
+        pairs = [(p.reference_nats, math.log(2) * p.reference_bytes or math.nan) for p in predictions]
     else:
         pairs = [(row_value(p, metric=metric, labels=labels), 1.0) for p in predictions]
-        known = [math.isfinite(value) for value, _ in pairs]
-    both = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    both[~np.array(known, dtype=bool)] = np.nan
-    return RowParts(both[:, 0], both[:, 1])
+    width = len(bleu.NOTHING) if metric == "bleu" else 2
+    parts_NP = np.array(pairs, dtype=np.float64).reshape(-1, width)
+    parts_NP[~np.isfinite(parts_NP).all(axis=1)] = np.nan
+    return parts_NP
+
+
+def of_sums(metric: str) -> Callable[[Floats], Floats]:
+    """Sums of the columns of `row_parts`, any number of lines -> the metric of each; nan where there is nothing."""
+    return bleu.bleu if metric == "bleu" else ratio_of
 
 
 def is_answered(prediction: Prediction) -> bool:
@@ -138,6 +125,20 @@ def _absolute_error(prediction: Prediction) -> float:
     return math.nan if number is None or answer is None else abs(answer - number)
 
 
+def _lengths(prediction: Prediction) -> tuple[float, float]:
+    """Words of the answer and of the reference; nan where nothing was written or there is nothing to compare with."""
+    n_wanted = overlap.n_words(prediction.reference)
+    if not is_answered(prediction) or not n_wanted:
+        return math.nan, math.nan
+    return float(overlap.n_words(prediction.answer)), float(n_wanted)
+
+
+def _bleu_counts(prediction: Prediction) -> tuple[float, ...]:
+    if not is_answered(prediction) or not prediction.reference.strip():
+        return bleu.NOTHING
+    return bleu.counts(prediction.answer, reference=prediction.reference)
+
+
 def _compared(measure: Callable[[str, str], float]) -> Callable[[Prediction], float]:
     def value(prediction: Prediction) -> float:
         is_there = is_answered(prediction) and prediction.reference
@@ -150,6 +151,16 @@ def _rouge(measure: Callable[[str, str], float]) -> Callable[[Prediction], float
     return _compared(lambda answer, ref: measure(answer, ref) if overlap.is_rouge_defined(ref) else math.nan)
 
 
+def _of_some(measure: Callable[[str, str], float | None]) -> Callable[[Prediction], float]:
+    """nan where the reference is not of that kind."""
+
+    def known(answer: str, reference: str) -> float:
+        value = measure(answer, reference)
+        return math.nan if value is None else value
+
+    return _compared(known)
+
+
 def _flag(value: bool | None) -> float:
     return math.nan if value is None else float(value)
 
@@ -157,6 +168,10 @@ def _flag(value: bool | None) -> float:
 def _repetition(prediction: Prediction) -> float:
     share = overlap.repetition(prediction.answer) if is_answered(prediction) else None
     return math.nan if share is None else share
+
+
+def _ratio(pair: tuple[float, float]) -> float:
+    return pair[0] / pair[1]
 
 
 def _bits_per_byte(prediction: Prediction) -> float:
@@ -176,6 +191,11 @@ _VALUES: dict[str, Callable[[Prediction], float]] = {
     "rouge1": _rouge(lambda answer, ref: overlap.rouge_n(answer, reference=ref, n=1)),
     "rouge2": _rouge(lambda answer, ref: overlap.rouge_n(answer, reference=ref, n=2)),
     "rougeL": _rouge(lambda answer, ref: overlap.rouge_l(answer, reference=ref)),
+    "rougeLsum": _rouge(lambda answer, ref: overlap.rouge_lsum(answer, reference=ref)),
+    "length_ratio": lambda prediction: _ratio(_lengths(prediction)),
+    "number_match": _of_some(lambda answer, ref: structured.number_match(answer, reference=ref)),
+    "json_valid": _of_some(lambda answer, ref: structured.json_valid(answer, reference=ref)),
+    "json_f1": _of_some(lambda answer, ref: structured.json_f1(answer, reference=ref)),
     "chrf": _compared(lambda answer, ref: overlap.chrf(answer, reference=ref)),
     "stops": lambda prediction: _flag(prediction.is_stopped),
     "end_argmax": lambda prediction: _flag(prediction.is_end_argmax),

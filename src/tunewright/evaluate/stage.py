@@ -7,8 +7,8 @@ Its own file because it is the one that touches files.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,17 @@ from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
-from tunewright.evaluate.calibration import calibration_of
+from tunewright.evaluate.believed import calibration_of
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.contest import Contest, Results
-from tunewright.evaluate.definition import definition_of
+from tunewright.evaluate.definition import METRICS, definition_of
 from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.metrics import confusion, metrics, per_class, per_label
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.score import is_answered
-from tunewright.evaluate.systems import run_systems
+from tunewright.evaluate.slices import Slice, slices
+from tunewright.evaluate.systems import measured, run_systems
 from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
 from tunewright.evaluate.write import write_predictions
 from tunewright.text.render import prompt_of
@@ -59,6 +60,8 @@ def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker
     if not contest.test:
         raise EvalError("there is no test row", where=str(inputs.prepared), fix="prepare.test_fraction=0.2")
     results = run_systems(contest)
+    groups = {row.row_id: row.group for row in contest.test if row.group}
+    results = replace(results, predictions=grouped(results.predictions, groups))
     flat = [p for answers in results.predictions.values() for p in answers]
     texts = {row.row_id: shown_text(row) for row in contest.test}
     write_predictions(work / "predictions.parquet", flat, texts, task=inputs.plan.task)
@@ -82,6 +85,14 @@ def preview(plan: Plan, *, facts: DataFacts, prepared: Path, tell: Tracker) -> N
     tell(PreviewEvent("tfidf", name, metric.value, metric.ci95, metric.n, time.perf_counter() - started))
 
 
+def grouped(predictions: Answers, groups: Mapping[str, str]) -> dict[str, tuple[Prediction, ...]]:
+    """The same answers, each with its row's group."""
+    return {
+        system: tuple(replace(p, group=groups.get(p.row_id, "")) for p in answers)
+        for system, answers in predictions.items()
+    }
+
+
 def shown_text(row: Row) -> str:
     """What a person sees of a row beside an answer: its text, or the last turn before the answer."""
     prompt = prompt_of(row.messages)
@@ -103,12 +114,12 @@ def _contest(inputs: EvaluateInputs, tell: Tracker) -> Contest:
 
 def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) -> dict[str, Any]:
     plan, labels, subject = inputs.plan, inputs.facts.labels, inputs.subject.name
-    measured, comparisons = _measured(inputs, results.predictions), _compared(inputs, results.predictions)
+    by_system, comparisons = _measured(inputs, results.predictions), _compared(inputs, results.predictions)
     without = _without_leaked(inputs, contest, results)
     sentence = verdict(
         comparisons,
         primary_metric=plan.evaluate.primary_metric,
-        metrics_by_system=measured,
+        metrics_by_system=by_system,
         not_run=results.not_run,
         rows=len(contest.test),
         test_set_uses=inputs.test_set_uses,
@@ -120,7 +131,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         without,
         metric=plan.evaluate.primary_metric,
         subject=subject,
-        with_them=measured[subject][plan.evaluate.primary_metric],
+        with_them=by_system[subject][plan.evaluate.primary_metric],
     )
     answers = results.predictions[subject]
     is_classify, is_generate = plan.task == "classify", plan.task == "generate"
@@ -133,28 +144,55 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "rows": len(contest.test),
         "subject": subject,
         "labels": labels,
-        "systems": {system: {name: asdict(m) for name, m in of.items()} for system, of in measured.items()},
+        "systems": {system: {name: asdict(m) for name, m in of.items()} for system, of in by_system.items()},
         "comparisons": [asdict(comparison) for comparison in comparisons],
         "verdict": asdict(sentence),
         "without_leaked": [asdict(some) for some in without],
         "not_run": results.not_run,
         "confusion": confusion(answers, labels)._asdict() if is_classify else None,
-        "calibration": calibration_of(answers, seed=plan.run.seed) if is_classify else None,
+        "calibration": _calibration(contest, answers) if is_classify else None,
         "per_class": reports[plan.task](answers, labels) if plan.task in reports else None,
         "cost": {system: {"seconds": round(seconds, 3)} for system, seconds in results.seconds.items()},
+        "slices": [asdict(one) for one in _slices(contest, results)],
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,
     }
 
 
+def _slices(contest: Contest, results: Results) -> tuple[Slice, ...]:
+    """The subject beside the model it was made from, or the plan's first rival where there is none."""
+    plan, subject = contest.plan, contest.subject.name
+    rival = next(
+        (name for name in ("base", *results.predictions) if name in results.predictions and name != subject), ""
+    )
+    return slices(
+        contest.test,
+        results.predictions[subject],
+        results.predictions.get(rival),
+        metric=plan.evaluate.primary_metric,
+        task=plan.task,
+        labels=contest.facts.labels,
+        seed=plan.run.seed,
+    )
+
+
+def _calibration(contest: Contest, answers: Sequence[Prediction]) -> dict[str, Any] | None:
+    """The subject answers validation too: what is chosen about its confidence is chosen there."""
+    is_asked = bool(contest.validation) and any(p.probabilities for p in answers)
+    validation = measured(replace(contest, test=contest.validation), contest.subject.name) if is_asked else ()
+    return calibration_of(answers, validation, labels=contest.facts.labels, seed=contest.plan.run.seed)
+
+
 def _measured(inputs: EvaluateInputs, predictions: Answers) -> dict[str, dict[str, Metric]]:
-    """Every metric that is wanted, of every system."""
+    """Every metric that is wanted, of every system; what only some data have (JSON, numbers) where these rows do."""
     plan = inputs.plan
-    wanted = tuple(dict.fromkeys((*plan.evaluate.metrics, plan.evaluate.primary_metric)))
-    return {
-        system: metrics(answers, task=plan.task, labels=inputs.facts.labels, seed=plan.run.seed, wanted=wanted)
+    asked = tuple(dict.fromkeys((*plan.evaluate.metrics, plan.evaluate.primary_metric)))
+    found = {
+        system: metrics(answers, task=plan.task, labels=inputs.facts.labels, seed=plan.run.seed, wanted=asked)
         for system, answers in predictions.items()
     }
+    is_said = {name: not METRICS[name].is_of_some or any(of[name].n for of in found.values()) for name in asked}
+    return {system: {name: of[name] for name in asked if is_said[name]} for system, of in found.items()}
 
 
 def _compared(inputs: EvaluateInputs, predictions: Answers) -> tuple[Comparison, ...]:

@@ -48,6 +48,7 @@ _QUANTITIES = {
     "brier": "a Brier score",
     "ece": "a calibration error",
     "roc_auc": "an area under the ROC curve",
+    "pr_auc": "an area under the precision-recall curve",
     "f1_micro": "a micro F1",
     "hamming_loss": "a Hamming loss",
     "rmse": "a root mean square error",
@@ -57,7 +58,10 @@ _QUANTITIES = {
     "rouge1": "a ROUGE-1",
     "rouge2": "a ROUGE-2",
     "rougeL": "a ROUGE-L",
+    "rougeLsum": "a ROUGE-Lsum",
+    "bleu": "a BLEU",
     "chrf": "a chrF",
+    "json_f1": "a field F1",
     "repetition": "a repetition rate",
 }
 
@@ -143,6 +147,10 @@ def _achievement(score: Metric, *, metric: str, rows: int) -> str:
         return f"answers {value} of {of_rows} correctly"
     if metric == "exact_match":
         return f"gives exactly the reference answer in {value} of {of_rows}"
+    if metric == "number_match":
+        return f"gets the number right in {value} of {of_rows}"
+    if metric == "json_valid":
+        return f"answers {value} of {of_rows} in JSON"
     if metric == "subset_accuracy":
         return f"finds exactly the labels of {value} of {of_rows}"
     if metric == "mae":

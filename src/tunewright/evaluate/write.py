@@ -34,6 +34,7 @@ _SCHEMA = pa.schema(
         ("is_stopped", pa.bool_()),
         ("is_end_argmax", pa.bool_()),
         ("n_tokens", pa.int64()),
+        ("group", pa.string()),
     ]
 )
 
@@ -68,6 +69,7 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
             reference_nats=math.nan if record["reference_nats"] is None else record["reference_nats"],
             reference_bytes=record["reference_bytes"],
             is_end_argmax=record["is_end_argmax"],
+            group=record.get("group") or "",
         )
         for record in pq.read_table(path).to_pylist()
     )
@@ -87,6 +89,7 @@ def _record(prediction: Prediction, *, text: str | None, task: Task) -> dict[str
         "is_stopped": prediction.is_stopped,
         "is_end_argmax": prediction.is_end_argmax,
         "n_tokens": prediction.n_tokens,
+        "group": prediction.group or None,
     }
 
 

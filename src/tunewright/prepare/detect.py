@@ -37,7 +37,10 @@ def shape(table: Table, *, plan: Plan) -> Shape:
     asked = _asked(plan)
     for role, name in asked.named.items():
         if name is not None and name not in table.columns:
-            raise _no_column(name, role=role, table=table)
+            raise _no_column(name, field=f"data.{role}_column", table=table)
+    for name in plan.data.slice_columns:
+        if name not in table.columns:
+            raise _no_column(name, field="data.slice_columns", table=table, is_list=True)
     columns = columns_of(table)
     guess = guessed(columns, asked=asked)
     if guess is None:
@@ -61,6 +64,7 @@ def shape(table: Table, *, plan: Plan) -> Shape:
         input_column=input_column,
         mapping=_mapping(found, input_column),
         label_separator=_separator(plan, guess.task, found["label"], table=table),
+        slice_columns=plan.data.slice_columns,
         mends_mojibake=plan.prepare.actions.get("mojibake", "fix") == "fix",
         **{f"{role}_column": found[role] for role in ROLES},  # type: ignore[arg-type]
     )
@@ -139,14 +143,14 @@ def _unsayable(table: Table) -> DataError:
     )
 
 
-def _no_column(name: str, *, role: str, table: Table) -> DataError:
+def _no_column(name: str, *, field: str, table: Table, is_list: bool = False) -> DataError:
     near = difflib.get_close_matches(name.lower(), [c.lower() for c in table.columns], n=1, cutoff=0.5)
     meant = next((c for c in table.columns if near and c.lower() == near[0]), None)
     return DataError(
         f"there is no column {name!r}{f', did you mean {meant!r}?' if meant else ''}",
-        where=f"{table.path} (data.{role}_column)",
+        where=f"{table.path} ({field})",
         why=f"its columns are {', '.join(table.columns)}",
-        fix=f"data.{role}_column={meant or table.columns[0]}",
+        fix=f"{field}=[{meant or table.columns[0]}]" if is_list else f"{field}={meant or table.columns[0]}",
     )
 
 

@@ -128,7 +128,7 @@ def _refuse_missing_columns(table: Table, found: Shape, *, first: Table) -> None
     if not table.records:
         return
     used = (found.text_column, found.label_column, found.prompt_column, found.completion_column, found.messages_column)
-    missing = [column for column in used if column and column not in table.columns]
+    missing = [column for column in (*used, *found.slice_columns) if column and column not in table.columns]
     if missing:
         raise DataError(
             f"there is no column {' and no column '.join(missing)}",

@@ -6,6 +6,7 @@ answers one question of its own: which answers may go out without a person looki
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -40,6 +41,18 @@ class CoverageLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdLine:
+    """What keeps a promise."""
+
+    wished: str
+    threshold: str
+    coverage: str
+    accuracy: str
+    interval: str
+    n: str
+
+
+@dataclass(frozen=True, slots=True)
 class BelievedConfidence:
     """Finished text."""
 
@@ -47,6 +60,8 @@ class BelievedConfidence:
     bins: tuple[BinLine, ...]
     ticks: Markup
     coverages: tuple[CoverageLine, ...]
+    thresholds: tuple[ThresholdLine, ...]
+    temperature: str
 
 
 def confidence_of(run: RunFiles) -> BelievedConfidence | None:
@@ -67,6 +82,8 @@ def confidence_of(run: RunFiles) -> BelievedConfidence | None:
         bins=tuple(_bin(one, on=on) for one in bins),
         ticks=charts.tick_line(on, labels=[f"{100 * tick:.6g} %" for tick in on.ticks]),
         coverages=tuple(_coverage(as_record(one)) for one in as_list(found.get("coverages"))),
+        thresholds=tuple(_threshold(as_record(one)) for one in as_list(found.get("thresholds"))),
+        temperature=_temperature(as_record(found.get("temperature"))),
     )
 
 
@@ -82,6 +99,30 @@ def _sentence(bins: list[Record], *, error: object, by_chance: object) -> str:
     return (
         f"{told}; said and found lie {_points(error)} apart in the bins below. A model whose confidence is exactly "
         f"true would show {_points(by_chance)} on so many rows, by chance alone."
+    )
+
+
+def _temperature(found: Record) -> str:
+    """Empty where it was not fitted."""
+    value, before_after = numbers.number(found.get("value")), numbers.interval(found.get("ece"))
+    if not math.isfinite(value) or not math.isfinite(before_after[0]):
+        return ""
+    is_too = "too sure" if value > 1 else "not sure enough"
+    return (
+        f"On {numbers.count_text(found.get('n'))} validation rows it is {is_too}: its log-probabilities, divided by a "
+        f"temperature of {value:.2f}, fit best there. On the test rows said and found would then lie "
+        f"{_points(before_after[1])} apart instead of {_points(before_after[0])}. The answers stay the same."
+    )
+
+
+def _threshold(one: Record) -> ThresholdLine:
+    return ThresholdLine(
+        wished=numbers.percent_text(one.get("wished")),
+        threshold=numbers.metric_text(one.get("threshold"), metric=_SHARE),
+        coverage=numbers.percent_text(one.get("coverage")),
+        accuracy=numbers.metric_text(one.get("accuracy"), metric=_SHARE),
+        interval=numbers.interval_text(one.get("ci95"), metric=_SHARE),
+        n=numbers.count_text(one.get("n")),
     )
 
 

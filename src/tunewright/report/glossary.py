@@ -30,6 +30,7 @@ GLOSSARY: dict[str, str] = {
     "chat_template": "The model's own way to write a conversation as one text, with marks where each turn begins and "
     "ends. A wrong one spoils every answer, so it is always the model's own.",
     "checkpoint": "The whole state of training at one step, kept so that a stopped run goes on where it stopped.",
+    "bleu": "Overlap of runs of one to four words between all answers and all references, 0 to 100.",
     "chrf": "Overlap of character sequences between answer and reference, 0 to 100.",
     "class": "One of the labels that a text can get.",
     "confusion": "What was right against what was answered: the diagonal is right, everything else a mistake.",
@@ -71,12 +72,15 @@ GLOSSARY: dict[str, str] = {
     "inference": "Using a finished model: asking it for answers.",
     "interval": "The 95 % interval: the range in which the true value plausibly lies, given how many rows were tested. "
     "A wide one means that more test rows are needed.",
+    "json_f1": "Of the fields of a JSON answer and its reference, each a name with its value, the share both have.",
+    "json_valid": "The share of answers that a program can read as JSON, where the reference is JSON.",
     "kl_divergence": "How far two models' probabilities lie apart, in nats; 0 means that they are the same.",
     "label": "The right answer of a row when the answers are a fixed list.",
     "layer": "One of the equal blocks a model is built of, also called block. The first read words, the last decide.",
     "leakage": "The same or nearly the same row in training and in test: the score would reward memory.",
     "learning_rate": "How far the weights move at each step. It rises during warm-up, then falls.",
     "ledger": "The account of your rows: read, kept, dropped and why. It always adds up.",
+    "length_ratio": "Words of all answers per word of their references: 1 is as long, 2 twice as long.",
     "linear_probe": "A linear model (logistic regression for labels, ridge for numbers) on the vectors of the "
     "untuned model: shows what tuning adds to them.",
     "log_loss": "How surprised the model is by the right label; lower is better, and confident mistakes cost most.",
@@ -92,6 +96,7 @@ GLOSSARY: dict[str, str] = {
     "merged": "An adapter calculated into the base model's weights: one folder that needs nothing beside it.",
     "multilabel": "Each row may have several labels at once, or none. Every label is answered by itself, yes or no.",
     "nats": "The unit of loss (natural logarithm); 1 nat is 1.44 bits.",
+    "number_match": "The share of answers whose last number is the reference's, as in sums.",
     "occlusion": "Taking words out of a text and watching the answer: the words whose absence changes it carried it.",
     "optimizer": "The rule that turns gradients into new weights; AdamW here.",
     "overfitting": "Learning the training rows by heart instead of the task: training loss falls while validation loss "
@@ -106,6 +111,8 @@ GLOSSARY: dict[str, str] = {
     "the tokenizer, so bits per byte is reported instead.",
     "plan": "A small file that says what to do: data, model, training, measuring. What it leaves out is chosen.",
     "precision": "Of the rows that were given a label, the share where it is right.",
+    "pr_auc": "Area under the precision-recall curve (average precision): how few wrong rows stand among those with "
+    "the highest probability of a label. 1 is perfect; chance is the share of rows that have the label.",
     "precision_macro": "Of the rows given a label, the share where it is right, averaged over classes.",
     "pretrained": "Already trained by somebody on very much text. Fine-tuning starts from there.",
     "prompt": "What the model is given; the answer, also called completion, is what it should write.",
@@ -125,6 +132,7 @@ GLOSSARY: dict[str, str] = {
     "rouge1": "Shared single words between answer and reference.",
     "rouge2": "Shared word pairs between answer and reference.",
     "rougeL": "The longest common word sequence of answer and reference.",
+    "rougeLsum": "ROUGE-L line by line: for each line of the reference, what any line of the answer has of it.",
     "row": "One example of your file: a text with its label, a question with its answer, a document.",
     "run": "One try of a plan, in a folder of its own: everything that was decided, made and measured.",
     "safetensors": "A file of weights that cannot contain a program; the only kind that is opened without asking.",

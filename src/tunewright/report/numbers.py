@@ -10,9 +10,13 @@ import math
 
 NOT_MEASURED = "not measured"
 MINUS = "−"
-PERCENT_METRICS = frozenset({"accuracy", "subset_accuracy", "exact_match", "stops", "end_argmax", "repetition"})
+PERCENT_METRICS = frozenset(
+    {"accuracy", "subset_accuracy", "exact_match", "number_match", "json_valid", "stops", "end_argmax", "repetition"}
+)
 """Shares of rows, which people read as per cent; other scores between 0 and 1 keep their decimals."""
 
+HUNDRED_METRICS = frozenset({"bleu", "chrf"})
+"""From 0 to 100."""
 UNIT_METRICS = frozenset({"mae", "rmse"})
 """In the unit of the numbers that are learned, which may be millimetres or dollars: digits, not places."""
 
@@ -107,7 +111,7 @@ def metric_text(value: object, *, metric: str) -> str:
         return f"{100 * known:.1f} %"
     if metric in UNIT_METRICS:
         return f"{known:.4g}"
-    return f"{known:.1f}" if metric == "chrf" else f"{known:.3f}"
+    return f"{known:.1f}" if metric in HUNDRED_METRICS else f"{known:.3f}"
 
 
 def interval_text(ci95: object, *, metric: str) -> str:
@@ -136,7 +140,7 @@ def difference_text(value: object, *, metric: str) -> str:
         return f"{sign}{100 * abs(known):.1f} points"
     if metric in UNIT_METRICS:
         return f"{sign}{abs(known):.3g}"
-    return f"{sign}{abs(known):.1f}" if metric == "chrf" else f"{sign}{abs(known):.3f}"
+    return f"{sign}{abs(known):.1f}" if metric in HUNDRED_METRICS else f"{sign}{abs(known):.3f}"
 
 
 def difference_interval_text(ci95: object, *, metric: str) -> str:

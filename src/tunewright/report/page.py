@@ -26,6 +26,7 @@ from tunewright.report.explanations import Explanations, explanations_of
 from tunewright.report.exported import Exported, exported_of
 from tunewright.report.glossary import glossary
 from tunewright.report.mistakes import Mistakes, mistakes_of
+from tunewright.report.parts import Parts, parts_of
 from tunewright.report.read import RunFiles, as_record
 from tunewright.report.results import Results, Verdict, primary_of, results_of, verdict_of
 from tunewright.report.training import Training, memory_words, minutes_of, training_of
@@ -63,6 +64,7 @@ class Page:
     training: Training | None
     data: Data | None
     confidence: BelievedConfidence | None
+    parts: Parts | None
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
     explanations: Explanations | None
@@ -101,6 +103,7 @@ def page_of(run: RunFiles) -> Page:
         training=training,
         data=data_of(run),
         confidence=confidence_of(run),
+        parts=parts_of(run),
         mistakes=mistakes_of(run),
         examples=examples_of(run),
         explanations=explanations_of(run),

@@ -244,7 +244,10 @@ def _comparison(found: Record, *, on: charts.Axis) -> ComparisonLine:
 
 
 def _direction(metric: Record) -> str:
-    return "higher is better" if metric.get("is_higher_better", True) else "lower is better"
+    is_higher = metric.get("is_higher_better", True)
+    if is_higher is None:
+        return "closest to 1 is best"
+    return "higher is better" if is_higher else "lower is better"
 
 
 def _generation(found: Record) -> str:

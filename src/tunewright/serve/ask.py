@@ -29,7 +29,7 @@ def asked(records: Sequence[Record | Dropped], *, shape: Shape, system: str | No
     A conversation is asked for the answer to its last user turn; a last assistant turn is the answer, and left out.
     system: system message put before conversations that have none.
     """
-    bare = replace(shape, label_column=None, completion_column=None, group_column=None)
+    bare = replace(shape, label_column=None, completion_column=None, group_column=None, slice_columns=())
     readable = tuple(_without_answer(record, shape) for record in records if isinstance(record, Record))
     made = converted(_table(readable), shape=bare, system=system)
     found: dict[str, Row | Dropped] = {drop.row_id: drop for drop in made.dropped}

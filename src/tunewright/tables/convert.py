@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunewright.core.label_sets import listed, set_text
@@ -62,7 +62,7 @@ def converted(table: Table, *, shape: Shape, system: str | None) -> Converted:
         said: list[Note] = []
         made = make(record, shape, system, said)
         if isinstance(made, Row):
-            rows.append(made)
+            rows.append(replace(made, columns=_columns(record, shape)))
             notes += said  # of rows that go on: a dropped row has its own reason
         else:
             dropped.append(made)
@@ -127,6 +127,11 @@ def _turns(record: Record, shape: Shape, system: str | None, notes: list[Note]) 
 
 def _group(record: Record, shape: Shape) -> str | None:
     return clean_label(cell_text(record.values.get(shape.group_column))) or None if shape.group_column else None
+
+
+def _columns(record: Record, shape: Shape) -> tuple[tuple[str, str], ...]:
+    cells = ((name, clean_label(cell_text(record.values.get(name)))) for name in shape.slice_columns)
+    return tuple((name, cell) for name, cell in cells if cell)
 
 
 def _label(record: Record, shape: Shape, notes: list[Note]) -> str:

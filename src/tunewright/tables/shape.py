@@ -29,6 +29,8 @@ class Shape:
     completion_column: str | None = None
     messages_column: str | None = None
     group_column: str | None = None
+    slice_columns: tuple[str, ...] = ()
+    """Kept beside each row as they are."""
     label_separator: str | None = None
     """multilabel: what stands between the labels of a cell; lists need none."""
     mends_mojibake: bool = True

@@ -17,6 +17,7 @@ from tunewright.core.files import write_atomically
 from tunewright.core.values import Dropped, Message, Row, Split
 
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string()), ("is_trained", pa.bool_())])
+_COLUMN = pa.struct([("name", pa.string()), ("value", pa.string())])
 _ROW = pa.schema(
     [
         ("row_id", pa.string()),
@@ -24,6 +25,7 @@ _ROW = pa.schema(
         ("label", pa.string()),
         ("messages", pa.list_(_MESSAGE)),
         ("group", pa.string()),
+        ("columns", pa.list_(_COLUMN)),
     ]
 )
 _DROPPED = pa.schema([("row_id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
@@ -38,6 +40,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
             "label": row.label,
             "messages": [{"role": m.role, "content": m.content, "is_trained": m.is_trained} for m in row.messages],
             "group": row.group,
+            "columns": [{"name": name, "value": value} for name, value in row.columns],
         }
         for row in rows
     ]
@@ -60,6 +63,7 @@ def read_rows(prepared: Path, split: Split) -> tuple[Row, ...]:
             label=record["label"],
             messages=tuple(Message(**message) for message in record["messages"] or ()),
             group=record["group"],
+            columns=tuple((cell["name"], cell["value"]) for cell in record.get("columns") or ()),
         )
         for record in pq.read_table(path).to_pylist()
     )

@@ -9,18 +9,19 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from tunewright.core.values import Prediction
+from tunewright.evaluate.believed import calibration_of
 from tunewright.evaluate.calibration import (
     bins,
     calibration_error,
-    calibration_of,
     confidence_of,
     coverages,
     error_by_chance,
-    error_interval,
+    errors_of,
     ranked,
 )
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.metrics import metrics
+from tunewright.evaluate.numbers import interval
 
 LABELS = ("a", "b", "c")
 
@@ -102,11 +103,13 @@ def test_error_by_chance_is_the_mean_error_of_true_models() -> None:
 def test_interval_of_the_error_holds_it_and_narrows_with_rows() -> None:
     few, many = (confidence_of(drawn(n, seed=4, sharpness=3.0)) for n in (150, 2400))
     for rows in (few, many):
-        low, high = error_interval(rows, seed=0)
+        low, high = interval(errors_of, rows.confidence_N, rows.right_N, seed=0)
         assert low <= calibration_error(rows) <= high
-    widths = [high - low for low, high in (error_interval(few, seed=0), error_interval(many, seed=0))]
+    widths = [
+        high - low for low, high in (interval(errors_of, of.confidence_N, of.right_N, seed=0) for of in (few, many))
+    ]
     assert widths[1] < widths[0] / 2
-    assert all(math.isnan(end) for end in error_interval(ranked(np.array([0.5]), np.array([1.0])), seed=0))
+    assert all(math.isnan(end) for end in interval(errors_of, np.array([0.5]), np.array([1.0]), seed=0))
 
 
 def test_coverage_falls_and_the_surest_rows_are_right_more_often() -> None:
@@ -124,7 +127,7 @@ def test_rows_as_sure_as_the_threshold_come_with_it() -> None:
 
 def test_nothing_is_said_of_a_system_without_probabilities() -> None:
     rows = [Prediction("r:1", "base", "a", "a")]
-    assert calibration_of(rows, seed=0) is None
+    assert calibration_of(rows, (), labels=LABELS, seed=0) is None
     found = metrics(rows, task="classify", labels=LABELS, wanted=("ece", "brier"))
     assert (found["ece"].n, found["brier"].n) == (0, 0)
     assert math.isnan(found["ece"].value)

@@ -14,6 +14,10 @@ from statsmodels.stats.proportion import proportion_confint
 from tunewright.evaluate import intervals
 
 
+def mean_interval(values: np.ndarray, *, seed: int) -> intervals.Interval:
+    return intervals.sums_interval(intervals.ratio_of, np.column_stack([values, np.ones(len(values))]), seed=seed)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 500), st.data())
 def test_wilson_equals_statsmodels(n: int, data: st.DataObject) -> None:
@@ -44,19 +48,19 @@ def test_paired_difference_mirrors_when_the_systems_swap(both: int, only_a: int,
     assert one == pytest.approx((-two[1], -two[0]), nan_ok=True)
 
 
-def test_ratio_interval_agrees_with_scipys_bca_when_rows_are_skewed() -> None:
+def test_interval_of_sums_agrees_with_scipys_bca_when_rows_are_skewed() -> None:
     values = np.random.default_rng(1).exponential(size=80)
-    found = intervals.ratio_interval(values, np.ones(80), seed=0)
+    found = mean_interval(values, seed=0)
     expected = bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(2))
     low, high = expected.confidence_interval
     assert found == pytest.approx((low, high), abs=0.03)  # Monte Carlo error of a 2.5 % quantile of 2,000: about .01
 
 
-def test_ratio_interval_covers_95_percent_when_rows_are_normal() -> None:
+def test_interval_of_sums_covers_95_percent_when_rows_are_normal() -> None:
     random = np.random.default_rng(3)
     covered = 0
     for trial in range(300):
-        low, high = intervals.ratio_interval(random.normal(0.5, 0.2, size=100), np.ones(100), seed=trial)
+        low, high = mean_interval(random.normal(0.5, 0.2, size=100), seed=trial)
         covered += low <= 0.5 <= high
     assert 0.91 <= covered / 300 <= 0.98  # three standard errors of .0126 around .95, rounded up
 
@@ -64,11 +68,11 @@ def test_ratio_interval_covers_95_percent_when_rows_are_normal() -> None:
 def test_cell_interval_equals_the_row_bootstrap_when_the_statistic_is_a_mean() -> None:
     counts = np.array([30, 70])
     found = intervals.cell_interval(lambda w: w[:, 0] / w.sum(axis=1), counts_C=counts, seed=0)
-    by_rows = intervals.ratio_interval(np.repeat([1.0, 0.0], counts), np.ones(100), seed=0)
+    by_rows = mean_interval(np.repeat([1.0, 0.0], counts), seed=0)
     assert found == pytest.approx(by_rows, abs=0.011)  # one row is .01
 
 
 def test_intervals_are_nan_when_there_is_nothing_to_resample() -> None:
     assert all(map(math.isnan, intervals.wilson(0, 0)))
-    assert all(map(math.isnan, intervals.ratio_interval(np.ones(1), np.ones(1), seed=0)))
+    assert all(map(math.isnan, mean_interval(np.ones(1), seed=0)))
     assert all(map(math.isnan, intervals.paired_difference(both=0, only_a=0, only_b=0, neither=0)))

@@ -11,7 +11,8 @@ from sacrebleu.metrics import CHRF
 from tunewright.evaluate import overlap
 
 TEXTS = st.text(alphabet="abc AB1.,-é한", max_size=30)
-_ROUGE = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False)
+LINES = st.text(alphabet="abc AB1.\n", max_size=60)
+_ROUGE = RougeScorer(["rouge1", "rouge2", "rougeL", "rougeLsum"], use_stemmer=False)
 
 
 @settings(max_examples=150, deadline=None)
@@ -22,6 +23,15 @@ def test_rouge_equals_rouge_score_without_stemming(answer: str, reference: str) 
     assert overlap.rouge_n(answer, reference=reference, n=1) == pytest.approx(expected["rouge1"].fmeasure)
     assert overlap.rouge_n(answer, reference=reference, n=2) == pytest.approx(expected["rouge2"].fmeasure)
     assert overlap.rouge_l(answer, reference=reference) == pytest.approx(expected["rougeL"].fmeasure)
+
+
+@settings(max_examples=200, deadline=None)
+@given(LINES, LINES)
+@example("a b c\nd e a", "d a b\n\nc a e\nb")
+@example("b b a c", "b c\nc b")  # of several longest common subsequences the same one is taken
+def test_rouge_over_lines_equals_rouge_score(answer: str, reference: str) -> None:
+    expected = _ROUGE.score(reference, answer)["rougeLsum"].fmeasure
+    assert overlap.rouge_lsum(answer, reference=reference) == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=50, deadline=None)

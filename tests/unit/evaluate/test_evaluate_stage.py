@@ -43,6 +43,7 @@ GENERATE_ROWS = tuple(
 )
 CLASSIFY_SYSTEMS = ("tuned", "base", "majority", "tfidf", "linear_probe", "few_shot")
 KEYS = {
+    "slices",
     *(
         "task",
         "primary_metric",
