@@ -26,8 +26,13 @@ def permutation_p(permuted: Callable[[int], Floats], *, observed: float, width: 
 
     permuted: that many permutations -> their differences.
     """
-    bar = abs(observed) - TIE_TOLERANCE * max(1.0, abs(observed))
-    n_extreme = sum(
-        int((np.abs(permuted(chunk.stop - chunk.start)) >= bar).sum()) for chunk in chunks(N_PERMUTATIONS, width=width)
-    )
-    return (1 + n_extreme) / (1 + N_PERMUTATIONS)
+    return float(permutation_ps(lambda n: permuted(n)[:, None], observed_S=np.array([observed]), width=width)[0])
+
+
+def permutation_ps(permuted: Callable[[int], Floats], *, observed_S: Floats, width: int) -> Floats:
+    """The same for S differences at once, each with its own p-value: permuted gives permutations x S."""
+    bar_S = np.abs(observed_S) - TIE_TOLERANCE * np.maximum(1.0, np.abs(observed_S))
+    n_extreme_S = np.zeros(len(observed_S))
+    for chunk in chunks(N_PERMUTATIONS, width=width):
+        n_extreme_S += (np.abs(permuted(chunk.stop - chunk.start)) >= bar_S).sum(axis=0)
+    return np.asarray((1 + n_extreme_S) / (1 + N_PERMUTATIONS))

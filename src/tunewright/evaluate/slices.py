@@ -7,7 +7,6 @@ number over all rows hides a part that fails.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,7 +21,7 @@ from tunewright.evaluate.between import holm
 from tunewright.evaluate.compare import ALPHA
 from tunewright.evaluate.definition import definition_of
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.permutation import permutation_p
+from tunewright.evaluate.permutation import permutation_ps
 from tunewright.evaluate.score import of_sums, row_parts
 from tunewright.evaluate.units import units_of
 from tunewright.text.render import prompt_of
@@ -79,19 +78,25 @@ def slices(
         kept = [p for p in answers if p.row_id in ids]
         return metrics(kept, task=task, labels=labels, seed=seed, wanted=(metric,))[metric]
 
-    found = []
-    for feature, by_value in features(rows, task=task).items():
-        for value, ids in _large(by_value, n=len(rows)):
-            difference, p_value = _against_the_rest(subject, ids, metric=metric, task=task, labels=labels, seed=seed)
-            of_rival = None if rival is None else measured(rival, ids)
-            found.append(Slice(feature, value, len(ids), measured(subject, ids), of_rival, difference, p_value))
-    adjusted = iter(holm([one.p_value for one in found if math.isfinite(one.p_value)]))
-    return tuple(_judged(one, next(adjusted)) if math.isfinite(one.p_value) else one for one in found)
+    named = [
+        (feature, value, ids)
+        for feature, by_value in features(rows, task=task).items()
+        for value, ids in _large(by_value, n=len(rows))
+    ]
+    beside = _against_the_rest(subject, [ids for *_, ids in named], metric=metric, task=task, labels=labels, seed=seed)
+    adjusted = iter(holm([p for _, p in beside if math.isfinite(p)]))
+    return tuple(
+        _judged(
+            Slice(feature, value, len(ids), measured(subject, ids), rival and measured(rival, ids), difference, p),
+            p_holm=next(adjusted) if math.isfinite(p) else math.nan,
+        )
+        for (feature, value, ids), (difference, p) in zip(named, beside, strict=True)
+    )
 
 
-def _judged(one: Slice, p_holm: float) -> Slice:
+def _judged(one: Slice, *, p_holm: float) -> Slice:
     is_good = (one.difference > 0) == one.subject.is_higher_better
-    word: Word = "" if p_holm >= ALPHA or not one.difference else "stronger" if is_good else "weaker"
+    word: Word = ("stronger" if is_good else "weaker") if p_holm < ALPHA and one.difference else ""
     return replace(one, p_value=p_holm, word=word)
 
 
@@ -114,37 +119,46 @@ def features(rows: Sequence[Row], *, task: Task) -> dict[str, dict[str, set[str]
 
 
 def _against_the_rest(
-    subject: Sequence[Prediction], ids: set[str], *, metric: str, task: Task, labels: tuple[str, ...], seed: int
-) -> tuple[float, float]:
-    """Difference and p-value of a permutation test: which rows are in the slice is drawn anew.
+    subject: Sequence[Prediction],
+    parts: Sequence[set[str]],
+    *,
+    metric: str,
+    task: Task,
+    labels: tuple[str, ...],
+    seed: int,
+) -> list[tuple[float, float]]:
+    """For each part the difference to all other rows, and the p-value that as many units drawn at random differ as much.
 
-    Rows of a group are drawn together where all of them are in the slice or none; else singly, which promises more than
-    it should, so nothing is said then.
+    nan where a part cuts through groups: drawing their rows singly would promise more than is known. One shuffle of the
+    units serves all parts: the first k of it are a random draw of k.
     """
+    nothing = [(math.nan, math.nan)] * len(parts)
     if definition_of(metric, task=task).kind not in ROW_KINDS:
-        return math.nan, math.nan
+        return nothing
     parts_NP = row_parts(subject, metric=metric, labels=labels)
     known = [i for i, has in enumerate(np.isfinite(parts_NP[:, 0])) if has]
-    units = units_of([subject[i] for i in known])
-    is_in_N = np.array([subject[i].row_id in ids for i in known], dtype=np.float64)
-    inside_U, n_U = (units.sums(column_N[:, None])[:, 0] for column_N in (is_in_N, np.ones(len(known))))
-    is_in_U, is_whole = inside_U > 0, bool(np.isin(inside_U / n_U, (0, 1)).all())
-    if not is_whole or not 0 < is_in_U.sum() < units.n:
-        return math.nan, math.nan
-    parts_UP, statistic = units.sums(parts_NP[known]), of_sums(metric)
-    total_P, random = parts_UP.sum(axis=0), np.random.default_rng([seed, zlib.crc32(metric.encode())])
+    units, statistic = units_of([subject[i] for i in known]), of_sums(metric)
+    is_in_NS = np.array([[subject[i].row_id in ids for ids in parts] for i in known], dtype=np.float64)
+    share_US = units.sums(is_in_NS.reshape(len(known), len(parts))) / units.sums(np.ones((len(known), 1)))
+    is_whole_S = np.isin(share_US, (0, 1)).all(axis=0) & (share_US.sum(axis=0) > 0) & (share_US.sum(axis=0) < units.n)
+    kept = np.flatnonzero(is_whole_S)
+    if not len(kept):
+        return nothing
+    parts_UP, random = units.sums(parts_NP[known]), np.random.default_rng([seed, 2])
+    total_P, sizes_S = parts_UP.sum(axis=0), share_US[:, kept].sum(axis=0).astype(np.int64)
 
-    def difference(is_in_RU: NDArray[np.bool_]) -> Floats:
-        sums_RP = is_in_RU @ parts_UP
-        return np.asarray(statistic(sums_RP) - statistic(total_P - sums_RP))
+    def difference(sums_BP: Floats) -> Floats:
+        return np.asarray(statistic(sums_BP) - statistic(total_P - sums_BP))
 
-    def permuted(n_lines: int) -> Floats:
-        return difference(random.permuted(np.broadcast_to(is_in_U, (n_lines, units.n)), axis=1))
+    def shuffled(n_lines: int) -> Floats:
+        order_RU = random.permuted(np.broadcast_to(np.arange(units.n), (n_lines, units.n)), axis=1)
+        sums_RSP = parts_UP[order_RU].cumsum(axis=1)[:, sizes_S - 1]
+        return difference(sums_RSP.reshape(-1, sums_RSP.shape[-1])).reshape(n_lines, len(kept))
 
-    observed = float(difference(is_in_U[None])[0])
-    if not math.isfinite(observed):
-        return math.nan, math.nan
-    return observed, permutation_p(permuted, observed=observed, width=units.n)
+    observed_S = difference(share_US[:, kept].T @ parts_UP)
+    p_S = permutation_ps(shuffled, observed_S=observed_S, width=units.n * parts_UP.shape[1])
+    found = dict(zip(kept.tolist(), zip(observed_S.tolist(), p_S.tolist(), strict=True), strict=True))
+    return [found.get(place, nothing[0]) for place in range(len(parts))]
 
 
 def _large(by_value: Mapping[str, set[str]], *, n: int) -> Iterator[tuple[str, set[str]]]:

@@ -55,8 +55,8 @@ def test_a_planted_weak_part_is_found_beside_its_rival() -> None:
 
 
 def test_where_nothing_is_planted_a_part_is_seldom_called_weak() -> None:
-    alarms = [any(one.word for one in found(*planted(200, seed=s, weak=0.9)[:2], seed=s)) for s in range(100)]
-    assert np.mean(alarms) <= 0.11  # 5 % for all parts together, and 2.8 standard errors
+    alarms = [any(one.word for one in found(*planted(200, seed=s, weak=0.9)[:2], seed=s)) for s in range(60)]
+    assert np.mean(alarms) <= 0.13  # 5 % for all parts together, and 2.8 standard errors
 
 
 def test_a_metric_without_a_row_value_is_shown_and_not_compared() -> None:
