@@ -78,6 +78,9 @@ def slices(
         kept = [p for p in answers if p.row_id in ids]
         return metrics(kept, task=task, labels=labels, seed=seed, wanted=(metric,))[metric]
 
+    def of_rival(ids: set[str]) -> Metric | None:
+        return None if rival is None else measured(rival, ids)
+
     named = [
         (feature, value, ids)
         for feature, by_value in features(rows, task=task).items()
@@ -87,7 +90,7 @@ def slices(
     adjusted = iter(holm([p for _, p in beside if math.isfinite(p)]))
     return tuple(
         _judged(
-            Slice(feature, value, len(ids), measured(subject, ids), rival and measured(rival, ids), difference, p),
+            Slice(feature, value, len(ids), measured(subject, ids), of_rival(ids), difference, p),
             p_holm=next(adjusted) if math.isfinite(p) else math.nan,
         )
         for (feature, value, ids), (difference, p) in zip(named, beside, strict=True)
@@ -127,7 +130,7 @@ def _against_the_rest(
     labels: tuple[str, ...],
     seed: int,
 ) -> list[tuple[float, float]]:
-    """For each part the difference to all other rows, and the p-value that as many units drawn at random differ as much.
+    """For each part the difference to all other rows, and the p-value: as many units drawn at random differ as much.
 
     nan where a part cuts through groups: drawing their rows singly would promise more than is known. One shuffle of the
     units serves all parts: the first k of it are a random draw of k.

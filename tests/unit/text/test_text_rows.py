@@ -25,6 +25,7 @@ ROWS = st.builds(
     label=st.none() | TEXT,
     messages=st.lists(MESSAGES, max_size=3).map(tuple),
     group=st.none() | TEXT,
+    columns=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
 )
 
 
@@ -50,7 +51,7 @@ def test_rows_of_an_empty_split_keep_their_columns(tmp_path: Path) -> None:
 
     assert read_rows(tmp_path, "validation") == ()
     names = pq.read_schema(tmp_path / "train.parquet").names
-    assert names == ["row_id", "text", "label", "messages", "group"]
+    assert names == ["row_id", "text", "label", "messages", "group", "columns"]
 
 
 def test_rows_of_a_missing_split_say_what_to_do(tmp_path: Path) -> None:
