@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from pathlib import Path
 
 import numpy as np
@@ -123,18 +122,15 @@ def test_linear_probe_equals_sklearn_on_unit_vectors_and_leaves_unseen_labels_at
     assert [p.answer for p in found] == ["card", "fee", "card", "fee"]
 
 
-def test_tfidf_reaches_its_known_accuracy_on_banking77_in_seconds() -> None:
+def test_tfidf_reaches_its_known_accuracy_on_banking77() -> None:
     """89.7 % of 3,080 with words and word pairs; published for TF-IDF + logistic regression: 89.06 %."""
     train, test = (_banking(shared_data(f"banking77/banking_data/{split}.csv")) for split in ("train", "test"))
     labels = tuple(sorted({str(row.label) for row in train}))
-    started = time.process_time()
     found = tfidf_predictions(train, test, labels=labels, seed=0)
-    seconds = time.process_time() - started
     measured = metrics(found, task="classify", labels=labels)
     assert (len(train), len(test), len(labels)) == (10_003, 3_080, 77)
     assert measured["accuracy"].value == pytest.approx(0.8971, abs=0.002)
     assert measured["log_loss"].value == pytest.approx(0.570, abs=0.005)
-    assert seconds < 6.0
 
 
 def _banking(path: Path) -> tuple[Row, ...]:

@@ -94,3 +94,24 @@ def test_given_reads_a_list_of_one_label_as_that_label(tmp_path: Path) -> None:
     plan = Plan(task="classify", data=DataPlan(train="n.jsonl", label_column="tags"))
     numbered = given(plan, folder=tmp_path, tell=null_tracker)
     assert {row.label for row in numbered.rows["train"]} == {"0", "1"}
+
+
+def test_given_keeps_the_columns_that_scores_are_split_by(tmp_path: Path) -> None:
+    cells = [f"where is order {i},{('late', 'lost')[i % 2]},{('mail', ' Phone ', '')[i % 3]},x" for i in range(40)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label,channel,other", *cells]) + "\n")
+    plan = Plan.model_validate({"data": {"train": "a.csv", "slice_columns": ["channel"]}})
+    rows = given(plan, folder=tmp_path, tell=null_tracker).rows["train"]
+    assert [row.columns for row in rows[:3]] == [(("channel", "mail"),), (("channel", "Phone"),), ()]
+
+
+def test_given_refuses_a_slice_column_that_is_not_there(tmp_path: Path) -> None:
+    write_groups(tmp_path / "a.csv", has_group=True)
+    write_groups(tmp_path / "t.csv", has_group=False)
+    asked = {"data": {"train": "a.csv", "slice_columns": ["patient"]}}
+    with pytest.raises(DataError, match="there is no column 'patient', did you mean 'patient_id'") as caught:
+        given(Plan.model_validate(asked), folder=tmp_path, tell=null_tracker)
+    assert caught.value.fix == "data.slice_columns=[patient_id]"
+    asked = {"data": {"train": "a.csv", "test": "t.csv", "slice_columns": ["patient_id"]}}
+    with pytest.raises(DataError, match="there is no column patient_id") as caught:
+        given(Plan.model_validate(asked), folder=tmp_path, tell=null_tracker)
+    assert "t.csv" in caught.value.where
