@@ -11,14 +11,14 @@ from typing import Any
 
 from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.evaluate_plan import OUTSIDE
-from tunewright.core.machine import size_bytes, usable_bytes
+from tunewright.core.machine import Machine, size_bytes, usable_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.registry import lookup
 from tunewright.core.section import is_auto
 from tunewright.core.systems import LATER, SYSTEMS, outside_name, subject_word, trains
 from tunewright.core.tasks import has_head
 from tunewright.core.train_plan import TrainPlan
-from tunewright.core.values import Machine, ModelCard
+from tunewright.core.values import ModelCard
 from tunewright.evaluate.definition import COMPARED, METRICS
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
 from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits

@@ -15,13 +15,13 @@ import torch
 from tunewright.core.errors import ModelError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
-from tunewright.core.machine import this_machine
+from tunewright.core.machine import Machine, this_machine
 from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.section import is_auto
 from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
 from tunewright.core.tasks import has_head
-from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Example, Machine, ModelCard, Row, Split, Task
+from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Example, ModelCard, Row, Split, Task
 from tunewright.model.card import model_card
 from tunewright.model.device import emulation_note, refuse_absent
 from tunewright.model.load import load_tokenizer

@@ -18,11 +18,12 @@ from tunewright.contradictions import (
     refuse_too_large,
 )
 from tunewright.contradictions import refuse_unsupported as refuse_unsupported
+from tunewright.core.machine import Machine
 from tunewright.core.plan import Plan, open_fields
 from tunewright.core.section import AUTO, is_auto
 from tunewright.core.systems import trains
 from tunewright.core.tasks import has_head
-from tunewright.core.values import Choice, DataFacts, Machine, ModelCard, Task
+from tunewright.core.values import Choice, DataFacts, ModelCard, Task
 from tunewright.evaluate.definition import TASK_METRICS
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, formula_memory

@@ -22,7 +22,7 @@ OPTIONS = {
     "select": "candidates race budget",
     "data": (
         "train validation test format sheet text_column label_column label_separator prompt_column completion_column"
-        " messages_column group_column system limit"
+        " messages_column group_column slice_columns system limit"
     ),
     "prepare": "actions validation_fraction test_fraction max_length review",
     "train": (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tunewright.core.values import Choice, DataFacts, Machine, ModelCard, Task
+from tunewright.core.machine import Machine
+from tunewright.core.values import Choice, DataFacts, ModelCard, Task
 from tunewright.resolve import Context, LengthFacts
 
 LAPTOP = Machine(

@@ -23,8 +23,7 @@ from tunewright import __version__
 from tunewright.cli.console import open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
 from tunewright.cli.words import size, table
-from tunewright.core.machine import this_machine
-from tunewright.core.values import Machine
+from tunewright.core.machine import Machine, this_machine
 from tunewright.model.starter import STARTERS, cache_folder, starter_path
 
 OLDEST_PYTHON = (3, 11)

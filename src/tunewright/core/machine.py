@@ -6,18 +6,19 @@ Its own file because planning, training and the report must agree on the same fa
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from tunewright.core.errors import PlanError
-from tunewright.core.values import Machine
 
 if sys.platform != "win32":
     import resource
@@ -29,6 +30,25 @@ MEMORY_SHARE = 0.9
 """Share of the device's memory that a run may plan to use; the rest is the system's and the estimate's error."""
 
 _SIZE = re.compile(r"^\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)i?b?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine can do. Facts are read, rates are measured; neither is hashed into a fingerprint."""
+
+    system: str
+    processor: str
+    n_cores: int
+    """Cores this process may use."""
+    memory_bytes: int
+    memory_available_bytes: int
+    has_bf16: bool
+    """The cores multiply bfloat16 in hardware (avx512_bf16, amx_bf16, Arm bf16)."""
+    accelerator: str = ""
+    """Name of the first GPU; empty for none."""
+    accelerator_memory_bytes: int = 0
+    matrix_flops: float = math.nan
+    """Measured floating-point operations a second in a large matrix product, in the training dtype."""
 
 
 def this_machine() -> Machine:

@@ -273,25 +273,6 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What this machine can do. Facts are read, rates are measured; neither is hashed into a fingerprint."""
-
-    system: str
-    processor: str
-    n_cores: int
-    """Cores this process may use."""
-    memory_bytes: int
-    memory_available_bytes: int
-    has_bf16: bool
-    """The cores multiply bfloat16 in hardware (avx512_bf16, amx_bf16, Arm bf16)."""
-    accelerator: str = ""
-    """Name of the first GPU; empty for none."""
-    accelerator_memory_bytes: int = 0
-    matrix_flops: float = math.nan
-    """Measured floating-point operations a second in a large matrix product, in the training dtype."""
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     """A decision that the user left open, and why it fell this way."""
 

@@ -8,7 +8,6 @@ Axes: N rows, R resamples or permutations, C cells (kinds of row).
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -20,6 +19,7 @@ from scipy.special import bdtr
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction, Task, Verdict
 from tunewright.evaluate import classes, intervals, label_sets, numbers
+from tunewright.evaluate.aligned import aligned
 from tunewright.evaluate.calibration import confidence_columns, errors_of
 from tunewright.evaluate.definition import TASK_METRICS, Definition, definition_of
 from tunewright.evaluate.intervals import UNKNOWN, Interval
@@ -67,7 +67,7 @@ def compare(
             why="it is best at 1, neither high nor low",
             fix=f"evaluate.primary_metric={TASK_METRICS[task][0]}",
         )
-    b = _aligned(a, b)
+    b = aligned(a, b)
     paired = _paired(a, b, definition=definition, labels=labels, seed=metric_seed(seed, f"compare:{metric}"))
     return Comparison(
         a=a[0].system if a else "",
@@ -285,45 +285,6 @@ def _test_name(units: Units) -> str:
 def _counted(units: Units) -> str:
     n = len(units.of_N)
     return f"{n} rows" + (f" in {units.n} groups, each drawn and swapped as a whole" if units.is_grouped else "")
-
-
-def _aligned(a: Sequence[Prediction], b: Sequence[Prediction]) -> list[Prediction]:
-    """b in the order of a.
-
-    Raises EvalError when they are not about the same rows and references.
-    """
-    of_b = {prediction.row_id: prediction for prediction in b}
-    ids_a = {prediction.row_id for prediction in a}
-    if ids_a != of_b.keys() or len(ids_a) != len(a) or len(of_b) != len(b):
-        raise EvalError(
-            f"{a[0].system if a else 'a'} and {b[0].system if b else 'b'} did not answer the same rows",
-            where="evaluate",
-            why=_why_rows_differ(a, b),
-            fix="score both systems on the same rows: remove the run's evaluate folder and run again",
-        )
-    matched = [of_b[prediction.row_id] for prediction in a]
-    for first, second in zip(a, matched, strict=True):
-        if first.reference != second.reference:
-            raise EvalError(
-                f"{first.system} and {second.system} have different references",
-                where=first.row_id,
-                fix="remove the run's evaluate folder and run again",
-            )
-    return matched
-
-
-def _why_rows_differ(a: Sequence[Prediction], b: Sequence[Prediction]) -> str:
-    ids_a, ids_b = [p.row_id for p in a], [p.row_id for p in b]
-    facts = {
-        "only in the first": sorted(set(ids_a) - set(ids_b)),
-        "only in the second": sorted(set(ids_b) - set(ids_a)),
-        "twice": sorted({row_id for ids in (ids_a, ids_b) for row_id, n in Counter(ids).items() if n > 1}),
-    }
-    return "; ".join(
-        f"{where}: {', '.join(ids[:5])}{f' and {len(ids) - 5} more' if len(ids) > 5 else ''}"
-        for where, ids in facts.items()
-        if ids
-    )
 
 
 def _verdict(paired: _Paired, *, is_higher_better: bool) -> Verdict:

@@ -10,8 +10,8 @@ import torch
 
 from tunewright.core.errors import PlanError
 from tunewright.core.events import NoteEvent
+from tunewright.core.machine import Machine
 from tunewright.core.plan import Plan
-from tunewright.core.values import Machine
 
 
 def refuse_absent(device: str) -> None:

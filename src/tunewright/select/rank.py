@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.core.errors import DoesNotFit, ModelError
-from tunewright.core.machine import usable_bytes
+from tunewright.core.machine import Machine, usable_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.section import is_auto
 from tunewright.core.tasks import has_head
-from tunewright.core.values import Architecture, DataFacts, Machine, ModelCard
+from tunewright.core.values import Architecture, DataFacts, ModelCard
 from tunewright.model.card import model_card
 from tunewright.model.load import load_tokenizer
 from tunewright.model.starter import PREFIX, STARTERS, starter_path

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tunewright.core.machine import usable_bytes
+from tunewright.core.machine import Machine, usable_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.train_plan import TrainPlan
-from tunewright.core.values import Encoded, Machine, ModelCard, Task
+from tunewright.core.values import Encoded, ModelCard, Task
 from tunewright.model.checkpointed import checkpointed
 from tunewright.model.kernels.install import kernels
 from tunewright.model.load import Loaded

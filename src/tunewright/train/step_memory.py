@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from tunewright.core.errors import TunewrightError
+from tunewright.core.machine import Machine
 from tunewright.core.plan import Plan, plan_dict
 from tunewright.core.systems import trains
-from tunewright.core.values import Encoded, Machine, ModelCard, Split
+from tunewright.core.values import Encoded, ModelCard, Split
 from tunewright.model.adapt import adapted, trainable_state
 from tunewright.model.layers import layer_indices
 from tunewright.model.live import HEAP_BYTES, Live, live_bytes

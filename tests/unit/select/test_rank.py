@@ -12,8 +12,9 @@ import pytest
 
 from tests.tiny import save_tiny_decoder, save_tiny_encoder
 from tunewright.core.errors import DoesNotFit, ModelError
+from tunewright.core.machine import Machine
 from tunewright.core.plan import Plan
-from tunewright.core.values import DataFacts, Machine, ModelCard
+from tunewright.core.values import DataFacts, ModelCard
 from tunewright.select.rank import Candidate, candidates
 
 GIGA = 10**9
