@@ -130,24 +130,33 @@ def ratio(part: Floats, whole: Floats) -> Floats:
     return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0))
 
 
-def cell_draws(counts_C: NDArray[np.int64], *, seed: int, n_resamples: int = N_RESAMPLES) -> Floats:
-    """Resampled counts of each kind of row, resamples x cells: drawing rows with replacement, without the rows."""
-    n = int(counts_C.sum())
-    return np.random.default_rng(seed).multinomial(n, counts_C / n, size=n_resamples).astype(np.float64)
+def cell_draws(
+    statistic: Callable[[Floats], Floats], counts_C: NDArray[np.int64], *, seed: int, n_resamples: int = N_RESAMPLES
+) -> Floats:
+    """The statistic of resampled counts of each kind of row: drawing rows with replacement, without the rows."""
+    n, random, found = int(counts_C.sum()), np.random.default_rng(seed), []
+    for chunk in chunks(n_resamples, width=len(counts_C)):
+        drawn_BC = random.multinomial(n, counts_C / n, size=chunk.stop - chunk.start)
+        found.append(statistic(drawn_BC.astype(np.float64)))
+    return np.concatenate(found)
 
 
 def cell_interval(statistic: Callable[[Floats], Floats], *, counts_C: NDArray[np.int64], seed: int) -> Interval:
     """BCa interval of a statistic of counts, rows resampled; nan for fewer than two rows.
 
-    statistic: counts, any number x cells -> one value each.
+    statistic: counts, any number x cells -> one value each; asked for few lines at once, because kinds grow with rows.
     """
     if counts_C.sum() < 2:
         return UNKNOWN
-    counts = counts_C.astype(np.float64)
+    counts, left_out = counts_C.astype(np.float64), []
+    for chunk in chunks(len(counts), width=len(counts)):
+        lines_BC = np.tile(counts, (chunk.stop - chunk.start, 1))
+        lines_BC[np.arange(len(lines_BC)), np.arange(chunk.start, chunk.stop)] -= 1
+        left_out.append(statistic(lines_BC))
     return bca(
-        statistic(cell_draws(counts_C, seed=seed)),
+        cell_draws(statistic, counts_C, seed=seed),
         value=float(statistic(counts[None, :])[0]),
-        left_out_C=statistic(counts[None, :] - np.eye(len(counts))),
+        left_out_C=np.concatenate(left_out),
         counts_C=counts,
     )
 
