@@ -15,11 +15,20 @@ from tunewright.core.machine import Machine, size_bytes, usable_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.registry import lookup
 from tunewright.core.section import is_auto
-from tunewright.core.systems import LATER, SYSTEMS, outside_name, subject_word, trains
+from tunewright.core.systems import (
+    SYSTEMS,
+    is_scratch,
+    outside_name,
+    scratch_times,
+    scratch_words,
+    subject_word,
+    trains,
+)
 from tunewright.core.tasks import has_head
 from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import ModelCard
 from tunewright.evaluate.definition import COMPARED, METRICS
+from tunewright.evaluate.scratch_plan import RATES, scratch_plan
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
 from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits
 from tunewright.model.layers import layer_indices
@@ -28,7 +37,7 @@ from tunewright.required import refuse_impossible
 from tunewright.train.trackers.table import refuse_missing_trackers
 
 WORDS: dict[str, tuple[str, ...]] = {
-    "evaluate.systems": (*SYSTEMS, *LATER),
+    "evaluate.systems": SYSTEMS,
     "evaluate.metrics": tuple(METRICS),
     "evaluate.primary_metric": COMPARED,
     "explain.methods": METHODS,
@@ -64,6 +73,8 @@ def refuse_unsupported(plan: Plan) -> None:
         if is_asked:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
     _refuse_unknown_words(plan)
+    for system in scratch_words(plan):
+        scratch_times(system)
     refuse_few_bits(plan)
     refuse_impossible(plan)
     refuse_missing_trackers(plan)
@@ -175,6 +186,21 @@ def refuse_too_large(plan: Plan, *, machine: Machine, memory_at: Callable[[Plan]
     )
 
 
+def refuse_large_scratch(plan: Plan, *, machine: Machine, memory_at: Callable[[Plan], MemoryPlan]) -> None:
+    """Raises DoesNotFit when the model fits as the plan trains it, and with every weight trained from random it does
+    not."""
+    if not scratch_words(plan) or not trains(plan):
+        return
+    limit, memory = memory_limit_bytes(plan, machine), memory_at(scratch_plan(plan, rate=RATES[0], n_steps=1))
+    if memory.total > limit:
+        raise DoesNotFit(
+            f"a training from random weights trains them all and does not fit by {(memory.total - limit) / 1e9:.1f} GB",
+            need_bytes=memory.total,
+            have_bytes=limit,
+            fix="leave scratch out of evaluate.systems",
+        )
+
+
 def _what_fits(plan: Plan, *, fits: Callable[[Plan], bool]) -> list[str]:
     """Each change that is enough by itself; else all of them together; else another machine."""
     if not trains(plan):
@@ -242,5 +268,5 @@ def _refuse_unknown_words(plan: Plan) -> None:
         given = getattr(getattr(plan, section), name)
         words = () if is_auto(given) else (given,) if isinstance(given, str) else given
         for word in words:
-            if not word.startswith(_OTHERS_KNOW):
+            if not word.startswith(_OTHERS_KNOW) and not is_scratch(word):
                 lookup(word, dict.fromkeys(known), kind=name, where=field)

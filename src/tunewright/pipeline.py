@@ -38,7 +38,7 @@ from tunewright.core.run import (
     versions,
 )
 from tunewright.core.section import is_auto
-from tunewright.core.systems import trains
+from tunewright.core.systems import scratch_words, trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
 from tunewright.explain.cost import LABEL_ERRORS
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
@@ -46,7 +46,7 @@ from tunewright.outcome import Outcome, outcome_of
 from tunewright.required import refuse_missed, requirements_of
 from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
-from tunewright.train_on import retrained, train_on
+from tunewright.train_on import retrained, train_on, trained_again
 
 STAGES = ("prepare", "select", "train", "evaluate", "explain", "export", "report")
 BESIDE = ("explain", "export")
@@ -194,9 +194,11 @@ def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None
 
 
 def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
-    with _model_stage(run, "evaluate", decided, tell=tell, ran=ran) as work:
+    is_long = bool(scratch_words(decided.plan)) or decided.plan.evaluate.seeds > 1
+    with _model_stage(run, "evaluate", decided, tell=tell, ran=ran, is_resumable=is_long) as work:
         if not work:
             return
+        again = partial(trained_again, prepared=run.stage("prepare"), decided=decided)
         evaluation = importlib.import_module("tunewright.evaluate.stage")
         inputs = evaluation.EvaluateInputs(
             plan=decided.plan,
@@ -204,6 +206,7 @@ def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> N
             facts=decided.facts,
             prepared=run.stage("prepare"),
             test_set_uses=test_set_uses(run) + 1,
+            train=again if trains(decided.plan) else None,
         )
         evaluation.evaluate(inputs, work=work, tell=tell)
         count_use(run)

@@ -14,6 +14,7 @@ from tunewright.contradictions import (
     memory_limit_bytes,
     named_lora_fields,
     refuse_contradictions,
+    refuse_large_scratch,
     refuse_misfits,
     refuse_too_large,
 )
@@ -102,6 +103,7 @@ def resolve(asked: Plan, context: Context, *, given: tuple[Choice, ...] = ()) ->
     refuse_unmeasured(plan)
     memory = planned_memory(plan, context)
     refuse_too_large(plan, machine=context.machine, memory_at=lambda other: planned_memory(other, context))
+    refuse_large_scratch(plan, machine=context.machine, memory_at=lambda other: planned_memory(other, context))
     return Resolved(plan, choices, memory)
 
 

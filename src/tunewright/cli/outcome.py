@@ -16,6 +16,7 @@ from tunewright.cli.words import duration, interval, number, table
 from tunewright.core.errors import RequirementsMissed
 from tunewright.core.requirements import Checked
 from tunewright.core.run import Run
+from tunewright.core.systems import SCRATCH, is_scratch
 from tunewright.outcome import Outcome
 from tunewright.report.words import metric_name, system_name
 from tunewright.required import metrics_of
@@ -103,9 +104,11 @@ def systems_table(metrics: Mapping[str, Any]) -> str:
 def short_name(system: str) -> str:
     """A system's name for a column; a folder by its end, which tells it from others.
 
-    >>> short_name("tfidf"), short_name("path:/home/somebody/models/my-adapter-of-monday")
-    ('Keyword model', '…adapter-of-monday')
+    >>> short_name("tfidf"), short_name("path:/home/somebody/models/my-adapter-of-monday"), short_name("scratch:10x")
+    ('Keyword model', '…adapter-of-monday', 'From scratch 10x')
     """
+    if is_scratch(system):
+        return " ".join((SHORT_NAMES[SCRATCH], system.partition(":")[2])).strip()
     name = SHORT_NAMES.get(system) or system_name(system)
     return name if len(name) <= NAME_COLUMNS else f"…{name[1 - NAME_COLUMNS :]}"
 

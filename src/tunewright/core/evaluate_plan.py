@@ -20,7 +20,9 @@ LabelScoring = Literal["sum", "bytes", "pmi", "constrained"]
 
 class EvaluatePlan(Section):
     systems: tuple[str, ...] = AUTO
-    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, few_shot, path:FOLDER. Left out: by task."""
+    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, few_shot, path:FOLDER; scratch: the same
+    architecture from random weights, with as many operations as tuned (scratch:10x ten times them, scratch:max what
+    helps). Left out: by task."""
     metrics: tuple[str, ...] = AUTO
     """Which numbers are reported. Left out: all of the task."""
     primary_metric: str = AUTO

@@ -6,17 +6,19 @@ person reads. Its own file because the pipeline, the evaluation, the report and 
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
+from tunewright.core.errors import PlanError
 from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.plan import Plan
 from tunewright.core.section import is_auto
 
 TUNED = "tuned"
-SYSTEMS = (TUNED, "base", "majority", "mean", "tfidf", "linear_probe", "few_shot")
-"""What this version can run, beside path:FOLDER. The functions: evaluate/systems.py."""
-LATER = {"scratch": "training from random weights is not in this version"}
-"""Known words of later versions, and why they are not run."""
+SCRATCH = "scratch"
+SYSTEMS = (TUNED, "base", "majority", "mean", "tfidf", "linear_probe", "few_shot", SCRATCH)
+"""What this version can run, beside path:FOLDER, scratch:10x, scratch:max. The functions: evaluate/systems.py."""
 _SAYS_NOTHING = ("adapter", "model", "train", "export", "merged", "output", "final", "best")
 """Names of folders that every tool writes: the folder above says which one it is."""
 
@@ -32,6 +34,37 @@ def subject_word(plan: Plan) -> str:
 def trains(plan: Plan) -> bool:
     """False: the plan measures a model that something else has trained."""
     return subject_word(plan) == TUNED
+
+
+def scratch_words(plan: Plan) -> tuple[str, ...]:
+    """The systems that are trained from random weights, in the plan's order."""
+    systems = plan.evaluate.systems
+    return () if is_auto(systems) else tuple(name for name in systems if is_scratch(name))
+
+
+def is_scratch(system: str) -> bool:
+    return system.partition(":")[0] == SCRATCH
+
+
+def scratch_times(system: str) -> float:
+    """How many times the operations of the tuned model's training a scratch system gets; inf: until it is no better.
+
+    Raises PlanError for an amount that cannot be read.
+
+    >>> scratch_times("scratch"), scratch_times("scratch:10x"), scratch_times("scratch:max")
+    (1.0, 10.0, inf)
+    """
+    if system in (SCRATCH, f"{SCRATCH}:max"):
+        return math.inf if system != SCRATCH else 1.0
+    found = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)x", system.partition(":")[2])
+    if found is None or not float(found[1]):
+        raise PlanError(
+            f"{system} does not say how long a model is trained from random weights",
+            where="evaluate.systems",
+            why="scratch takes the operations of tuned's training, scratch:10x ten times them, scratch:max what helps",
+            fix="evaluate.systems=[tuned, base, scratch]",
+        )
+    return float(found[1])
 
 
 def outside_words(plan: Plan) -> tuple[str, ...]:

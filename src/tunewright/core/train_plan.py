@@ -11,6 +11,9 @@ from pydantic import Field, field_validator
 
 from tunewright.core.section import AUTO, Section
 
+Start = Literal["checkpoint", "random"]
+"""Which weights a training starts with; random: drawn anew, for the system `scratch`."""
+
 
 class TrainPlan(Section):
     method: Literal["full", "lora", "head"] = AUTO

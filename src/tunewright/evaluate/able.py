@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tunewright.core.evaluate_plan import OUTSIDE
-from tunewright.core.systems import LATER, outside_name
+from tunewright.core.systems import outside_name
 from tunewright.core.values import Row, Subject, Task
 from tunewright.evaluate.few_shot import can_be_shown
 
@@ -26,8 +26,8 @@ ONLY_OF: Mapping[str, tuple[Task, ...]] = {
 
 def unknown(system: str, *, known: Sequence[str]) -> str:
     """Why a word that is none of the known ones is not run."""
-    if system in LATER or system.startswith("api:"):
-        return LATER.get(system, "models behind a network address are not in this version")
+    if system.startswith("api:"):
+        return "models behind a network address are not in this version"
     return f"unknown system; known: {', '.join(known)}"
 
 

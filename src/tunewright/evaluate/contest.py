@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tunewright.core.events import Tracker
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Prediction, Row, Subject
+from tunewright.evaluate.again import Trainer
 
 Answers = tuple[Prediction, ...]
 
@@ -27,6 +28,8 @@ class Contest:
     validation: tuple[Row, ...]
     test: tuple[Row, ...]
     tell: Tracker
+    trainer: Trainer | None = None
+    """For systems that train; None: this run trains nothing."""
 
 
 @dataclass(frozen=True, slots=True)

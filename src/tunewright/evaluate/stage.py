@@ -18,15 +18,18 @@ from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
+from tunewright.evaluate.again import Train, trainer_of
 from tunewright.evaluate.believed import calibration_of
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.contest import Contest, Results
+from tunewright.evaluate.cost import costs
 from tunewright.evaluate.definition import METRICS, definition_of
 from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.metrics import confusion, metrics, per_class, per_label
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.score import is_answered
+from tunewright.evaluate.scratch_words import scratch_claims
 from tunewright.evaluate.slices import Slice, slices
 from tunewright.evaluate.systems import measured, run_systems
 from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
@@ -49,6 +52,8 @@ class EvaluateInputs:
     prepared: Path
     test_set_uses: int
     """How often this test set has been scored from this runs folder, this time included."""
+    train: Train | None = None
+    """The training verb, for systems that are trained here; None where the plan trains nothing."""
 
 
 def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker
 
     Raises EvalError when there is no test row, or the plan leaves the subject out.
     """
-    contest = _contest(inputs, tell)
+    contest = _contest(inputs, work, tell)
     if not contest.test:
         raise EvalError("there is no test row", where=str(inputs.prepared), fix="prepare.test_fraction=0.2")
     results = run_systems(contest)
@@ -99,7 +104,7 @@ def shown_text(row: Row) -> str:
     return row.text or (prompt[-1].content if prompt else "")
 
 
-def _contest(inputs: EvaluateInputs, tell: Tracker) -> Contest:
+def _contest(inputs: EvaluateInputs, work: Path, tell: Tracker) -> Contest:
     train, validation, test = (read_rows(inputs.prepared, split) for split in ("train", "validation", "test"))
     return Contest(
         plan=inputs.plan,
@@ -109,6 +114,7 @@ def _contest(inputs: EvaluateInputs, tell: Tracker) -> Contest:
         validation=validation,
         test=test,
         tell=tell,
+        trainer=trainer_of(inputs.train, subject=inputs.subject, folder=work, tell=tell),
     )
 
 
@@ -133,6 +139,8 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         subject=subject,
         with_them=by_system[subject][plan.evaluate.primary_metric],
     )
+    claims = scratch_claims(comparisons, metrics_by_system=by_system, trainer=contest.trainer)
+    sentence = replace(sentence, details=(*sentence.details, *claims))
     answers = results.predictions[subject]
     is_classify, is_generate = plan.task == "classify", plan.task == "generate"
     reports = {"classify": per_class, "multilabel": per_label}
@@ -152,7 +160,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "confusion": confusion(answers, labels)._asdict() if is_classify else None,
         "calibration": _calibration(contest, answers) if is_classify else None,
         "per_class": reports[plan.task](answers, labels) if plan.task in reports else None,
-        "cost": {system: {"seconds": round(seconds, 3)} for system, seconds in results.seconds.items()},
+        "cost": costs(results.seconds, trainer=contest.trainer),
         "slices": [asdict(one) for one in _slices(contest, results)],
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,

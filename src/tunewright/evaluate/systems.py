@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from tunewright.core.errors import EvalError
 from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.scale import answer_text
-from tunewright.core.systems import TUNED
+from tunewright.core.systems import SCRATCH, TUNED, is_scratch
 from tunewright.core.tasks import LABELLED
 from tunewright.core.values import Encoded, Example, Prediction, Row, Split
 from tunewright.evaluate.able import unknown, why_not
@@ -32,6 +33,7 @@ from tunewright.evaluate.label_set_rivals import (
 from tunewright.evaluate.number_rivals import mean_predictions, number_probe_predictions
 from tunewright.evaluate.probe import cosine_predictions, probe_predictions
 from tunewright.evaluate.rivals import majority_predictions
+from tunewright.evaluate.scratch import from_scratch
 from tunewright.model.classes import class_probabilities
 from tunewright.model.head_outputs import predicted_numbers
 from tunewright.model.load import Loaded
@@ -57,7 +59,7 @@ def run_systems(contest: Contest) -> Results:
             not_run[system] = why
             continue
         started = time.perf_counter()
-        predictions[system] = measured(contest, system) if system.startswith(OUTSIDE) else SYSTEMS[system](contest)
+        predictions[system] = _answered(system, contest)
         seconds[system] = time.perf_counter() - started
     return Results(predictions, seconds, not_run)
 
@@ -68,6 +70,13 @@ def measured(contest: Contest, system: str) -> Answers:
     if system != subject.name:
         subject = outside_subject(system, beside=subject)
     return _model_predictions(contest, load_subject(subject), system=system)
+
+
+def scratch(contest: Contest, system: str = SCRATCH) -> Answers:
+    """The same architecture from random weights; evaluate/scratch.py says by which rules."""
+    assert contest.trainer is not None
+    answer = partial(_model_predictions, contest, system=system)
+    return from_scratch(system, contest.plan, trainer=contest.trainer, answer=answer).predictions
 
 
 def tuned(contest: Contest) -> Answers:
@@ -155,12 +164,21 @@ SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
     "tfidf": tfidf,
     "linear_probe": linear_probe,
     "few_shot": few_shot,
+    SCRATCH: scratch,
 }
-"""The words of core/systems.py; path:FOLDER is `measured` too."""
+"""The words of core/systems.py; path:FOLDER is `measured` too, scratch:10x `scratch`."""
+
+
+def _answered(system: str, contest: Contest) -> Answers:
+    if is_scratch(system):
+        return scratch(contest, system)
+    return measured(contest, system) if system.startswith(OUTSIDE) else SYSTEMS[system](contest)
 
 
 def _unable(system: str, contest: Contest) -> str:
-    if system.startswith(OUTSIDE) or system in SYSTEMS:
+    if is_scratch(system) and contest.trainer is None:
+        return "this run trains nothing, so there are no operations that it could have as well"
+    if system.startswith(OUTSIDE) or is_scratch(system) or system in SYSTEMS:
         return why_not(system, task=contest.plan.task, subject=contest.subject, train=contest.train)
     return unknown(system, known=tuple(SYSTEMS))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tunewright.core.evaluate_plan import OUTSIDE
-from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.systems import SCRATCH, TUNED, is_scratch, outside_name, scratch_times
 from tunewright.core.values import Comparison, Metric, Verdict
 from tunewright.evaluate.definition import METRICS, UNIT
 from tunewright.evaluate.leaked import WithoutLeaked
@@ -27,6 +27,8 @@ PLAIN_NAMES = {
     "scratch": "the same architecture trained from scratch",
 }
 
+BUDGETS = {1.0: " with as many operations", math.inf: " as long as it gets better"}
+"""What a scratch system's word asks for."""
 SMALL_TEST_ROWS = 30
 """Below this only large differences show: at 30 rows the interval of a share of .5 is 34 points wide (Wilson)."""
 WORN_TEST_USES = 2
@@ -142,7 +144,7 @@ def status_of(comparisons: Sequence[Comparison]) -> Verdict:
 def _achievement(score: Metric, *, metric: str, rows: int) -> str:
     of_rows = f"{score.n:,} test rows" if score.n == rows else f"{score.n:,} of {rows:,} test rows"
     of_rows = "1 test row" if score.n == rows == 1 else of_rows
-    value = _number(score.value, metric)
+    value = number_words(score.value, metric)
     if metric == "accuracy":
         return f"answers {value} of {of_rows} correctly"
     if metric == "exact_match":
@@ -177,7 +179,7 @@ def _memory(some: WithoutLeaked, with_them: Metric, *, metric: str, subject: str
     return (
         f"{told}: without {'it' if is_one else 'them'} {_plain(subject)} "
         f"{_achievement(score, metric=metric, rows=some.rows)} (with {'it' if is_one else 'them'} "
-        f"{_number(with_them.value, metric)}), and {verdict}."
+        f"{number_words(with_them.value, metric)}), and {verdict}."
     )
 
 
@@ -199,7 +201,7 @@ def _claim(made: Sequence[Comparison], *, metric: str, metrics: MetricsBySystem)
 
 def _with_score(system: str, *, metric: str, metrics: MetricsBySystem) -> str:
     score = metrics.get(system, {}).get(metric)
-    return _plain(system) + (f" ({_number(score.value, metric)})" if score is not None and score.n else "")
+    return _plain(system) + (f" ({number_words(score.value, metric)})" if score is not None and score.n else "")
 
 
 def _not_run(not_run: Mapping[str, str]) -> tuple[str, ...]:
@@ -231,7 +233,7 @@ def _detail(comparison: Comparison, *, unit: str, n: int) -> str:
         power = f"; these rows would show a true difference of {least} four times in five"
         power += _more_rows(rows_needed(comparison.difference, width=high - low, n=n) - n)
     return (
-        f"{against}difference {comparison.difference:{digits}}{in_unit}, {interval}, {_p(comparison.p_value)}: "
+        f"{against}difference {comparison.difference:{digits}}{in_unit}, {interval}, {p_words(comparison.p_value)}: "
         f"{comparison.verdict}{power} ({comparison.test})."
     )
 
@@ -246,11 +248,13 @@ def _more_rows(n: float) -> str:
     return f", the measured one with about {about:,.0f} more"
 
 
-def _p(value: float) -> str:
+def p_words(value: float) -> str:
+    """p < .0001, p = .0312."""
     return "p < .0001" if value < 0.0001 else f"p = {value:.4f}".replace("0.", ".", 1)
 
 
-def _number(value: float, metric: str) -> str:
+def number_words(value: float, metric: str) -> str:
+    """As a sentence says it: 93.6 %, 1.234 bits a byte."""
     if metric in ("accuracy", "subset_accuracy", "exact_match", "stops", "end_argmax", "repetition"):
         return f"{100 * value:.1f} %"
     if metric == "bits_per_byte":
@@ -261,6 +265,9 @@ def _number(value: float, metric: str) -> str:
 
 
 def _plain(system: str) -> str:
+    if is_scratch(system):
+        times = scratch_times(system)
+        return PLAIN_NAMES[SCRATCH] + BUDGETS.get(times, f" with {times:g} times the operations")
     return f"the model {outside_name(system)}" if system.startswith(OUTSIDE) else PLAIN_NAMES.get(system, system)
 
 

@@ -30,6 +30,9 @@ from tunewright.text.chat import Tokenizer
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
+POOLERS = ("bert", "roberta", "xlm-roberta")
+"""Families whose encoder brings a layer that only its own classifier reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -132,7 +135,7 @@ def load_model(
 def _build(card: ModelCard, *, task: Task, labels: tuple[str, ...], options: Mapping[str, Any], with_head: bool) -> Any:
     options = {**options, "use_safetensors": True}
     if card.architecture == "encoder":
-        extra = {"add_pooling_layer": False} if card.model_type in ("bert", "roberta", "xlm-roberta") else {}
+        extra = {"add_pooling_layer": False} if card.model_type in POOLERS else {}
         encoder = AutoModel.from_pretrained(card.path, **options, **extra)
         if not (has_head(task) and with_head):
             return encoder

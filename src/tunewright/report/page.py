@@ -199,7 +199,7 @@ def _terms(run: RunFiles) -> set[str]:
     """Glossary words that stand on this page."""
     found = {"interval", "token", "seed", "fingerprint"}
     for system, metrics in as_record(run.metrics.get("systems")).items():
-        found |= {str(system), *(str(name) for name in as_record(metrics))}
+        found |= {str(system).partition(":")[0], *(str(name) for name in as_record(metrics))}
     if run.metrics:
         found |= {"signature", "base"}
     if run.metrics.get("comparisons"):

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from tunewright.core.requirements import Checked, Require, checked, conditions
 from tunewright.report import charts, numbers, words
+from tunewright.report.costs import CostLine, cost_lines
 from tunewright.report.read import Record, RunFiles, as_list, as_record
 
 
@@ -94,8 +95,7 @@ class Results:
     columns: tuple[str, ...]
     """Names of the systems, in the order of every line's cells."""
     lines: tuple[MetricLine, ...]
-    costs: tuple[str, ...]
-    """Seconds of each column's system."""
+    costs: tuple[CostLine, ...]
     comparisons: tuple[ComparisonLine, ...]
     not_run: tuple[tuple[str, str], ...]
     generation: str
@@ -138,7 +138,6 @@ def results_of(run: RunFiles) -> Results | None:
     labels = [f"{100 * tick:.6g} %" if is_percent else f"{tick:.6g}" for tick in on.ticks]
     metric_names = list(dict.fromkeys(name for found in measured.values() for name in found))
     metric_names.sort(key=lambda name: name != primary)
-    costs = as_record(run.metrics.get("cost"))
     return Results(
         primary=words.metric_name(primary),
         primary_key=primary,
@@ -151,7 +150,7 @@ def results_of(run: RunFiles) -> Results | None:
         lines=tuple(
             _line(name, measured, ranked, is_primary=name == primary, subject=run.subject) for name in metric_names
         ),
-        costs=tuple(numbers.seconds_text(as_record(costs.get(s)).get("seconds")) for s in ranked) if costs else (),
+        costs=cost_lines(as_record(run.metrics.get("cost")), ranked),
         comparisons=_comparisons(run.metrics),
         not_run=tuple((words.system_name(str(k)), str(v)) for k, v in as_record(run.metrics.get("not_run")).items()),
         generation=_generation(as_record(run.metrics.get("generation"))),

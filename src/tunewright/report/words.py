@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tunewright.core.systems import TUNED, outside_name
+from tunewright.core.systems import SCRATCH, TUNED, is_scratch, outside_name
 from tunewright.core.tasks import TASKS as TASK_FACTS
 
 SYSTEMS: dict[str, str] = {
@@ -114,7 +114,16 @@ def same_answer(task: str) -> str:
 
 
 def system_name(word: str) -> str:
+    if is_scratch(word):
+        return SYSTEMS[SCRATCH] + _more_training(word.partition(":")[2])
     return SYSTEMS.get(word) or outside_name(word)
+
+
+def _more_training(size: str) -> str:
+    """10x, max; empty for as many operations as the tuned model's training took."""
+    if not size:
+        return ""
+    return ", as long as it helps" if size == "max" else f", {size.removesuffix('x')} times the operations"
 
 
 def subject_name(word: str) -> str:

@@ -13,6 +13,7 @@ import torch
 from tunewright.core.errors import DataError
 from tunewright.core.values import Encoded, Split
 from tunewright.model.adapt import adapted
+from tunewright.model.fresh import fresh_model
 from tunewright.model.load import Loaded, load_model
 from tunewright.text.encode import encode
 from tunewright.text.render import render
@@ -24,21 +25,36 @@ from tunewright.train.ready import with_target
 def started(inputs: TrainInputs) -> tuple[Loaded, tuple[Encoded, ...]]:
     """The model as the training starts with it, the same each time, and its rows."""
     plan = inputs.plan
-    torch.manual_seed(plan.run.seed)
-    loaded = load_model(
-        inputs.card,
-        task=plan.task,
-        labels=inputs.facts.labels,
-        device=plan.run.device,
-        dtype=plan.model.dtype,
-        trust_remote_code=plan.model.trust_remote_code,
-        quantization=plan.model.quantization,
-    )
+    loaded = _as_it_starts(inputs)
     loaded = replace(loaded, scale=inputs.facts.scale)
     rows = encoded_rows(inputs, loaded, split="train")
     if not rows:
         raise DataError("no row has anything to train on", where=str(inputs.prepared), fix="tunewright show PLAN")
     return adapted(loaded, plan.train, seed=plan.run.seed), rows
+
+
+def _as_it_starts(inputs: TrainInputs) -> Loaded:
+    plan, labels = inputs.plan, inputs.facts.labels
+    if inputs.start == "random":
+        return fresh_model(
+            inputs.card,
+            task=plan.task,
+            labels=labels,
+            device=plan.run.device,
+            dtype=plan.model.dtype,
+            trust_remote_code=plan.model.trust_remote_code,
+            seed=plan.run.seed,
+        )
+    torch.manual_seed(plan.run.seed)
+    return load_model(
+        inputs.card,
+        task=plan.task,
+        labels=labels,
+        device=plan.run.device,
+        dtype=plan.model.dtype,
+        trust_remote_code=plan.model.trust_remote_code,
+        quantization=plan.model.quantization,
+    )
 
 
 def encoded_rows(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core.plan import Plan
+from tunewright.core.train_plan import Start
 from tunewright.core.values import DataFacts, ModelCard
 
 
@@ -26,6 +27,7 @@ class TrainInputs:
     predicted_peak_memory_bytes: int
     predicted_memory: dict[str, Any]
     """By term."""
+    start: Start = "checkpoint"
     rate_search: dict[str, Any] | None = None
     """What learning_rate.json says, where the plan asks to find the rate."""
     layer_search: dict[str, Any] | None = None

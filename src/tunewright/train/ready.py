@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tunewright.core.machine import Machine, usable_bytes
 from tunewright.core.plan import Plan
-from tunewright.core.train_plan import TrainPlan
+from tunewright.core.train_plan import Start, TrainPlan
 from tunewright.core.values import Encoded, ModelCard, Task
 from tunewright.model.checkpointed import checkpointed
 from tunewright.model.kernels.install import kernels
@@ -71,6 +71,7 @@ def in_training(
     place: Place | None = None,
     group: Group = ALONE,
     restore: bool = False,
+    start: Start = "checkpoint",
 ) -> Iterator[Training]:
     """training_of with the ways through the model (kernels, seen_words, trunk, checkpointed), taken off afterwards.
 
@@ -78,7 +79,7 @@ def in_training(
     group: who else takes a share of every batch.
     restore: whether weights that were only rounded for it come back too, at the price of keeping them.
     """
-    training = training_of(asked, loaded, rows)
+    training = training_of(asked, loaded, rows, start=start)
     kept, is_alone = place or Place(memory_bytes=0, folder=None), group.size == 1
     with (
         checkpointed(loaded.model, is_asked=asked.train.gradient_checkpointing is True),
@@ -92,8 +93,11 @@ def in_training(
         )
 
 
-def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Training:
-    """The training that a resolved plan asks for, of an adapted model on these rows."""
+def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...], *, start: Start = "checkpoint") -> Training:
+    """The training that a resolved plan asks for, of an adapted model on these rows.
+
+    start: from random weights everything is as fresh as the head, so the head learns no faster.
+    """
     plan = asked.train
     rate = peak_rate(plan, loaded.card)
     return Training(
@@ -102,7 +106,7 @@ def training_of(asked: Plan, loaded: Loaded, rows: tuple[Encoded, ...]) -> Train
             loaded.model,
             learning_rate=rate,
             weight_decay=plan.weight_decay,
-            head_rate_factor=HEAD_RATE_FACTORS[plan.method],
+            head_rate_factor=HEAD_RATE_FACTORS[plan.method] if start == "checkpoint" else 1.0,
         ),
         objective=objective_of(asked.task),
         rows=rows,

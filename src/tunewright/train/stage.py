@@ -100,7 +100,8 @@ def _set_up(inputs: TrainInputs, group: Group, *, work: Path) -> Iterator[_SetUp
     validation = encoded_rows(inputs, loaded, split="validation")
     reached = reach(loaded.model)
     place = _place(plan, work)
-    with in_training(plan, loaded, rows, validation=validation, place=place, group=group) as training:
+    made = in_training(plan, loaded, rows, validation=validation, place=place, group=group, start=inputs.start)
+    with made as training:
         yield _SetUp(loaded, validation, reached, training)
 
 

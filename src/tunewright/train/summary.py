@@ -47,8 +47,8 @@ def write_summary(
     plan, size = inputs.plan, parameters(training.model)
     steps = [json.loads(line) for line in (work / STEPS).read_text(encoding="utf-8").splitlines()]
     losses = [line for line in steps if line["event"] == "StepEvent"]
-    rate = matrix_flops(training.dtype, device=training.device)
-    flops, trunk = _needed_flops(inputs, training, position), training.trunk
+    rate, trunk = matrix_flops(training.dtype, device=training.device), training.trunk
+    flops, full = _needed_flops(inputs, training, position), _full_flops(inputs, training, position)
     seconds = position.seconds + (trunk.seconds if trunk is not None and trunk.n_bytes else 0.0)
     summary = {
         "method": plan.train.method,
@@ -75,6 +75,20 @@ def write_summary(
         "best_step": position.best_step,
         "kernels": training.ways,
         "frozen_trunk": _trunk_facts(training.trunk),
+        **_as_asked(inputs),
+        "needed_flops": flops,
+        "full_flops": full,
+        "matrix_flops": rate,
+        "utilisation": flops / seconds / rate if seconds else math.nan,
+        "energy": asdict(cost) if cost else None,
+    }
+    write_json(work / "summary.json", summary)
+    return summary
+
+
+def _as_asked(inputs: TrainInputs) -> dict[str, Any]:
+    plan = inputs.plan
+    return {
         "dtype": plan.model.dtype,
         "quantization": plan.model.quantization,
         "threads": plan.run.threads,
@@ -82,27 +96,23 @@ def write_summary(
         "learning_rate": plan.train.learning_rate,
         "learning_rate_search": inputs.rate_search,
         "layer_search": inputs.layer_search,
-        "needed_flops": flops,
-        "matrix_flops": rate,
-        "utilisation": flops / seconds / rate if seconds else math.nan,
-        "energy": asdict(cost) if cost else None,
         "model_fingerprint": inputs.card.fingerprint,
     }
-    write_json(work / "summary.json", summary)
-    return summary
+
+
+def _full_flops(inputs: TrainInputs, training: Training, position: Position) -> float:
+    """What the same tokens would have taken with every weight trained: in this unit a budget becomes steps."""
+    cost = token_flops(inputs.card, method="full", blocks=range(inputs.card.n_layers), **_of_rows(inputs, training))
+    return training_flops(cost, n_tokens=position.tokens_seen, n_targets=position.tokens_trained_on)
 
 
 def _needed_flops(inputs: TrainInputs, training: Training, position: Position) -> float:
-    lengths, is_headed = [len(row) for row in training.rows], has_head(inputs.plan.task)
-    n_lora = sum(p.numel() for name, p in trainable_state(training.model).items() if "lora_" in name)
     cost = token_flops(
         inputs.card,
         method=inputs.plan.train.method,
         blocks=layer_indices(inputs.plan.train.layers, n_layers=inputs.card.n_layers),
-        mean_length=sum(n * n for n in lengths) / sum(lengths),
-        n_lora=n_lora,
-        outputs=len(inputs.facts.labels) if is_headed else inputs.card.vocabulary_size,
-        is_headed=is_headed,
+        n_lora=sum(p.numel() for name, p in trainable_state(training.model).items() if "lora_" in name),
+        **_of_rows(inputs, training),
     )
     ran_once = sum(len(ids) for ids in {row.ids for row in training.rows})
     return training_flops(
@@ -111,6 +121,16 @@ def _needed_flops(inputs: TrainInputs, training: Training, position: Position) -
         n_targets=position.tokens_trained_on,
         n_kept=ran_once if training.trunk is not None and training.trunk.n_bytes else None,
     )
+
+
+def _of_rows(inputs: TrainInputs, training: Training) -> dict[str, Any]:
+    """What a token's operations depend on beside the method."""
+    lengths, is_headed = [len(row) for row in training.rows], has_head(inputs.plan.task)
+    return {
+        "mean_length": sum(n * n for n in lengths) / sum(lengths),
+        "outputs": len(inputs.facts.labels) if is_headed else inputs.card.vocabulary_size,
+        "is_headed": is_headed,
+    }
 
 
 def _trunk_facts(trunk: Trunk | None) -> dict[str, Any] | None:

@@ -457,7 +457,10 @@ def _write_evaluate(folder: Path, task: str, labels: tuple[str, ...], rows: list
                     "better (mid-p McNemar)."
                 ],
             },
-            "not_run": {"scratch": "not in this version", "few_shot": "prompting with examples is not in this version"},
+            "not_run": {
+                "scratch": "nothing is trained",
+                "few_shot": "prompting with examples is not in this version",
+            },
             "calibration": _calibration(n) if task == "classify" else None,
             "confusion": {"labels": list(labels), "matrix": _matrix(tuned, labels)} if task == "classify" else None,
             "per_class": {
