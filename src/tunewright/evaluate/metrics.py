@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 from typing import NamedTuple, TypedDict
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Metric, Prediction, Task
 from tunewright.evaluate import calibration, classes, intervals, label_sets, numbers, ranking
-from tunewright.evaluate.definition import OF_PROBABILITIES, TASK_METRICS, Definition, definition_of
+from tunewright.evaluate.definition import METRICS, OF_PROBABILITIES, TASK_METRICS, Definition, definition_of
 from tunewright.evaluate.intervals import Interval
 from tunewright.evaluate.score import of_sums, row_parts
 from tunewright.evaluate.units import Units, units_of
@@ -69,6 +69,11 @@ def metrics(
         else _no_such(name, task)
         for name in names
     }
+
+
+def of_these_rows(names: Sequence[str], measured: Sequence[Mapping[str, Metric]]) -> tuple[str, ...]:
+    """The names without those that only some data have (JSON, numbers) and these rows do not, whoever answers them."""
+    return tuple(name for name in names if not METRICS[name].is_of_some or any(of[name].n for of in measured))
 
 
 def per_class(predictions: Sequence[Prediction], labels: tuple[str, ...]) -> dict[str, ClassReport]:

@@ -23,10 +23,10 @@ from tunewright.evaluate.believed import calibration_of
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.contest import Contest, Results
 from tunewright.evaluate.cost import costs
-from tunewright.evaluate.definition import METRICS, definition_of
+from tunewright.evaluate.definition import definition_of
 from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
-from tunewright.evaluate.metrics import confusion, metrics, per_class, per_label
+from tunewright.evaluate.metrics import confusion, metrics, of_these_rows, per_class, per_label
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.score import is_answered
 from tunewright.evaluate.scratch_words import scratch_claims
@@ -192,15 +192,15 @@ def _calibration(contest: Contest, answers: Sequence[Prediction]) -> dict[str, A
 
 
 def _measured(inputs: EvaluateInputs, predictions: Answers) -> dict[str, dict[str, Metric]]:
-    """Every metric that is wanted, of every system; what only some data have (JSON, numbers) where these rows do."""
+    """Every metric that is wanted and that these rows have, of every system."""
     plan = inputs.plan
     asked = tuple(dict.fromkeys((*plan.evaluate.metrics, plan.evaluate.primary_metric)))
     found = {
         system: metrics(answers, task=plan.task, labels=inputs.facts.labels, seed=plan.run.seed, wanted=asked)
         for system, answers in predictions.items()
     }
-    is_said = {name: not METRICS[name].is_of_some or any(of[name].n for of in found.values()) for name in asked}
-    return {system: {name: of[name] for name in asked if is_said[name]} for system, of in found.items()}
+    names = {plan.evaluate.primary_metric, *of_these_rows(asked, list(found.values()))}
+    return {system: {name: of[name] for name in asked if name in names} for system, of in found.items()}
 
 
 def _compared(inputs: EvaluateInputs, predictions: Answers) -> tuple[Comparison, ...]:

@@ -21,13 +21,16 @@ from tunewright.core.values import Metric, Task
 from tunewright.decided import Decided, read_decided, subject_of
 from tunewright.evaluate.between import Answered, Corrected, corrected, shared_rows
 from tunewright.evaluate.compare import compare as pair_compared
-from tunewright.evaluate.definition import OF_PROBABILITIES, TASK_METRICS
-from tunewright.evaluate.metrics import metrics
+from tunewright.evaluate.definition import COMPARED, METRICS, OF_PROBABILITIES, TASK_METRICS
+from tunewright.evaluate.metrics import metrics, of_these_rows
 from tunewright.evaluate.write import read_predictions
 from tunewright.scored import test_set_uses
 
-NOT_KEPT = dict.fromkeys(OF_PROBABILITIES, "the probabilities of all labels are not kept in predictions.parquet")
-"""Metrics that cannot be made again from a finished run's files."""
+NOT_COMPARED = {
+    **dict.fromkeys(OF_PROBABILITIES, "the probabilities of all labels are not kept in predictions.parquet"),
+    **{name: "nothing is better or worse by it" for name in METRICS if name not in COMPARED},
+}
+"""Metrics by which finished runs are not held against each other, and why."""
 NOT_A_DIFFERENCE = ("run.name",)
 
 
@@ -101,13 +104,13 @@ def compare(runs: Sequence[Run]) -> Compared:
     task, labels, seed = first.decided.plan.task, first.decided.facts.labels, first.decided.plan.run.seed
     shared = shared_rows([one.answered for one in finished])
     names, not_compared = _metric_names(finished)
-    comparisons = [
-        pair_compared(a, b, metric=name, task=task, labels=labels, seed=seed)
-        for name in names
-        for a, b in combinations(shared.predictions, 2)
-    ]
     measured = [
         metrics(answers, task=task, labels=labels, seed=seed, wanted=tuple(names)) for answers in shared.predictions
+    ]
+    comparisons = [
+        pair_compared(a, b, metric=name, task=task, labels=labels, seed=seed)
+        for name in of_these_rows(names, measured)
+        for a, b in combinations(shared.predictions, 2)
     ]
     return Compared(
         task=task,
@@ -189,15 +192,15 @@ def _metric_names(finished: Sequence[_Finished]) -> tuple[list[str], dict[str, s
     asked = [{*plan.evaluate.metrics, plan.evaluate.primary_metric} for plan in plans]
     wanted = [name for name in TASK_METRICS[plans[0].task] if all(name in of for of in asked)]
     wanted = [primary, *(name for name in wanted if name != primary)]
-    names = [name for name in wanted if name not in NOT_KEPT]
+    names = [name for name in wanted if name not in NOT_COMPARED]
     if not names:
         raise EvalError(
             f"{wanted[0]} cannot be compared between runs",
             where="evaluate.metrics",
-            why=NOT_KEPT[wanted[0]],
+            why=NOT_COMPARED[wanted[0]],
             fix="tunewright evaluate PLAN 'evaluate.metrics=[accuracy, log_loss]'",
         )
-    return names, {name: NOT_KEPT[name] for name in wanted if name in NOT_KEPT}
+    return names, {name: NOT_COMPARED[name] for name in wanted if name in NOT_COMPARED}
 
 
 def _side(one: _Finished, measured: Mapping[str, Metric], left_out: int) -> Side:

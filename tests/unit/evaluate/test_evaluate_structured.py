@@ -6,8 +6,10 @@ import math
 
 import pytest
 
+from tunewright.core.errors import EvalError
 from tunewright.core.values import Prediction
-from tunewright.evaluate.metrics import metrics
+from tunewright.evaluate.compare import compare
+from tunewright.evaluate.metrics import metrics, of_these_rows
 from tunewright.evaluate.structured import json_f1, json_valid, number_match
 
 
@@ -70,3 +72,15 @@ def test_metrics_count_only_rows_of_that_kind() -> None:
     assert (found["number_match"].value, found["number_match"].n) == (0.5, 2)
     assert found["length_ratio"].value == pytest.approx((2 + 0 + 2) / (2 + 2 + 2))
     assert math.isnan(metrics(rows[2:], task="generate", wanted=("json_f1",))["json_f1"].value)
+
+
+def test_what_no_row_has_is_left_out_and_nothing_is_better_by_length() -> None:
+    rows = [Prediction("r:0", "tuned", "some words", "other words", is_stopped=True)]
+    found = metrics(rows, task="generate")
+    assert {name for name in found if found[name].n == 0} >= {"json_f1", "json_valid", "number_match", "repetition"}
+    names = of_these_rows(tuple(found), [found])
+    assert set(found) - set(names) == {"json_f1", "json_valid", "number_match"}, (
+        "too few words is a fact of the answers"
+    )
+    with pytest.raises(EvalError, match="nothing is better or worse by length_ratio"):
+        compare(rows, rows, metric="length_ratio", task="generate")
