@@ -1,9 +1,10 @@
 """Scoring the 77 labels of banking77: ours beside lm-evaluation-harness's HF model, on the same tokens, in turns.
 
 In: nothing; banking77 from ../shared/data and SmolLM2-135M from the starter models. Out: tables on stdout and in
-results/labels.md: seconds a row, how many rows choose the same label, and what each rule of evaluate.label_scoring
-scores. lm-evaluation-harness comes from another environment, named by TUNEWRIGHT_PEERS_LM (its python).
-usage: python benchmarks/labels.py [PEER_ROWS_WITH_LIST [PEER_ROWS_WITHOUT [ROWS]]]. Run it alone: both cores count.
+results/labels.md: processor seconds a row, how many rows choose the same label, and what each rule of
+evaluate.label_scoring scores. lm-evaluation-harness comes from another environment, named by TUNEWRIGHT_PEERS_LM (its
+python). With OMP_NUM_THREADS=1 the seconds are those of one core, whoever works beside.
+usage: python benchmarks/labels.py [PEER_ROWS_WITH_LIST [PEER_ROWS_WITHOUT [ROWS]]]
 """
 
 from __future__ import annotations
@@ -95,9 +96,9 @@ def beside(
             their.append(theirs(python, folder, loaded, part, ids))
             print(f"  {words}: theirs {their[-1]['seconds'] / len(part):.2f} s a row", file=sys.stderr, flush=True)
         if i == 0:
-            started = time.perf_counter()
+            started = time.process_time()
             ours_NL = label_log_probabilities(loaded, questions, labels=labels)
-            seconds = (time.perf_counter() - started) / len(questions)
+            seconds = (time.process_time() - started) / len(questions)
             print(f"  {words}: ours {seconds:.2f} s a row", file=sys.stderr, flush=True)
     if not their:
         return None
@@ -126,12 +127,12 @@ def rules(name: str, loaded: Loaded, rows: list[tuple[str, str]]) -> str:
     labels = sorted({label for _, label in rows})
     rows = random.Random(0).sample(rows, min(N_RULES, len(rows)))
     questions = [label_question(text, labels=labels) for text, _ in rows]
-    started = time.perf_counter()
+    started = time.process_time()
     log_p_NL = label_log_probabilities(loaded, questions, labels=labels)
-    seconds = [(time.perf_counter() - started) / len(rows)]
-    started = time.perf_counter()
+    seconds = [(time.process_time() - started) / len(rows)]
+    started = time.process_time()
     chosen = [labels[i] for i in constrained_labels(loaded, questions, labels=labels)]
-    seconds.append((time.perf_counter() - started) / len(rows))
+    seconds.append((time.process_time() - started) / len(rows))
     blank_1L = label_log_probabilities(loaded, [label_question("", labels=labels)], labels=labels)
     of_rule = {
         "sum": log_p_NL,
@@ -188,7 +189,8 @@ def main() -> None:
         "",
         f"`python benchmarks/labels.py {n_with} {n_without} {n_rows}`, {time.strftime('%Y-%m-%d')}, "
         f"{torch.get_num_threads()} of {os.cpu_count()} cores ({processor()}), Python {platform.python_version()}, "
-        f"torch {torch.__version__}, float32. {STARTER}, {len(labels)} labels, test questions of banking77.",
+        f"torch {torch.__version__}, float32. {STARTER}, {len(labels)} labels, test questions of banking77. "
+        "Processor seconds.",
         "",
     ]
     measured = [one for one in found if one]
@@ -203,7 +205,8 @@ def main() -> None:
             "",
         ]
     lines += [
-        "Right answers by evaluate.label_scoring, and seconds a row: sum, bytes and pmi need every label's likelihood.",
+        "Right answers by evaluate.label_scoring, processor seconds a row; sum, bytes and pmi need every label's "
+        "likelihood.",
         "",
         "| rows of | labels | rows | sum | bytes | pmi | constrained | likelihoods | constrained |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -8,7 +8,7 @@ Axes: N trained positions, B rows, T positions, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,9 @@ from tunewright.model.forward import precision, trained_logits
 from tunewright.model.load import Loaded
 from tunewright.model.vectors import SCORING_TOKENS
 from tunewright.text.batch import batch_of, by_length
+
+LOGIT_TOKENS = 1_024
+"""Trained tokens of a pass: their logits are 200 MB for 49,152 words, and the softmax takes as much again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,27 @@ def answer_scores(
     scored = [i for i, row in enumerate(encoded) if any(row.trained[1:])]
     done = 0
     for group in by_length([encoded[i] for i in scored], max_tokens=SCORING_TOKENS):
-        positions = [scored[i] for i in group]
-        for i, score in zip(positions, _group_scores(loaded, [encoded[i] for i in positions]), strict=True):
-            out[i] = score
-        done += len(positions)
-        progress(done)
+        for positions in _by_trained([scored[i] for i in group], encoded):
+            for i, score in zip(positions, _group_scores(loaded, [encoded[i] for i in positions]), strict=True):
+                out[i] = score
+            done += len(positions)
+            progress(done)
     return tuple(out)
+
+
+def _by_trained(positions: Sequence[int], encoded: Sequence[Encoded]) -> Iterator[list[int]]:
+    """In order, at most LOGIT_TOKENS trained tokens each, one row at least."""
+    some: list[int] = []
+    n = 0
+    for i in positions:
+        n_row = sum(encoded[i].trained)
+        if some and n + n_row > LOGIT_TOKENS:
+            yield some
+            some, n = [], 0
+        some.append(i)
+        n += n_row
+    if some:
+        yield some
 
 
 def _group_scores(loaded: Loaded, rows: Sequence[Encoded]) -> list[AnswerScore]:
