@@ -35,12 +35,13 @@ def text_run(folder: Path, decoder: Path) -> Run:
     """folder/runs/t from folder/notes.txt: raw text, one document a line."""
     write_documents(folder / "notes.txt")
     train = {"max_steps": 4, "batch_size": 8, "learning_rate": 1e-2}
-    plan = {"task": "text", "model": str(decoder), "data": "notes.txt", "train": train, **QUICK}
+    evaluate = {"general": "none"}
+    plan = {"task": "text", "model": str(decoder), "data": "notes.txt", "train": train, "evaluate": evaluate, **QUICK}
     return _run(folder, plan, name="t")
 
 
 def _short(*systems: str) -> dict[str, Any]:
-    return {"systems": list(systems), "max_new_tokens": 12}
+    return {"systems": list(systems), "max_new_tokens": 12, "general": "none"}
 
 
 def _run(folder: Path, plan: dict[str, Any], *, name: str) -> Run:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tunewright.core.errors import DataError, ModelError, PlanError
-from tunewright.core.evaluate_plan import OUTSIDE
+from tunewright.core.evaluate_plan import NO_GENERAL, OUTSIDE, SHIPPED
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import digest
 from tunewright.core.plan import Plan
@@ -20,6 +20,7 @@ from tunewright.core.planfile import LoadedPlan
 from tunewright.core.planpath import HUB
 from tunewright.core.section import is_auto
 from tunewright.core.values import SPLITS, Split
+from tunewright.evaluate.general import refuse_bad_general
 from tunewright.tables.files import SAVED, files_of, is_several, once
 from tunewright.tables.words import few
 
@@ -50,6 +51,11 @@ def from_anywhere(loaded: LoadedPlan, *, name: str) -> Plan:
     return plan.with_(data=plan.data.with_(**paths), run=plan.run.with_(name=name))
 
 
+def refuse_unusable_general(loaded: LoadedPlan) -> None:
+    """Raises DataError for a file of general text that cannot be used: known now instead of after the training."""
+    refuse_bad_general(loaded.plan.evaluate.general)
+
+
 def refuse_unusable_model(loaded: LoadedPlan) -> None:
     """The model that the plan names, looked at in a second: before torch, which takes several, is loaded.
 
@@ -64,12 +70,12 @@ def refuse_unusable_model(loaded: LoadedPlan) -> None:
 
 
 def whole_plan(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
-    """The plan with every data file by its name and whole paths in evaluate.systems: it means the same from everywhere.
+    """The plan with every data file by its name and whole paths in evaluate: it means the same from everywhere.
 
     tell: hears what folders and patterns hold.
     Raises DataError for a folder or a pattern without a data file, ModelError for a folder that is not there.
     """
-    return _with_files(_whole_systems(_with_task(loaded, tell=tell)), tell=tell)
+    return _with_files(_whole_general(_whole_systems(_with_task(loaded, tell=tell))), tell=tell)
 
 
 def _with_task(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
@@ -164,6 +170,14 @@ def _whole_systems(loaded: LoadedPlan) -> LoadedPlan:
         return loaded
     whole = tuple(f"{OUTSIDE}{_folder(name, loaded)}" if name.startswith(OUTSIDE) else name for name in systems)
     return replace(loaded, plan=loaded.plan.with_(evaluate=loaded.plan.evaluate.with_(systems=whole)))
+
+
+def _whole_general(loaded: LoadedPlan) -> LoadedPlan:
+    name = loaded.plan.evaluate.general
+    if is_auto(name) or name in (NO_GENERAL, SHIPPED):
+        return loaded
+    whole = str((loaded.folder / Path(name).expanduser()).resolve())
+    return replace(loaded, plan=loaded.plan.with_(evaluate=loaded.plan.evaluate.with_(general=whole)))
 
 
 def _folder(system: str, loaded: LoadedPlan) -> Path:

@@ -35,6 +35,7 @@ PLACES = {
     "prepare": ("review",),
     "model": ("name",),
     "select": ("candidates",),
+    "evaluate": ("general",),
 }
 """Fields that say where something lies; what lies there is told by `before` and `facts`. Of several data files the
 folders that tell their rows apart stay."""
@@ -155,7 +156,7 @@ def _without_folders(sections: dict[str, Any]) -> dict[str, Any]:
     for section, idle in WITHOUT_EFFECT.items():
         out[section] = {field: value for field, value in sections.get(section, {}).items() if field not in idle}
     for section, fields in PLACES.items():
-        values = sections.get(section, {})
+        values = out.get(section, {})
         out[section] = values | {
             field: name(values[field], is_of_rows=section == "data") for field in fields if field in values
         }

@@ -16,7 +16,15 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from tunewright.asked import from_anywhere, model_files, outside_files, refuse_unusable_model, whole_plan, with_data
+from tunewright.asked import (
+    from_anywhere,
+    model_files,
+    outside_files,
+    refuse_unusable_general,
+    refuse_unusable_model,
+    whole_plan,
+    with_data,
+)
 from tunewright.contradictions import refuse_untrained
 from tunewright.core.errors import RunError
 from tunewright.core.events import NoteEvent, StageEvent, Tracker, jsonl_tracker, null_tracker, tee
@@ -40,6 +48,7 @@ from tunewright.core.run import (
 from tunewright.core.section import is_auto
 from tunewright.core.systems import scratch_words, trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
+from tunewright.evaluate.general import general_digest
 from tunewright.explain.cost import LABEL_ERRORS
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
 from tunewright.outcome import Outcome, outcome_of
@@ -107,13 +116,15 @@ def decide(loaded: LoadedPlan, *, tell: Tracker = null_tracker) -> Resolved:
         loaded.plan, folder=loaded.folder, tell=tell
     )
     refuse_unusable_model(loaded)
+    refuse_unusable_general(loaded)
     resolved: Resolved = importlib.import_module("tunewright.deciding").decisions(loaded, draft, tell=tell).resolved
     return resolved
 
 
 def _decided(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tracker, ran: list[str]) -> Decided:
     """Prepared data, the chosen model, the resolved plan: from last time when nothing was changed, else anew."""
-    asked = asked_fingerprint(loaded.plan, data=data, model_files=model_files(loaded))
+    general = general_digest(loaded.plan.evaluate.general)
+    asked = asked_fingerprint(loaded.plan, data={**data, "general": general}, model_files=model_files(loaded))
     manifest = run.manifest()
     records = manifest.get("stages", {})
     known = [
@@ -158,6 +169,7 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
             drafts.write_draft(error.draft, work, counted=None)
         raise
     refuse_unusable_model(loaded)
+    refuse_unusable_general(loaded)
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch
     decisions = deciding.decisions(loaded, draft, tell=tell)
     deciding.say_counted(decisions, tell=tell)
@@ -234,9 +246,9 @@ def _model_stage(
     run: Run, stage: str, decided: Decided, *, tell: Tracker, ran: list[str], is_resumable: bool = False
 ) -> AbstractContextManager[Path | None]:
     """The folder of a stage that works on the measured model: it is made anew when that model is another one."""
-    fingerprint = stage_fingerprint(
-        stage, plan=decided.plan, before=_model_fingerprint(run, decided), facts=outside_files(decided.plan)
-    )
+    general = general_digest(decided.plan.evaluate.general) if stage == "evaluate" else ""
+    facts = {"outside": outside_files(decided.plan), "general": general}
+    fingerprint = stage_fingerprint(stage, plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
     return _stage(run, stage, fingerprint=fingerprint, tell=tell, ran=ran, is_resumable=is_resumable)
 
 

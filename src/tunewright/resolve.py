@@ -26,6 +26,7 @@ from tunewright.core.systems import trains
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Choice, DataFacts, ModelCard, Task
 from tunewright.evaluate.definition import TASK_METRICS
+from tunewright.evaluate.general import general_choice
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, formula_memory
 from tunewright.required import refuse_unmeasured
@@ -258,6 +259,7 @@ def evaluate_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         if limit
         else "all rows are scored",
     )
+    yield general_choice(plan.task)
 
 
 def after_rules(plan: Plan, context: Context) -> Iterator[Choice]:

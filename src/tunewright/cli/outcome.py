@@ -42,6 +42,7 @@ def show_outcome(console: Console, outcome: Outcome, *, seconds: float) -> None:
         console.result("\n" + systems_table(metrics))
     console.result("")
     show_verdict(console, outcome.verdict)
+    show_alarms(console, metrics)
     show_requirements(console, outcome.requirements)
     report = folder / "report.html"
     console.result(f"\nreport  {shown_path(report)}")
@@ -67,6 +68,18 @@ def show_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
     for detail in verdict.get("details", ()):
         if not detail.startswith("Against "):  # those stand in the table
             console.paragraph(detail, indent="  ")
+
+
+def show_alarms(console: Console, metrics: Mapping[str, Any]) -> None:
+    """What was forgotten, where it is too much, and personal data that can be had word for word."""
+    alarm = (metrics.get("forgetting") or {}).get("alarm") or {}
+    if alarm.get("is_on"):
+        console.paragraph(alarm["sentence"], style="bold red")
+        for line in alarm["advice"]:
+            console.paragraph(f"try: {line}", indent="  ")
+    warning = ((metrics.get("memorisation") or {}).get("private") or {}).get("warning")
+    if warning:
+        console.paragraph(warning, style="bold red")
 
 
 def show_requirements(console: Console, found: Sequence[Checked]) -> None:

@@ -13,6 +13,8 @@ from tunewright.core.section import AUTO, Section
 
 OUTSIDE = "path:"
 """A system of evaluate.systems that is a folder: a model that something else has trained."""
+SHIPPED, NO_GENERAL = "shipped", "none"
+"""Words of evaluate.general that are no file."""
 
 LabelScoring = Literal["sum", "bytes", "pmi", "constrained"]
 """How a language model without a class head is asked for a label."""
@@ -39,3 +41,6 @@ class EvaluatePlan(Section):
     the fastest with many labels). sum and pmi also give probabilities."""
     require: dict[str, str | float | tuple[str, ...]] | None = None
     """Conditions that end a run with exit 6, unexported, when missed: {accuracy: ">= 0.9", better_than: base}."""
+    general: str = AUTO
+    """Text the tuned model must still read as before: shipped (100 paragraphs of English on 6 topics), none, or a file
+    of yours, a paragraph a row. Left out: shipped for models that write, none for labels and numbers."""

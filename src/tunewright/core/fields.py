@@ -74,6 +74,7 @@ EXAMPLES: dict[str, str] = {
     "evaluate.max_new_tokens": "128",
     "evaluate.limit": "100",
     "evaluate.require": '{accuracy: ">= 0.9", better_than: base}',
+    "evaluate.general": "general.txt",
     "explain.methods": "[occlusion, label_errors]",
     "explain.rows": "50",
     "export.targets": "[adapter, merged]",

@@ -19,6 +19,7 @@ from tunewright.core.plan import Plan
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
 from tunewright.evaluate.again import Train, trainer_of
+from tunewright.evaluate.before_after import before_and_after
 from tunewright.evaluate.believed import calibration_of
 from tunewright.evaluate.compare import compare
 from tunewright.evaluate.contest import Contest, Results
@@ -164,6 +165,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "slices": [asdict(one) for one in _slices(contest, results)],
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,
+        **before_and_after(contest),
     }
 
 

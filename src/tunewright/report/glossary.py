@@ -49,6 +49,8 @@ GLOSSARY: dict[str, str] = {
     "epoch": "One pass over all training rows.",
     "exact_match": "The share of answers equal to the reference once case and punctuation are set aside.",
     "export": "Writing the tuned model as standard folders that other tools load, and checking that they answer alike.",
+    "exposure": "How likely a planted secret (a canary) is among random ones of its form, in bits: 0 is the least "
+    "likely, the logarithm of their number the likeliest of all. Source: Carlini et al. 2019.",
     "f1": "The balance of precision and recall, 0 to 1: high only when both are. f1_macro counts every class the same, "
     "f1_weighted counts each by its rows.",
     "f1_macro": "F1 (the balance of precision and recall) of each class, averaged so that every class counts the same.",
@@ -58,6 +60,8 @@ GLOSSARY: dict[str, str] = {
     "fine_tuning": "Training a finished model a little further on your own examples, so that it does your task.",
     "finding": "Something about your data that a person should know, with what to do about it.",
     "fingerprint": "A short code made from content: equal codes mean equal inputs.",
+    "forgetting": "What tuning cost: text that has nothing to do with the task is read worse than before. A lower "
+    "learning rate, fewer trained layers or a smaller weight of the adapter help.",
     "gpu": "A graphics processor: it multiplies large matrices ten to a hundred times faster than a CPU.",
     "gradient": "For every weight, in which direction to move it so that the loss falls.",
     "gradient_accumulation": "Adding up the gradients of several batches before one step: the effect of a large batch "
@@ -93,6 +97,8 @@ GLOSSARY: dict[str, str] = {
     "max_length": "Rows longer than this many tokens are cut, and the cut is counted.",
     "mean": "Always answers the mean of the training numbers. A model that does not beat it has learned nothing.",
     "mcnemar": "A test for two systems on the same rows: it counts only rows where exactly one of them is right.",
+    "memorisation": "Learning single training answers word for word, instead of how to answer. It matters most where "
+    "rows hold personal data.",
     "merged": "An adapter calculated into the base model's weights: one folder that needs nothing beside it.",
     "multilabel": "Each row may have several labels at once, or none. Every label is answered by itself, yes or no.",
     "nats": "The unit of loss (natural logarithm); 1 nat is 1.44 bits.",
@@ -190,6 +196,8 @@ ALSO: dict[str, str] = {
     "block": "layer",
     "bpb": "bits_per_byte",
     "ci": "interval",
+    "canary": "exposure",
+    "catastrophic forgetting": "forgetting",
     "completion": "prompt",
     "confidence interval": "interval",
     "cross entropy": "loss",

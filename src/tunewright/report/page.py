@@ -24,6 +24,7 @@ from tunewright.report.doubts import LabelDoubts, label_doubts_of
 from tunewright.report.examples import Group, examples_of
 from tunewright.report.explanations import Explanations, explanations_of
 from tunewright.report.exported import Exported, exported_of
+from tunewright.report.forgetting import Forgetting, forgetting_of
 from tunewright.report.glossary import glossary
 from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.parts import Parts, parts_of
@@ -65,6 +66,7 @@ class Page:
     data: Data | None
     confidence: BelievedConfidence | None
     parts: Parts | None
+    forgetting: Forgetting | None
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
     explanations: Explanations | None
@@ -104,6 +106,7 @@ def page_of(run: RunFiles) -> Page:
         data=data_of(run),
         confidence=confidence_of(run),
         parts=parts_of(run),
+        forgetting=forgetting_of(run),
         mistakes=mistakes_of(run),
         examples=examples_of(run),
         explanations=explanations_of(run),
@@ -217,6 +220,10 @@ def _terms(run: RunFiles) -> set[str]:
         found |= {"max_length", "leakage"}
     if run.card:
         found.add("context")
+    if as_record(run.metrics.get("forgetting")).get("general"):
+        found |= {"forgetting", "kl_divergence", "nats"}
+    if as_record(run.metrics.get("memorisation")).get("sentence"):
+        found.add("memorisation")
     if run.explanations.get("rows"):
         found |= {"occlusion", "nats", "p_value"}
     return found

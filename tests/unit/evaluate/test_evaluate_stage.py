@@ -21,6 +21,7 @@ from tunewright.core.events import Event, PreviewEvent
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Message, ModelCard, Row, Subject, Task
 from tunewright.evaluate.asking import answered_rows
+from tunewright.evaluate.before_after import NO_TEXT, not_forgetting
 from tunewright.evaluate.contest import Contest
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
@@ -58,7 +59,7 @@ KEYS = {
         "calibration",
         "confusion",
     ),
-    *("per_class", "cost", "generation", "test_set_uses", "without_leaked"),
+    *("per_class", "cost", "generation", "test_set_uses", "without_leaked", "forgetting", "memorisation"),
 }
 
 
@@ -231,6 +232,38 @@ def test_metrics_json_has_the_public_shape_when_generating(generated: tuple[Eval
     assert [(c["b"], c["metric"]) for c in found["comparisons"]] == [("base", "bits_per_byte")]
 
 
+def test_forgetting_and_memory_stand_beside_the_scores_of_a_model_that_writes(
+    generated: tuple[EvaluateInputs, Path],
+) -> None:
+    """What was saved is the untouched model: nothing is forgotten, moved or learned by heart."""
+    found = _metrics(generated)
+    forgetting, memory = found["forgetting"], found["memorisation"]
+    assert (forgetting["reason"], memory["reason"]) == ("", "")
+    assert (forgetting["general"]["source"], forgetting["general"]["paragraphs"]) == ("general.txt", 3)
+    assert forgetting["general"]["rise"] == 0.0
+    assert forgetting["general"]["tuned"]["value"] == forgetting["general"]["base"]["value"] > 7  # random: log2(259)
+    assert (forgetting["kl"]["n"], forgetting["kl"]["value"]) == (12, pytest.approx(0.0, abs=1e-6))
+    assert forgetting["alarm"]["is_on"] is False
+    assert forgetting["curve"]["reason"] == "every weight was trained: there is no adapter to weigh"
+    assert (memory["train"]["n"], memory["train"]["value"]) == (9, 0.0)  # é is two tokens: from the fourth row on
+
+
+def test_labels_have_no_forgetting_and_say_why(classified: tuple[EvaluateInputs, Path]) -> None:
+    found = _metrics(classified)
+    assert found["forgetting"] == not_forgetting(NO_TEXT)
+    assert (found["memorisation"]["reason"], found["memorisation"]["train"]) == (NO_TEXT, None)
+
+
+def test_forgetting_is_not_measured_where_the_plan_says_none(
+    generated: tuple[EvaluateInputs, Path], tmp_path: Path
+) -> None:
+    inputs, _ = generated
+    plan = inputs.plan.with_(evaluate=inputs.plan.evaluate.with_(general="none", systems=("tuned",), limit=1))
+    found = evaluate(replace(inputs, plan=plan), work=tmp_path)
+    assert found["forgetting"] == not_forgetting("evaluate.general is none")
+    assert found["memorisation"]["train"]["n"] == 9
+
+
 def test_bits_per_byte_equals_one_row_at_a_time(generated: tuple[EvaluateInputs, Path], tiny_decoder: Path) -> None:
     found = _metrics(generated)["systems"]["base"]["bits_per_byte"]["value"]
     loaded = load_model(tiny_card(tiny_decoder, "decoder"), task="generate")
@@ -322,10 +355,13 @@ def _inputs(folder: Path, card: ModelCard, *, task: Task, test: tuple[Row, ...] 
     train = tuple(row for row in CLASSIFY_ROWS if row.label in LABELS) if is_classify else GENERATE_ROWS
     for split, kept in (("train", train), ("validation", train[:4]), ("test", rows)):
         write_rows(folder / f"{split}.parquet", kept)
+    general = folder / "general.txt"
+    general.write_text("the river rises\nthe moon is round\nbread is baked\n", encoding="utf-8")
     plan = Plan.model_validate(
         {
             "task": task,
             "model": {"dtype": "float32"},
+            "train": {"epochs": 1},
             "prepare": {"max_length": 128 if card.architecture == "encoder" else 256},
             "evaluate": {
                 "systems": CLASSIFY_SYSTEMS if is_classify else ("tuned", "base", "majority"),
@@ -333,6 +369,7 @@ def _inputs(folder: Path, card: ModelCard, *, task: Task, test: tuple[Row, ...] 
                 "primary_metric": "accuracy" if is_classify else "bits_per_byte",
                 "max_new_tokens": 8,
                 "limit": 5,
+                "general": str(general),
             },
             "run": {"device": "cpu"},
         }
