@@ -14,7 +14,7 @@ from pathlib import Path
 from tunewright.core.errors import DataError, ModelError, PlanError
 from tunewright.core.evaluate_plan import NO_GENERAL, OUTSIDE, SHIPPED
 from tunewright.core.events import NoteEvent, Tracker
-from tunewright.core.files import digest
+from tunewright.core.files import digest, file_digest
 from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan
 from tunewright.core.planpath import HUB
@@ -75,7 +75,19 @@ def whole_plan(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
     tell: hears what folders and patterns hold.
     Raises DataError for a folder or a pattern without a data file, ModelError for a folder that is not there.
     """
-    return _with_files(_whole_general(_whole_systems(_with_task(loaded, tell=tell))), tell=tell)
+    return _with_files(_whole_scorer(_whole_general(_whole_systems(_with_task(loaded, tell=tell)))), tell=tell)
+
+
+def _whole_scorer(loaded: LoadedPlan) -> LoadedPlan:
+    """Its file is run once here: a function that is not there is told before hours of training."""
+    asked = loaded.plan.evaluate
+    if asked.scorer is None:
+        return loaded
+    from tunewright.evaluate.scorer import loaded_scorer, whole_name  # a plan without one does without its libraries
+
+    name = whole_name(asked.scorer, folder=loaded.folder)
+    loaded_scorer(name)
+    return replace(loaded, plan=loaded.plan.with_(evaluate=asked.with_(scorer=name)))
 
 
 def _with_task(loaded: LoadedPlan, *, tell: Tracker) -> LoadedPlan:
@@ -195,6 +207,15 @@ def _folder(system: str, loaded: LoadedPlan) -> Path:
 def outside_files(plan: Plan) -> str:
     """Sizes and times of the folders that a resolved plan's systems name; empty without one."""
     return _files([Path(name.removeprefix(OUTSIDE)) for name in plan.evaluate.systems if name.startswith(OUTSIDE)])
+
+
+def scorer_content(plan: Plan) -> str:
+    """Digest of the file of a resolved plan's own metric; empty without one."""
+    if plan.evaluate.scorer is None:
+        return ""
+    from tunewright.evaluate.scorer import scorer_file
+
+    return file_digest(scorer_file(plan.evaluate.scorer))
 
 
 def model_files(loaded: LoadedPlan) -> str:

@@ -108,6 +108,22 @@ def refuse_untrained(plan: Plan) -> None:
         )
 
 
+def _refuse_unused_scorer(plan: Plan) -> None:
+    scorer, primary = plan.evaluate.scorer, plan.evaluate.primary_metric
+    if scorer is not None and plan.task != "generate":
+        raise PlanError(
+            f"evaluate.scorer is a metric of written answers, and the task is {plan.task}",
+            where="evaluate.scorer",
+            fix="leave evaluate.scorer out",
+        )
+    if scorer is None and not is_auto(primary) and primary == "scorer":
+        raise PlanError(
+            "evaluate.primary_metric is your own metric, and the plan names none",
+            where="evaluate.primary_metric",
+            fix="evaluate.scorer=scorer.py, a file with: def score(answer, reference): ...",
+        )
+
+
 def refuse_contradictions(asked: Plan, plan: Plan) -> None:
     """Fields of the plan that exclude each other.
 
@@ -115,6 +131,7 @@ def refuse_contradictions(asked: Plan, plan: Plan) -> None:
     Raises PlanError.
     """
     train = asked.train
+    _refuse_unused_scorer(plan)
     named = named_lora_fields(train)
     if named and not is_auto(train.method) and train.method != "lora":
         raise PlanError(

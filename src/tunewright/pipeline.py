@@ -22,6 +22,7 @@ from tunewright.asked import (
     outside_files,
     refuse_unusable_general,
     refuse_unusable_model,
+    scorer_content,
     whole_plan,
     with_data,
 )
@@ -246,9 +247,10 @@ def _model_stage(
     run: Run, stage: str, decided: Decided, *, tell: Tracker, ran: list[str], is_resumable: bool = False
 ) -> AbstractContextManager[Path | None]:
     """The folder of a stage that works on the measured model: it is made anew when that model is another one."""
-    general = general_digest(decided.plan.evaluate.general) if stage == "evaluate" else ""
-    facts = {"outside": outside_files(decided.plan), "general": general}
-    fingerprint = stage_fingerprint(stage, plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
+    plan, facts = decided.plan, {"outside": outside_files(decided.plan)}
+    if stage == "evaluate":
+        facts |= {"general": general_digest(plan.evaluate.general), "scorer": scorer_content(plan)}
+    fingerprint = stage_fingerprint(stage, plan=plan, before=_model_fingerprint(run, decided), facts=facts)
     return _stage(run, stage, fingerprint=fingerprint, tell=tell, ran=ran, is_resumable=is_resumable)
 
 

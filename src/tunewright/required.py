@@ -62,6 +62,8 @@ def refuse_unmeasured(plan: Plan) -> None:
     """Raises PlanError for conditions on what the resolved plan does not measure."""
     evaluate = plan.evaluate
     measured = dict.fromkeys((evaluate.primary_metric, *evaluate.metrics))
+    if evaluate.scorer is None:
+        measured.pop("scorer", None)
     rivals = [name for name in evaluate.systems if name != subject_word(plan)]
     for condition in conditions(evaluate.require):
         if condition.rival and condition.rival not in rivals:

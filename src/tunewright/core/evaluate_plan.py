@@ -39,6 +39,9 @@ class EvaluatePlan(Section):
     """How base and few_shot choose a label: the likeliest name (sum), the likeliest a byte of its name (bytes), the one
     whose likelihood the text raises most (pmi), or what it writes when it may write nothing but labels (constrained:
     the fastest with many labels). sum and pmi also give probabilities."""
+    scorer: str | None = None
+    """Your own metric of written answers: FILE.py or FILE.py:FUNCTION, relative to the plan. score(answer, reference),
+    or score(answer, reference, prompt), gives a number, higher is better. The file is run. Left out: none."""
     require: dict[str, str | float | tuple[str, ...]] | None = None
     """Conditions that end a run with exit 6, unexported, when missed: {accuracy: ">= 0.9", better_than: base}."""
     general: str = AUTO

@@ -73,6 +73,7 @@ EXAMPLES: dict[str, str] = {
     "evaluate.seeds": "1",
     "evaluate.max_new_tokens": "128",
     "evaluate.limit": "100",
+    "evaluate.scorer": "scorer.py",
     "evaluate.require": '{accuracy: ">= 0.9", better_than: base}',
     "evaluate.general": "general.txt",
     "explain.methods": "[occlusion, label_errors]",

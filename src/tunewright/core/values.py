@@ -164,6 +164,8 @@ class Prediction:
     """UTF-8 bytes those nats cover."""
     is_end_argmax: bool | None = None
     """generate: at the reference's true end the end token is the model's first choice."""
+    own_score: float = math.nan
+    """generate: what the plan's own function gave (evaluate.scorer); nan when there is none."""
     group: str = ""
     """The row's group; rows of one group are not independent of each other. Empty: none."""
 

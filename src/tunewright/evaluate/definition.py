@@ -192,6 +192,15 @@ _ALL = (
         _NO_JSON,
         is_of_some=True,
     ),
+    Definition(
+        "scorer",
+        "ratio",
+        "points",
+        "mean of what the plan's own function gives",
+        "evaluate.scorer is not given, or gave no number",
+        is_of_some=True,
+        top=math.inf,
+    ),
     Definition("stops", "proportion", "share", "answer ended by the model before the cap", "nothing was generated"),
     Definition(
         "end_argmax",
@@ -255,6 +264,7 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
         "number_match",
         "json_valid",
         "json_f1",
+        "scorer",
         "stops",
         "end_argmax",
         "repetition",

@@ -191,6 +191,7 @@ _VALUES: dict[str, Callable[[Prediction], float]] = {
     "rouge1": _rouge(lambda answer, ref: overlap.rouge_n(answer, reference=ref, n=1)),
     "rouge2": _rouge(lambda answer, ref: overlap.rouge_n(answer, reference=ref, n=2)),
     "rougeL": _rouge(lambda answer, ref: overlap.rouge_l(answer, reference=ref)),
+    "scorer": lambda prediction: prediction.own_score,
     "rougeLsum": _rouge(lambda answer, ref: overlap.rouge_lsum(answer, reference=ref)),
     "length_ratio": lambda prediction: _ratio(_lengths(prediction)),
     "number_match": _of_some(lambda answer, ref: structured.number_match(answer, reference=ref)),

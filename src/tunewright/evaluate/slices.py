@@ -55,6 +55,8 @@ class Slice:
     """On these rows."""
     rival: Metric | None
     """The rival on these rows."""
+    rival_system: str
+    """Who that is; empty for none."""
     difference: float
     """The subject's metric here less on all other rows; nan where it cannot be compared."""
     p_value: float
@@ -78,6 +80,8 @@ def slices(
         kept = [p for p in answers if p.row_id in ids]
         return metrics(kept, task=task, labels=labels, seed=seed, wanted=(metric,))[metric]
 
+    name = rival[0].system if rival else ""
+
     def of_rival(ids: set[str]) -> Metric | None:
         return None if rival is None else measured(rival, ids)
 
@@ -90,7 +94,7 @@ def slices(
     adjusted = iter(holm([p for _, p in beside if math.isfinite(p)]))
     return tuple(
         _judged(
-            Slice(feature, value, len(ids), measured(subject, ids), of_rival(ids), difference, p),
+            Slice(feature, value, len(ids), measured(subject, ids), of_rival(ids), name, difference, p),
             p_holm=next(adjusted) if math.isfinite(p) else math.nan,
         )
         for (feature, value, ids), (difference, p) in zip(named, beside, strict=True)

@@ -30,6 +30,7 @@ from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidenc
 from tunewright.evaluate.metrics import confusion, metrics, of_these_rows, per_class, per_label
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.score import is_answered
+from tunewright.evaluate.scorer import own_scores
 from tunewright.evaluate.scratch_words import scratch_claims
 from tunewright.evaluate.slices import Slice, slices
 from tunewright.evaluate.systems import measured, run_systems
@@ -68,6 +69,7 @@ def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker
     results = run_systems(contest)
     groups = {row.row_id: row.group for row in contest.test if row.group}
     results = replace(results, predictions=grouped(results.predictions, groups))
+    results = _with_own_scores(inputs, contest, results)
     flat = [p for answers in results.predictions.values() for p in answers]
     texts = {row.row_id: shown_text(row) for row in contest.test}
     write_predictions(work / "predictions.parquet", flat, texts, task=inputs.plan.task)
@@ -89,6 +91,18 @@ def preview(plan: Plan, *, facts: DataFacts, prepared: Path, tell: Tracker) -> N
     answers = keyword_predictions(rows, task=plan.task, labels=facts.labels, seed=plan.run.seed)
     metric = metrics(answers, task=plan.task, labels=facts.labels, seed=plan.run.seed, wanted=(name,))[name]
     tell(PreviewEvent("tfidf", name, metric.value, metric.ci95, metric.n, time.perf_counter() - started))
+
+
+def _with_own_scores(inputs: EvaluateInputs, contest: Contest, results: Results) -> Results:
+    scorer = inputs.plan.evaluate.scorer
+    if scorer is None:
+        return results
+    prompts = {row.row_id: "\n".join(turn.content for turn in prompt_of(row.messages)) for row in contest.test}
+    scored = {
+        system: own_scores(answers, scorer=scorer, prompts=prompts, tell=contest.tell)
+        for system, answers in results.predictions.items()
+    }
+    return replace(results, predictions=scored)
 
 
 def grouped(predictions: Answers, groups: Mapping[str, str]) -> dict[str, tuple[Prediction, ...]]:

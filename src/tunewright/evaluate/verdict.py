@@ -64,6 +64,7 @@ _QUANTITIES = {
     "bleu": "a BLEU",
     "chrf": "a chrF",
     "json_f1": "a field F1",
+    "scorer": "a mean of your own metric",
     "repetition": "a repetition rate",
 }
 

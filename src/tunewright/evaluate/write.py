@@ -36,6 +36,7 @@ _SCHEMA = pa.schema(
         ("is_stopped", pa.bool_()),
         ("is_end_argmax", pa.bool_()),
         ("n_tokens", pa.int64()),
+        ("own_score", pa.float64()),
         ("group", pa.string()),
     ]
 )
@@ -73,6 +74,7 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
             reference_nats=math.nan if record["reference_nats"] is None else record["reference_nats"],
             reference_bytes=record["reference_bytes"],
             is_end_argmax=record["is_end_argmax"],
+            own_score=math.nan if record.get("own_score") is None else record["own_score"],
             group=record.get("group") or "",
         )
         for record in pq.read_table(path).to_pylist()
@@ -93,6 +95,7 @@ def _record(prediction: Prediction, *, text: str | None, task: Task) -> dict[str
         "is_stopped": prediction.is_stopped,
         "is_end_argmax": prediction.is_end_argmax,
         "n_tokens": prediction.n_tokens,
+        "own_score": _finite(prediction.own_score),
         "group": prediction.group or None,
     }
 

@@ -59,13 +59,14 @@ class Series:
 
 
 def axis(values: Sequence[float], *, n_ticks: int = 4, floor: float = -math.inf, top: float = math.inf) -> Axis:
-    """Round ends around the finite values, never below `floor` or above `top`; 0 to 1 when there is no value.
+    """Round ends around the finite values, never below `floor` or above `top` unless a value is; 0 to 1 without values.
 
     >>> axis([0.13, 0.94], floor=0, top=1).ticks
     (0.0, 0.25, 0.5, 0.75, 1.0)
     """
     known = [value for value in values if math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    floor, top = floor if floor <= low else -math.inf, top if top >= high else math.inf
     if high - low <= ALIKE * max(abs(low), abs(high), ALIKE):
         spread = abs(low) / 10 if abs(low) > ALIKE else 0.5
         low, high = max(floor, low - spread), min(top, high + spread)

@@ -61,6 +61,8 @@ class BelievedConfidence:
     ticks: Markup
     coverages: tuple[CoverageLine, ...]
     thresholds: tuple[ThresholdLine, ...]
+    unpromised: str
+    """What validation has too few right answers for; empty where every wish can be promised."""
     temperature: str
 
 
@@ -76,13 +78,15 @@ def confidence_of(run: RunFiles) -> BelievedConfidence | None:
         floor=0,
         top=1.0,
     )
+    wishes = [as_record(one) for one in as_list(found.get("thresholds"))]
     error = as_record(as_record(as_record(run.metrics.get("systems")).get(run.subject)).get("ece"))
     return BelievedConfidence(
         sentence=_sentence(bins, error=error.get("value"), by_chance=found.get("error_by_chance")),
         bins=tuple(_bin(one, on=on) for one in bins),
         ticks=charts.tick_line(on, labels=[f"{100 * tick:.6g} %" for tick in on.ticks]),
         coverages=tuple(_coverage(as_record(one)) for one in as_list(found.get("coverages"))),
-        thresholds=tuple(_threshold(as_record(one)) for one in as_list(found.get("thresholds"))),
+        thresholds=tuple(_threshold(one) for one in wishes if one.get("threshold") is not None),
+        unpromised=_unpromised([one for one in wishes if one.get("threshold") is None]),
         temperature=_temperature(as_record(found.get("temperature"))),
     )
 
@@ -113,6 +117,14 @@ def _temperature(found: Record) -> str:
         f"temperature of {value:.2f}, fit best there. On the test rows said and found would then lie "
         f"{_points(before_after[1])} apart instead of {_points(before_after[0])}. The answers stay the same."
     )
+
+
+def _unpromised(wishes: list[Record]) -> str:
+    if not wishes:
+        return ""
+    ends = [numbers.percent_text(one.get("wished")) for one in (wishes[0], wishes[-1])]
+    between = ends[0] if len(wishes) == 1 else " to ".join(ends)
+    return f"Too few validation rows, or too few of them right, to promise {between} of right answers."
 
 
 def _threshold(one: Record) -> ThresholdLine:

@@ -25,13 +25,20 @@ class CostLine:
 def cost_lines(costs: Record, systems: Sequence[str]) -> tuple[CostLine, ...]:
     """In the order of the systems; a line that would be empty is left out."""
     found = [as_record(costs.get(system)) for system in systems]
+    has_search = any(one.get("search") for one in found)
     answering = CostLine(
         "Time to answer",
         "training of keyword and linear rivals included",
         tuple(numbers.seconds_text(one.get("seconds")) for one in found),
     )
     lines = (
-        _line("Training", "plus finding the rate from random weights", found, "seconds", numbers.seconds_text),
+        _line(
+            "Training",
+            "+ finding the rate from random weights" if has_search else "",
+            found,
+            "seconds",
+            numbers.seconds_text,
+        ),
         _line("Operations of training", "by formula", found, "flops", _operations),
         _line("Electricity of training", "an estimate", found, "kwh", _energy),
         _line("CO2 of training", "an estimate", found, "grams_co2", lambda value: f"about {rounded(value, 1)} g"),

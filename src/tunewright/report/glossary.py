@@ -145,6 +145,7 @@ GLOSSARY: dict[str, str] = {
     "scheduler": "How the learning rate changes over the steps: up during warm-up, then down to zero (cosine, linear) "
     "or level (constant).",
     "scratch": "The same architecture, trained from random weights on the same rows: shows what pre-training adds.",
+    "scorer": "Your own metric: the mean of what the function of evaluate.scorer gives each answer. Higher is better.",
     "seed": "The start of the random numbers: the same seed draws the same rows and order again.",
     "signature": "How a number was made, so that two reports can be compared.",
     "spearman": "Rank correlation: whether larger numbers get larger answers, from -1 to 1. The size of an error does "

@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from tunewright.report import charts, numbers, words
 from tunewright.report.read import Record, RunFiles, as_list, as_record
-from tunewright.text.private import quoted
+from tunewright.text.private import masked
 
 SHOWN = 60
+MOST_CHARACTERS = 60
 _ORDER = ("weaker", "", "stronger")
 
 
@@ -44,7 +45,8 @@ class Parts:
     metric: str
     lines: tuple[PartLine, ...]
     ticks: Markup
-    has_rival: bool
+    rival: str
+    """Name of the rival beside it; empty for none."""
     left_out: int
     """Parts that are only in metrics.json."""
 
@@ -55,6 +57,7 @@ def parts_of(run: RunFiles) -> Parts | None:
     found = [one for one in found if numbers.is_known(as_record(one.get("subject")).get("value"))]
     if not found:
         return None
+    rival = str(found[0].get("rival_system") or "")
     metric = str(run.metrics.get("primary_metric") or "")
     found.sort(key=lambda one: _ORDER.index(str(one.get("word") or "")))
     shown = found[:SHOWN]
@@ -69,7 +72,7 @@ def parts_of(run: RunFiles) -> Parts | None:
         metric=words.metric_name(metric),
         lines=lines,
         ticks=charts.tick_line(on, labels=[f"{100 * t:.6g} %" if is_percent else f"{t:.6g}" for t in on.ticks]),
-        has_rival=any(line.rival for line in lines),
+        rival=words.system_name(rival) if rival else "",
         left_out=len(found) - len(shown),
     )
 
@@ -83,11 +86,17 @@ def _sentence(found: list[Record]) -> str:
     return f"Looked at in {of}: {weaker:,} {'is' if weaker == 1 else 'are'} clearly weaker than the rest."
 
 
+def _name(feature: str, value: str) -> str:
+    """A label or a cell may hold what must not be shown; a long one is cut."""
+    text = words.language_name(value) if feature == "language" else masked(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+
+
 def _line(one: Record, *, metric: str, on: charts.Axis) -> PartLine:
     subject, rival, word = as_record(one["subject"]), as_record(one.get("rival")), str(one.get("word") or "")
     value, ends = numbers.number(subject.get("value")), numbers.interval(subject.get("ci95"))
     score, between = numbers.metric_text(value, metric=metric), numbers.interval_text(ends, metric=metric)
-    name = quoted(str(one.get("value") or ""))
+    name = _name(str(one.get("feature") or ""), str(one.get("value") or ""))
     return PartLine(
         feature=str(one.get("feature") or ""),
         value=name,

@@ -54,6 +54,7 @@ METRICS: dict[str, str] = {
     "number_match": "Right number",
     "json_valid": "Valid JSON",
     "json_f1": "JSON fields F1",
+    "scorer": "Your own metric",
     "chrf": "chrF",
     "stops": "Stops by itself",
     "end_argmax": "Knows the end",

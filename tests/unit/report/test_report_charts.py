@@ -40,6 +40,15 @@ def test_axis_is_not_empty_when_all_values_are_equal_to_the_top() -> None:
     assert on.high == 1.0
 
 
+@pytest.mark.parametrize("values", [[-15.3, -15.3], [-0.4, 0.2], [1.5, 0.2], [-2.0]])
+def test_axis_goes_beyond_its_ends_where_values_do(values: list[float]) -> None:
+    on = charts.axis(values, floor=0, top=1)
+
+    assert on.low <= min(values)
+    assert on.high >= max(values)
+    assert on.low < on.high
+
+
 @given(st.lists(st.floats(min_value=0, max_value=10), min_size=1, max_size=900))
 def test_averaged_keeps_the_mean_and_the_last_step(ys: list[float]) -> None:
     points = [(float(i), y) for i, y in enumerate(ys, start=1)]
