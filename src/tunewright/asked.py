@@ -20,7 +20,7 @@ from tunewright.core.planfile import LoadedPlan
 from tunewright.core.planpath import HUB
 from tunewright.core.section import is_auto
 from tunewright.core.values import SPLITS, Split
-from tunewright.evaluate.general import refuse_bad_general
+from tunewright.evaluate.general import general_digest, refuse_bad_general
 from tunewright.tables.files import SAVED, files_of, is_several, once
 from tunewright.tables.words import few
 
@@ -209,13 +209,14 @@ def outside_files(plan: Plan) -> str:
     return _files([Path(name.removeprefix(OUTSIDE)) for name in plan.evaluate.systems if name.startswith(OUTSIDE)])
 
 
-def scorer_content(plan: Plan) -> str:
-    """Digest of the file of a resolved plan's own metric; empty without one."""
-    if plan.evaluate.scorer is None:
-        return ""
-    from tunewright.evaluate.scorer import scorer_file
+def evaluation_files(plan: Plan) -> dict[str, str]:
+    """What a resolved plan's evaluation reads beside the run's folder, by content or, of models, sizes and times."""
+    evaluate, scorer = plan.evaluate, ""
+    if evaluate.scorer is not None:
+        from tunewright.evaluate.scorer import scorer_file
 
-    return file_digest(scorer_file(plan.evaluate.scorer))
+        scorer = file_digest(scorer_file(evaluate.scorer))
+    return {"outside": outside_files(plan), "general": general_digest(evaluate.general), "scorer": scorer}
 
 
 def model_files(loaded: LoadedPlan) -> str:

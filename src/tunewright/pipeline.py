@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from tunewright.asked import (
+    evaluation_files,
     from_anywhere,
     model_files,
     outside_files,
     refuse_unusable_general,
     refuse_unusable_model,
-    scorer_content,
     whole_plan,
     with_data,
 )
@@ -247,10 +247,8 @@ def _model_stage(
     run: Run, stage: str, decided: Decided, *, tell: Tracker, ran: list[str], is_resumable: bool = False
 ) -> AbstractContextManager[Path | None]:
     """The folder of a stage that works on the measured model: it is made anew when that model is another one."""
-    plan, facts = decided.plan, {"outside": outside_files(decided.plan)}
-    if stage == "evaluate":
-        facts |= {"general": general_digest(plan.evaluate.general), "scorer": scorer_content(plan)}
-    fingerprint = stage_fingerprint(stage, plan=plan, before=_model_fingerprint(run, decided), facts=facts)
+    facts = (evaluation_files if stage == "evaluate" else outside_files)(decided.plan)
+    fingerprint = stage_fingerprint(stage, plan=decided.plan, before=_model_fingerprint(run, decided), facts=facts)
     return _stage(run, stage, fingerprint=fingerprint, tell=tell, ran=ran, is_resumable=is_resumable)
 
 
