@@ -213,7 +213,7 @@ def evaluation_files(plan: Plan) -> dict[str, str]:
     """What a resolved plan's evaluation reads beside the run's folder, by content or, of models, sizes and times."""
     evaluate, scorer = plan.evaluate, ""
     if evaluate.scorer is not None:
-        from tunewright.evaluate.scorer import scorer_file
+        from tunewright.evaluate.scorer import scorer_file  # as above
 
         scorer = file_digest(scorer_file(evaluate.scorer))
     return {"outside": outside_files(plan), "general": general_digest(evaluate.general), "scorer": scorer}
