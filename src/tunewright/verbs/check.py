@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunewright.asked import whole_plan, with_data
+from tunewright.asked import refuse_unusable_general, whole_plan, with_data
 from tunewright.core.errors import DataError, TunewrightError
 from tunewright.core.events import Event, NoteEvent, Tracker, null_tracker
 from tunewright.core.planfile import LoadedPlan
@@ -92,6 +92,7 @@ def check(
     found = _of_data(data, how=how)
     try:
         refuse_leakage(data.refusal)
+        refuse_unusable_general(loaded)
         deciding = importlib.import_module("tunewright.deciding")  # torch takes seconds: the data's faults do not wait
         checking = importlib.import_module("tunewright.verbs.model_check")
         decided = deciding.decisions(loaded, data, tell=tell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -11,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from tests.numerics.training import LORA, tiny_adapted
+from tests.numerics.training import LORA, tiny_adapted, tiny_rows
 from tests.tiny import tiny_card
 from tunewright.core.plan import Plan
-from tunewright.core.values import Comparison, LossSum, Prediction, Row
+from tunewright.core.values import Comparison, Encoded, LossSum, Prediction, Row
 from tunewright.evaluate.forgetting import (
     ALARM_RISE,
     advice_for,
@@ -27,14 +28,36 @@ from tunewright.evaluate.forgetting import (
 from tunewright.evaluate.general import General, general_text
 from tunewright.evaluate.weight_curve import WEIGHTS, best_weight, how_to_weigh, sentence, weight_curve
 from tunewright.model.load import Loaded, load_model
+from tunewright.text.batch import batch_of
+from tunewright.train.objective import OBJECTIVES
 
 ROWS = tuple(Row(f"general:{i}", text=text) for i, text in enumerate(("a river", "é" * 300, "the moon"), start=1))
 GENERAL = General("shipped", ROWS, 3)
+SHORT = tuple(replace(row, text=row.text[:150]) for row in general_text("shipped", seed=0).rows[::16])
 
 
 @pytest.fixture(scope="module")
 def loaded(tiny_decoder: Path) -> Loaded:
     return load_model(tiny_card(tiny_decoder, "decoder"), task="generate")
+
+
+@pytest.fixture(scope="module")
+def reader(tiny_decoder: Path) -> Loaded:
+    """A tiny model that has learned to read a few lines, so that it has something to forget."""
+    found = load_model(tiny_card(tiny_decoder, "decoder"), task="generate")
+    _learn(found, general_encoded(found, SHORT), rate=1e-2, steps=40)
+    return found
+
+
+def _learn(loaded: Loaded, encoded: tuple[Encoded, ...], *, rate: float, steps: int) -> None:
+    batch = batch_of(encoded, pad_id=loaded.pad_id)
+    optimizer = torch.optim.AdamW(loaded.model.parameters(), lr=rate)
+    for _ in range(steps):
+        loss = OBJECTIVES["generate"](loaded.model, batch)
+        (loss.nats / loss.n_targets).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    loaded.model.eval()
 
 
 def test_a_paragraph_costs_its_nats_one_token_at_a_time(loaded: Loaded) -> None:
@@ -104,6 +127,18 @@ def test_one_paragraph_has_a_value_and_no_interval(loaded: Loaded) -> None:
     assert found["rise"] == 0.0
     assert math.isnan(compared.ci95[0])
     assert "cannot be said" in alarm_of(found, compared, advice=()).sentence
+
+
+@pytest.mark.parametrize(("rate", "is_on"), [(1e-4, False), (30 * 1e-4, True)])
+def test_thirty_times_the_rate_sounds_the_alarm_and_the_meant_one_does_not(
+    reader: Loaded, rate: float, is_on: bool
+) -> None:
+    before = general_predictions(reader, SHORT, system="base")
+    tuned = replace(reader, model=copy.deepcopy(reader.model))
+    _learn(tuned, tiny_rows(tuned, task="generate", n_rows=8), rate=rate, steps=20)
+    found, compared = general_record(general_predictions(tuned, SHORT, system="tuned"), before, general=GENERAL, seed=0)
+    assert found["rise"] > 0
+    assert alarm_of(found, compared, advice=()).is_on is is_on
 
 
 def test_advice_is_lines_to_copy() -> None:
