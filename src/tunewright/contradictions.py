@@ -60,7 +60,6 @@ def refuse_unsupported(plan: Plan) -> None:
     asked = {
         "select.race": plan.select.race is True,
         "train.packing": plan.train.packing is True,
-        "evaluate.seeds": plan.evaluate.seeds > 1,
     }
     shares = (plan.prepare.test_fraction, plan.prepare.validation_fraction)
     if sum(0.0 if is_auto(share) else share for share in shares) >= 1:
@@ -84,6 +83,13 @@ def refuse_unsupported(plan: Plan) -> None:
             where="prepare.review",
             why="an empty word would leave every decision undone without a word about it",
             fix="prepare.review=review.csv, or prepare.review=null where nobody decided",
+        )
+    if plan.evaluate.seeds > 1 and subject_word(plan) and not trains(plan):
+        raise PlanError(
+            f"evaluate.seeds is {plan.evaluate.seeds}, and this plan trains nothing",
+            where="evaluate.seeds",
+            why=f"it measures {outside_name(subject_word(plan))} as it is, and no seed of ours is in it",
+            fix="evaluate.seeds=1, or evaluate.systems=[tuned, base]",
         )
     if plan.run.memory_limit:
         size_bytes(plan.run.memory_limit)

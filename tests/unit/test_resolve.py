@@ -336,7 +336,6 @@ class TestRefusals:
         [
             ("select.race", True),
             ("train.packing", True),
-            ("evaluate.seeds", 2),
         ],
     )
     def test_refuse_unsupported_names_the_field(self, field: str, value: object) -> None:
@@ -344,6 +343,13 @@ class TestRefusals:
         with pytest.raises(PlanError, match="not in this version") as caught:
             refuse_unsupported(Plan.model_validate({section: {name: value}}))
         assert caught.value.where == field
+
+    def test_refuse_unsupported_trains_nothing_with_several_seeds_when_another_tools_model_is_measured(self) -> None:
+        plan = {"evaluate": {"systems": ["path:/models/theirs", "base"], "seeds": 3}}
+        with pytest.raises(PlanError, match="3, and this plan trains nothing") as caught:
+            refuse_unsupported(Plan.model_validate(plan))
+        assert caught.value.where == "evaluate.seeds"
+        refuse_unsupported(Plan.model_validate({"evaluate": {"seeds": 3}}))
 
     @pytest.mark.parametrize(
         ("field", "value", "near"),

@@ -30,7 +30,8 @@ class EvaluatePlan(Section):
     primary_metric: str = AUTO
     """The number the verdict is about. Left out: accuracy, f1_macro or f1_micro; mae; bits_per_byte."""
     seeds: int = Field(default=1, ge=1, le=20)
-    """Trainings with different seeds (not in this version: 1)."""
+    """Trainings of the plan on the same split, with seeds from run.seed on; with several the verdict covers seeds and
+    rows. Left out: 1."""
     max_new_tokens: int = Field(default=AUTO, ge=1)
     """Cap on a generated answer, tokens. Left out: a quarter above the 95th percentile of yours, at most 512."""
     limit: int | None = Field(default=AUTO, ge=1)

@@ -22,8 +22,6 @@ from tunewright.core.files import remove, write_atomically
 from tunewright.core.plan import Plan
 from tunewright.core.train_plan import Start
 from tunewright.core.values import Prediction, Subject
-from tunewright.model.load import Loaded
-from tunewright.model.subject import load_subject
 
 FACTS = (
     *("seed", "learning_rate", "steps", "epochs", "best_step", "tokens_seen", "seconds", "needed_flops", "energy"),
@@ -71,7 +69,7 @@ class Scored:
 
 
 def scored_once(
-    path: Path, plan: Plan, *, start: Start, trainer: Trainer, answer: Callable[[Loaded], tuple[Prediction, ...]]
+    path: Path, plan: Plan, *, start: Start, trainer: Trainer, answer: Callable[[Subject], tuple[Prediction, ...]]
 ) -> Scored:
     """Trained, asked and kept as `path`, unless that was done before; path without its suffix is its folder meanwhile.
 
@@ -81,7 +79,7 @@ def scored_once(
     if not path.is_file():
         facts, subject = trained_facts(plan, start=start, trainer=trainer, work=work)
         started = time.perf_counter()
-        predictions = answer(load_subject(subject, tell=trainer.tell))
+        predictions = answer(subject)
         facts["answering_seconds"] = round(time.perf_counter() - started, 3)
         table = pa.Table.from_pylist([asdict(prediction) for prediction in predictions])
         with write_atomically(path) as temporary:

@@ -18,14 +18,13 @@ from tunewright.core.events import NoteEvent
 from tunewright.core.files import remove, write_json
 from tunewright.core.plan import Plan
 from tunewright.core.systems import SCRATCH, scratch_times
-from tunewright.core.values import Prediction
+from tunewright.core.values import Prediction, Subject
 from tunewright.evaluate.again import Scored, Trainer, read_scored, scored_once, trained_facts
 from tunewright.evaluate.scratch_plan import Budget, budget_of, found_rate, scratch_plan
-from tunewright.model.load import Loaded
 
 
 def from_scratch(
-    system: str, plan: Plan, *, trainer: Trainer, answer: Callable[[Loaded], tuple[Prediction, ...]]
+    system: str, plan: Plan, *, trainer: Trainer, answer: Callable[[Subject], tuple[Prediction, ...]]
 ) -> Scored:
     """The rate is found first, on trials of their own; then one training with it is scored. Steps that a stopped
     evaluation has done are not done again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import PreviewEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
+from tunewright.core.systems import TUNED
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
 from tunewright.evaluate.again import Train, trainer_of
@@ -28,10 +30,12 @@ from tunewright.evaluate.definition import definition_of
 from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.metrics import confusion, metrics, of_these_rows, per_class, per_label
+from tunewright.evaluate.over_seeds import compare_over_seeds
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.score import is_answered
 from tunewright.evaluate.scorer import own_scores
 from tunewright.evaluate.scratch_words import scratch_claims
+from tunewright.evaluate.seeds import Seeds, of_rows, over_trainings, seeds_record, trained_with_seeds
 from tunewright.evaluate.slices import Slice, slices
 from tunewright.evaluate.systems import measured, run_systems
 from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
@@ -135,12 +139,16 @@ def _contest(inputs: EvaluateInputs, work: Path, tell: Tracker) -> Contest:
 
 def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) -> dict[str, Any]:
     plan, labels, subject = inputs.plan, inputs.facts.labels, inputs.subject.name
-    by_system, comparisons = _measured(inputs, results.predictions), _compared(inputs, results.predictions)
-    without = _without_leaked(inputs, contest, results)
+    own = results.predictions[subject]
+    seeds = trained_with_seeds(contest, own, answer=lambda one: measured(replace(contest, subject=one), TUNED))
+    by_system, comparisons = _measured(inputs, results.predictions), _compared(inputs, results.predictions, seeds)
+    without = _without_leaked(inputs, contest, results, seeds)
+    primary = plan.evaluate.primary_metric
+    trainings = seeds_record(seeds, contest=contest, measured=by_system[subject])
     sentence = verdict(
         comparisons,
         primary_metric=plan.evaluate.primary_metric,
-        metrics_by_system=by_system,
+        metrics_by_system=by_system if trainings is None else by_system | {subject: {primary: trainings["primary"]}},
         not_run=results.not_run,
         rows=len(contest.test),
         test_set_uses=inputs.test_set_uses,
@@ -154,6 +162,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         subject=subject,
         with_them=by_system[subject][plan.evaluate.primary_metric],
     )
+    sentence = over_trainings(sentence, trainings, metric=plan.evaluate.primary_metric)
     claims = scratch_claims(comparisons, metrics_by_system=by_system, trainer=contest.trainer)
     sentence = replace(sentence, details=(*sentence.details, *claims))
     answers = results.predictions[subject]
@@ -175,6 +184,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "confusion": confusion(answers, labels)._asdict() if is_classify else None,
         "calibration": _calibration(contest, answers) if is_classify else None,
         "per_class": reports[plan.task](answers, labels) if plan.task in reports else None,
+        "seeds": trainings,
         "cost": costs(results.seconds, trainer=contest.trainer),
         "slices": [asdict(one) for one in _slices(contest, results)],
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
@@ -219,31 +229,29 @@ def _measured(inputs: EvaluateInputs, predictions: Answers) -> dict[str, dict[st
     return {system: {name: of[name] for name in asked if name in names} for system, of in found.items()}
 
 
-def _compared(inputs: EvaluateInputs, predictions: Answers) -> tuple[Comparison, ...]:
-    """The subject against every other system, on the primary metric."""
-    plan, subject = inputs.plan, inputs.subject.name
-    return tuple(
-        compare(
-            predictions[subject],
-            answers,
-            metric=plan.evaluate.primary_metric,
-            task=plan.task,
-            labels=inputs.facts.labels,
-            seed=plan.run.seed,
+def _compared(inputs: EvaluateInputs, predictions: Answers, seeds: Seeds | None) -> tuple[Comparison, ...]:
+    """The subject, or all trainings of its plan, against every other system, on the primary metric."""
+    plan, subject, labels = inputs.plan, inputs.subject.name, inputs.facts.labels
+    metric, task = plan.evaluate.primary_metric, plan.task
+    rivals = [answers for system, answers in predictions.items() if system != subject]
+    if seeds:
+        return tuple(
+            compare_over_seeds(seeds.answers, rival, metric=metric, task=task, labels=labels) for rival in rivals
         )
-        for system, answers in predictions.items()
-        if system != subject
-    )
+    own, seed = predictions[subject], plan.run.seed
+    return tuple(compare(own, rival, metric=metric, task=task, labels=labels, seed=seed) for rival in rivals)
 
 
-def _without_leaked(inputs: EvaluateInputs, contest: Contest, results: Results) -> tuple[WithoutLeaked, ...]:
+def _without_leaked(
+    inputs: EvaluateInputs, contest: Contest, results: Results, seeds: Seeds | None
+) -> tuple[WithoutLeaked, ...]:
     """Everything once more on the test rows that nothing learned from resembles; empty when none leaked."""
     learned = {row.row_id for row in (*contest.train, *contest.validation)}
     found = leaked(read_evidence(inputs.prepared), learned=learned, tested={row.row_id for row in contest.test})
     made = []
     for out in found:
         left = {system: kept(answers, out=out) for system, answers in results.predictions.items()}
-        comparisons = _compared(inputs, left)
+        comparisons = _compared(inputs, left, of_rows(seeds, partial(kept, out=out)))
         made.append(
             WithoutLeaked(
                 kinds=out.kinds,

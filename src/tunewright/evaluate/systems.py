@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +74,12 @@ def measured(contest: Contest, system: str) -> Answers:
 def scratch(contest: Contest, system: str = SCRATCH) -> Answers:
     """The same architecture from random weights; evaluate/scratch.py says by which rules."""
     assert contest.trainer is not None
-    answer = partial(_model_predictions, contest, system=system)
-    return from_scratch(system, contest.plan, trainer=contest.trainer, answer=answer).predictions
+    return from_scratch(
+        system,
+        contest.plan,
+        trainer=contest.trainer,
+        answer=lambda subject: _model_predictions(contest, load_subject(subject), system=system),
+    ).predictions
 
 
 def tuned(contest: Contest) -> Answers:

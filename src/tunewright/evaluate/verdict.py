@@ -15,6 +15,7 @@ from tunewright.core.systems import SCRATCH, TUNED, is_scratch, outside_name, sc
 from tunewright.core.values import Comparison, Metric, Verdict
 from tunewright.evaluate.definition import METRICS, UNIT
 from tunewright.evaluate.leaked import WithoutLeaked
+from tunewright.evaluate.over_seeds import OVER_SEEDS
 
 PLAIN_NAMES = {
     TUNED: "the tuned model",
@@ -29,6 +30,7 @@ PLAIN_NAMES = {
 
 BUDGETS = {1.0: " with as many operations", math.inf: " as long as it gets better"}
 """What a scratch system's word asks for."""
+ONE_MODEL = "This is said of this trained model: training again with another seed gives a somewhat different one."
 SMALL_TEST_ROWS = 30
 """Below this only large differences show: at 30 rows the interval of a share of .5 is 34 points wide (Wilson)."""
 WORN_TEST_USES = 2
@@ -210,11 +212,10 @@ def _not_run(not_run: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _limits(test_set_uses: int) -> tuple[str, ...]:
-    one_seed = "One trained model was measured; training again with another seed gives a somewhat different one."
     if test_set_uses < WORN_TEST_USES:
-        return (one_seed,)
+        return (ONE_MODEL,)
     return (
-        one_seed,
+        ONE_MODEL,
         f"This test set has been scored {test_set_uses} times from this runs folder: "
         "choices made after seeing its scores make the result look better than it is.",
     )
@@ -232,7 +233,11 @@ def _detail(comparison: Comparison, *, unit: str, n: int) -> str:
     if comparison.verdict == "not distinguishable" and has_interval:
         least = f"{EFFECT_PER_WIDTH * (high - low):{digits[1:]}}"
         power = f"; these rows would show a true difference of {least} four times in five"
-        power += _more_rows(rows_needed(comparison.difference, width=high - low, n=n) - n)
+        power += (
+            ""
+            if OVER_SEEDS in comparison.test
+            else _more_rows(rows_needed(comparison.difference, width=high - low, n=n) - n)
+        )
     return (
         f"{against}difference {comparison.difference:{digits}}{in_unit}, {interval}, {p_words(comparison.p_value)}: "
         f"{comparison.verdict}{power} ({comparison.test})."

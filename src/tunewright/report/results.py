@@ -16,6 +16,7 @@ from tunewright.core.requirements import Checked, Require, checked, conditions
 from tunewright.report import charts, numbers, words
 from tunewright.report.costs import CostLine, cost_lines
 from tunewright.report.read import Record, RunFiles, as_list, as_record
+from tunewright.report.seeds import SeedLine, seed_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Results:
     comparisons: tuple[ComparisonLine, ...]
     not_run: tuple[tuple[str, str], ...]
     generation: str
+    seeds: tuple[SeedLine, ...]
+    """Of a plan that was trained several times."""
 
 
 def verdict_of(run: RunFiles) -> Verdict:
@@ -154,6 +157,7 @@ def results_of(run: RunFiles) -> Results | None:
         comparisons=_comparisons(run.metrics),
         not_run=tuple((words.system_name(str(k)), str(v)) for k, v in as_record(run.metrics.get("not_run")).items()),
         generation=_generation(as_record(run.metrics.get("generation"))),
+        seeds=seed_lines(run),
     )
 
 

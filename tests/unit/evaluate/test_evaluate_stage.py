@@ -59,7 +59,7 @@ KEYS = {
         "calibration",
         "confusion",
     ),
-    *("per_class", "cost", "generation", "test_set_uses", "without_leaked", "forgetting", "memorisation"),
+    *("per_class", "cost", "generation", "test_set_uses", "without_leaked", "forgetting", "memorisation", "seeds"),
 }
 
 
