@@ -140,7 +140,7 @@ def alarm_of(record: Record, compared: Comparison, *, advice: Sequence[str]) -> 
     is_on = rise > ALARM_RISE and low > 0
     limit = f"{100 * ALARM_RISE:g} %"
     if is_on:
-        words = f"The tuned model has forgotten: it reads general text {100 * rise:.1f} % worse ({bits}"
+        words = f"The model has forgotten: it reads general text {100 * rise:.1f} % worse ({bits}"
         return Alarm(True, ALARM_RISE, f"{words}; the alarm is at {limit}).", tuple(advice))
     how = "as well as before" if compared.verdict != "worse" else f"{100 * rise:.1f} % worse"
     return Alarm(False, ALARM_RISE, f"General text is read {how} ({bits}; the alarm is at {limit}).", ())

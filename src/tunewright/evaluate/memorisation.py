@@ -154,7 +154,7 @@ def _sentence(shares: dict[str, Metric], *, p_value: float) -> str:
     def said(metric: Metric) -> str:
         return f"{round(metric.value * metric.n)} of {metric.n}" if metric.n else "none asked"
 
-    told = f"The tuned model gives {said(shares['train'])} training answers word for word"
+    told = f"The model gives {said(shares['train'])} training answers word for word"
     beside = [f"before tuning {said(shares['train_before'])}"] if shares["train_before"].n else []
     beside += [f"of unseen test answers {said(shares['test'])}"] if shares["test"].n else []
     end = " That is more than on unseen rows: it has learned some by heart." if p_value < SIGNIFICANT else ""

@@ -9,7 +9,7 @@ import pytest
 from tunewright.cli.console import open_console
 from tunewright.cli.outcome import show_alarms
 
-ALARM = {"is_on": True, "sentence": "The tuned model has forgotten.", "advice": ["train.epochs=1: less", "half of it"]}
+ALARM = {"is_on": True, "sentence": "The model has forgotten.", "advice": ["train.epochs=1: less", "half of it"]}
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ ALARM = {"is_on": True, "sentence": "The tuned model has forgotten.", "advice": 
         (
             {"forgetting": {"alarm": ALARM}, "memorisation": {"private": {"warning": "an e-mail comes word for word"}}},
             [
-                "The tuned model has forgotten.",
+                "The model has forgotten.",
                 "  try: train.epochs=1: less",
                 "  try: half of it",
                 "an e-mail comes word for word",

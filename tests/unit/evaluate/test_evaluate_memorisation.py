@@ -58,9 +58,7 @@ def test_answers_that_were_learned_by_heart_are_counted_beside_base_and_unseen_r
     assert values == {"train": (1.0, 3), "train_before": (0.0, 3), "test": (0.0, 3)}
     assert found["rows"] == ["train:2", "train:3", "train:4"]
     assert found["p_value"] == pytest.approx(1 / 20)  # 3 of 3 against 0 of 3: one of the 20 ways to choose
-    assert found["sentence"].startswith(
-        "The tuned model gives 3 of 3 training answers word for word; before tuning 0 of"
-    )
+    assert found["sentence"].startswith("The model gives 3 of 3 training answers word for word; before tuning 0 of")
 
 
 def test_personal_data_that_comes_word_for_word_is_warned_about_and_masked(pair: Pair) -> None:

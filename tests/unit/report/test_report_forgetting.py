@@ -40,13 +40,13 @@ def measured(*, is_on: bool) -> dict[str, Any]:
             },
             "alarm": {
                 "is_on": is_on,
-                "sentence": "The tuned model has forgotten.",
+                "sentence": "The model has forgotten.",
                 "advice": ["train.epochs=1: less"],
             },
         },
         "memorisation": {
             "reason": "",
-            "sentence": "The tuned model gives 3 of 64 training answers word for word.",
+            "sentence": "The model gives 3 of 64 training answers word for word.",
             "private": {"warning": "1 training answer with personal data", "rows": ["train:2"], "kinds": ["email"]},
             "examples": [{"row_id": "train:2", "prompt": "<b>who", "answer": "[email]"}],
         },
