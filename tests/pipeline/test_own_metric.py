@@ -77,3 +77,13 @@ def test_own_metric_that_cannot_be_is_refused_before_training(
         with pytest.raises(PlanError, match=words):
             run_plan(plan, runs_dir=tmp_path / "runs")
         assert not (tmp_path / "runs/try/train").exists()
+
+
+def test_every_training_of_several_seeds_is_measured_by_it(tmp_path: Path, tiny_decoder: Path) -> None:
+    write_pairs(tmp_path / "pairs.jsonl")
+    (tmp_path / "mine.py").write_text("def score(answer, reference):\n    return 7\n", encoding="utf-8")
+
+    run_plan(plan_of(tmp_path, tiny_decoder, scorer="mine.py", seeds=2), runs_dir=tmp_path / "runs", until="evaluate")
+
+    found = json.loads((tmp_path / "runs/try/evaluate/metrics.json").read_text(encoding="utf-8"))
+    assert found["seeds"]["values"]["scorer"] == [7, 7]

@@ -32,10 +32,9 @@ OVER_SEEDS = "two-way variance over"
 """In Comparison.test and Metric.signature: more rows would not narrow the part of the seeds."""
 MOST_PARTS = 50
 """Of the rows, for a metric that is made anew without each part; sums are made without each row."""
-_OF_SUMS = ("proportion", "ratio")
-
-
+_OF_SUMS = ("proportion", "ratio", "corpus")
 SMALLEST_P = 1e-100
+"""Below it a p-value is told as 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,7 @@ def compare_over_seeds(
     table = _table((*ours, theirs), definition=definition, labels=labels)
     values_S, parts_FS = table.values_S[:-1] - table.values_S[-1], table.parts_FS[:, :-1] - table.parts_FS[:, -1:]
     found = crossed(values_S, parts_FS)
-    if (
-        found.of_rows + found.of_seeds == 0
-    ):  # not a row, not a training differs: what one of them says is all there is to say
+    if found.of_rows + found.of_seeds == 0:  # nothing varies: what one training says is all there is to say
         return compare(ours[0], theirs, metric=metric, task=task, labels=labels)
     words = _words(found, table.units, n_seeds=len(ours))
     return Comparison(

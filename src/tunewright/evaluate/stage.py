@@ -71,9 +71,7 @@ def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker
     if not contest.test:
         raise EvalError("there is no test row", where=str(inputs.prepared), fix="prepare.test_fraction=0.2")
     results = run_systems(contest)
-    groups = {row.row_id: row.group for row in contest.test if row.group}
-    results = replace(results, predictions=grouped(results.predictions, groups))
-    results = _with_own_scores(inputs, contest, results)
+    results = replace(results, predictions={name: _whole(of, contest) for name, of in results.predictions.items()})
     flat = [p for answers in results.predictions.values() for p in answers]
     texts = {row.row_id: shown_text(row) for row in contest.test}
     write_predictions(work / "predictions.parquet", flat, texts, task=inputs.plan.task)
@@ -97,24 +95,14 @@ def preview(plan: Plan, *, facts: DataFacts, prepared: Path, tell: Tracker) -> N
     tell(PreviewEvent("tfidf", name, metric.value, metric.ci95, metric.n, time.perf_counter() - started))
 
 
-def _with_own_scores(inputs: EvaluateInputs, contest: Contest, results: Results) -> Results:
-    scorer = inputs.plan.evaluate.scorer
-    if scorer is None:
-        return results
-    prompts = {row.row_id: "\n".join(turn.content for turn in prompt_of(row.messages)) for row in contest.test}
-    scored = {
-        system: own_scores(answers, scorer=scorer, prompts=prompts, tell=contest.tell)
-        for system, answers in results.predictions.items()
-    }
-    return replace(results, predictions=scored)
-
-
-def grouped(predictions: Answers, groups: Mapping[str, str]) -> dict[str, tuple[Prediction, ...]]:
-    """The same answers, each with its row's group."""
-    return {
-        system: tuple(replace(p, group=groups.get(p.row_id, "")) for p in answers)
-        for system, answers in predictions.items()
-    }
+def _whole(answers: Sequence[Prediction], contest: Contest) -> tuple[Prediction, ...]:
+    """Each answer with its row's group and what the plan's own metric gives it; whichever training it comes from."""
+    rows = {row.row_id: row for row in contest.test}
+    found = tuple(replace(p, group=rows[p.row_id].group or "") for p in answers)
+    if contest.plan.evaluate.scorer is None:
+        return found
+    prompts = {name: "\n".join(turn.content for turn in prompt_of(row.messages)) for name, row in rows.items()}
+    return own_scores(found, scorer=contest.plan.evaluate.scorer, prompts=prompts, tell=contest.tell)
 
 
 def shown_text(row: Row) -> str:
@@ -140,7 +128,9 @@ def _contest(inputs: EvaluateInputs, work: Path, tell: Tracker) -> Contest:
 def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) -> dict[str, Any]:
     plan, labels, subject = inputs.plan, inputs.facts.labels, inputs.subject.name
     own = results.predictions[subject]
-    seeds = trained_with_seeds(contest, own, answer=lambda one: measured(replace(contest, subject=one), TUNED))
+    seeds = trained_with_seeds(
+        contest, own, answer=lambda one: _whole(measured(replace(contest, subject=one), TUNED), contest)
+    )
     by_system, comparisons = _measured(inputs, results.predictions), _compared(inputs, results.predictions, seeds)
     without = _without_leaked(inputs, contest, results, seeds)
     primary = plan.evaluate.primary_metric

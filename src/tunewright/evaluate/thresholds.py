@@ -45,7 +45,7 @@ def chosen(rows: Confidence, *, wished: float) -> float | None:
     """The lowest confidence from which on the interval of accuracy lies above what is wished.
 
     The interval's lower end, not the accuracy itself: of many thresholds the best looks better than it is. Simulated,
-    with 200 to 2,000 rows, it is below what was wished in 1 to 3 of 100 draws. Source: Geifman & El-Yaniv 2017
+    with 200 to 2,000 rows, it is below what was wished in at most 3 of 100 draws. Source: Geifman & El-Yaniv 2017
     (selection with guaranteed risk), with Wilson's bound.
     """
     starts = np.concatenate([[0], rows.ends_G[:-1] + 1])  # rows that are equally sure go out together

@@ -111,6 +111,9 @@ def _temperature(found: Record) -> str:
     value, before_after = numbers.number(found.get("value")), numbers.interval(found.get("ece"))
     if not math.isfinite(value) or not math.isfinite(before_after[0]):
         return ""
+    if not found.get("is_clear"):
+        n = numbers.count_text(found.get("n"))
+        return f"On {n} validation rows its confidence is neither too high nor too low, as far as these rows can tell."
     is_too = "too sure" if value > 1 else "not sure enough"
     return (
         f"On {numbers.count_text(found.get('n'))} validation rows it is {is_too}: its log-probabilities, divided by a "

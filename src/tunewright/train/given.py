@@ -7,6 +7,7 @@ for the learning rate starts from the very same model and rows, and throws them 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -34,27 +35,18 @@ def started(inputs: TrainInputs) -> tuple[Loaded, tuple[Encoded, ...]]:
 
 
 def _as_it_starts(inputs: TrainInputs) -> Loaded:
-    plan, labels = inputs.plan, inputs.facts.labels
+    plan = inputs.plan
+    options: dict[str, Any] = {
+        "task": plan.task,
+        "labels": inputs.facts.labels,
+        "device": plan.run.device,
+        "dtype": plan.model.dtype,
+        "trust_remote_code": plan.model.trust_remote_code,
+    }
     if inputs.start == "random":
-        return fresh_model(
-            inputs.card,
-            task=plan.task,
-            labels=labels,
-            device=plan.run.device,
-            dtype=plan.model.dtype,
-            trust_remote_code=plan.model.trust_remote_code,
-            seed=plan.run.seed,
-        )
+        return fresh_model(inputs.card, **options, seed=plan.run.seed)
     torch.manual_seed(plan.run.seed)
-    return load_model(
-        inputs.card,
-        task=plan.task,
-        labels=labels,
-        device=plan.run.device,
-        dtype=plan.model.dtype,
-        trust_remote_code=plan.model.trust_remote_code,
-        quantization=plan.model.quantization,
-    )
+    return load_model(inputs.card, **options, quantization=plan.model.quantization)
 
 
 def encoded_rows(inputs: TrainInputs, loaded: Loaded, *, split: Split) -> tuple[Encoded, ...]:

@@ -171,3 +171,20 @@ def test_metrics_of_whole_rows_are_made_as_everywhere(task: Task, metric: str) -
     assert mean.ci95[0] < mean.value < mean.ci95[1]
     assert (mean.n, mean.unit, mean.is_higher_better) == (40, found[0].unit, found[0].is_higher_better)
     assert "3 trainings" in mean.signature
+
+
+def test_a_metric_of_summed_counts_is_compared_over_trainings() -> None:
+    """BLEU, which no mean over rows gives: the first value is that of all rows."""
+    words = [" ".join(np.random.default_rng(i).choice(list("abcdefgh"), size=12)) for i in range(40)]
+
+    def written(seed: int, noise: float) -> list[Prediction]:
+        random = np.random.default_rng(seed)
+        said = [" ".join(w if random.random() > noise else "z" for w in text.split()) for text in words]
+        rows = zip(said, words, strict=True)
+        return [Prediction(f"r:{i}", "tuned", answer, text, is_stopped=True) for i, (answer, text) in enumerate(rows)]
+
+    ours, rival = [written(seed, 0.1) for seed in range(3)], written(9, 0.5)
+    found = compare_over_seeds(ours, rival, metric="bleu", task="generate", labels=())
+    values = [metrics(one, task="generate", wanted=("bleu",))["bleu"].value for one in (*ours, rival)]
+    assert found.difference == pytest.approx(np.mean(values[:3]) - values[3])
+    assert found.verdict == "better"

@@ -26,6 +26,7 @@ def test_temperature_is_found_again_and_mends_the_confidence(temperature: float)
     assert found is not None
     assert found.value == pytest.approx(temperature, rel=0.08)
     assert found.n == 4000
+    assert found.is_clear == (temperature != 1.0)
     if temperature != 1.0:
         assert found.log_loss[1] < found.log_loss[0] - 0.01
         assert found.ece[1] < found.ece[0] / 2
@@ -35,8 +36,9 @@ def test_standard_error_at_the_fewest_rows_is_what_the_docstring_says() -> None:
     found = []
     for seed in range(200):
         rows = said_too_surely(LEAST_ROWS, temperature=1.0, seed=seed)
-        found.append(fitted(rows, rows, labels=LABELS).value)
-    assert 0.1 < np.std(found) < 0.3
+        found.append(fitted(rows, rows, labels=LABELS))
+    assert 0.18 < np.std([one.value for one in found]) < 0.27
+    assert np.mean([one.is_clear for one in found]) < 0.1  # 5 %, and three standard errors
 
 
 def test_answers_and_rows_without_probabilities_stay() -> None:

@@ -79,7 +79,7 @@ def test_thresholds_say_what_they_give_and_what_cannot_be_promised(tmp_path: Pat
     run = read_run(write_run(tmp_path / "run"))
     promised = {"wished": 0.9, "threshold": 0.61, "coverage": 0.8, "accuracy": 0.94, "ci95": [0.91, 0.96], "n": 288}
     nothing = {"threshold": None, "coverage": 0.0, "accuracy": None, "ci95": [None, None], "n": 0}
-    temperature = {"value": 1.7, "n": 200, "log_loss": [0.5, 0.4], "ece": [0.08, 0.02]}
+    temperature = {"value": 1.7, "n": 200, "is_clear": True, "log_loss": [0.5, 0.4], "ece": [0.08, 0.02]}
     calibration = {
         **run.metrics["calibration"],
         "thresholds": [promised, {**nothing, "wished": 0.95}, {**nothing, "wished": 0.99}],
@@ -97,6 +97,10 @@ def test_thresholds_say_what_they_give_and_what_cannot_be_promised(tmp_path: Pat
     assert "On 200 validation rows it is too sure" in found.temperature
     assert "temperature of 1.70" in found.temperature
     assert "2.0 points apart instead of 8.0 points" in found.temperature
+    unclear = {**calibration, "temperature": {**temperature, "is_clear": False}}
+    found = confidence_of(with_metrics(tmp_path / "run", calibration=unclear))
+    assert found is not None
+    assert "neither too high nor too low" in found.temperature
     html = write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "To promise an accuracy" in html
 
