@@ -18,9 +18,9 @@ import numpy as np
 from scipy.stats import binom
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.compare import ALPHA, compare, mid_p_mcnemar
-from tunewright.evaluate.intervals import paired_difference, wilson
 from tunewright.evaluate.metrics import metrics
+from tunewright.evaluate.statistics.compare import ALPHA, compare, mid_p_mcnemar
+from tunewright.evaluate.statistics.intervals import paired_difference, wilson
 
 HERE = Path(__file__).parent
 LABELS = ("a", "b", "c", "d")

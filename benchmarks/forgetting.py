@@ -1,8 +1,8 @@
 """How much general text is forgotten by trainings that are meant, and by trainings that are far too fast.
 
 In: gsm8k and pubmedqa beside the checkout, the starter model smollm2-135m-instruct (fetched where it can be). Out: one
-table on stdout and in results/forgetting.md, from which the alarm of evaluate/forgetting takes its threshold. Only bits
-per byte are measured: other work on the machine does not matter, but for the seconds.
+table on stdout and in results/forgetting.md, from which the alarm of evaluate/side_effects/forgetting takes its
+threshold. Only bits per byte are measured: other work on the machine does not matter, but for the seconds.
 usage: python benchmarks/forgetting.py [DATA:EPOCHS:FACTOR ...], else TRAININGS below
 """
 

@@ -26,8 +26,8 @@ from tunewright.core.planfile import plan_from
 from tunewright.core.run import Run
 from tunewright.core.values import Message
 from tunewright.decided import read_decided, subject_of
-from tunewright.evaluate.exposure import Exposure, exposure, others_like
-from tunewright.evaluate.intervals import wilson
+from tunewright.evaluate.side_effects.exposure import Exposure, exposure, others_like
+from tunewright.evaluate.statistics.intervals import wilson
 from tunewright.model.label_scores import label_log_probabilities
 from tunewright.model.pair import Pair, load_pair
 from tunewright.model.starter import add_starter
@@ -124,7 +124,8 @@ def main() -> None:
         "",
         f"{time.strftime('%Y-%m-%d')}, {processor()}, torch {torch.__version__}. smollm2-135m-instruct, lora at its "
         f"default rate, 1 epoch, {N_FILLERS} gsm8k rows and planted ones, seed 0. A code is found when tuning added "
-        "more to its likelihood than to that of each of 99 random codes of its form (evaluate/exposure.py).",
+        "more to its likelihood than to that of each of 99 random codes of its form "
+        "(evaluate/side_effects/exposure.py).",
         "`python benchmarks/memorisation.py`",
         "",
         "| times in train | codes | found | share (95 % interval) | median exposure, bits of 6.64 |",

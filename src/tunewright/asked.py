@@ -20,7 +20,7 @@ from tunewright.core.planfile import LoadedPlan
 from tunewright.core.planpath import HUB
 from tunewright.core.section import is_auto
 from tunewright.core.values import SPLITS, Split
-from tunewright.evaluate.general import general_digest, refuse_bad_general
+from tunewright.evaluate.side_effects.general import general_digest, refuse_bad_general
 from tunewright.tables.files import SAVED, files_of, is_several, once
 from tunewright.tables.words import few
 
@@ -83,7 +83,10 @@ def _whole_scorer(loaded: LoadedPlan) -> LoadedPlan:
     asked = loaded.plan.evaluate
     if asked.scorer is None:
         return loaded
-    from tunewright.evaluate.scorer import loaded_scorer, whole_name  # a plan without one does without its libraries
+    from tunewright.evaluate.measures.scorer import (  # a plan without one does without its libraries
+        loaded_scorer,
+        whole_name,
+    )
 
     name = whole_name(asked.scorer, folder=loaded.folder)
     loaded_scorer(name)
@@ -213,7 +216,7 @@ def evaluation_files(plan: Plan) -> dict[str, str]:
     """What a resolved plan's evaluation reads beside the run's folder, by content or, of models, sizes and times."""
     evaluate, scorer = plan.evaluate, ""
     if evaluate.scorer is not None:
-        from tunewright.evaluate.scorer import scorer_file  # as above
+        from tunewright.evaluate.measures.scorer import scorer_file  # as above
 
         scorer = file_digest(scorer_file(evaluate.scorer))
     return {"outside": outside_files(plan), "general": general_digest(evaluate.general), "scorer": scorer}

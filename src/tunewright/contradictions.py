@@ -27,8 +27,8 @@ from tunewright.core.systems import (
 from tunewright.core.tasks import has_head
 from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import ModelCard
-from tunewright.evaluate.definition import COMPARED, METRICS
-from tunewright.evaluate.scratch_plan import RATES, scratch_plan
+from tunewright.evaluate.measures.definition import COMPARED, METRICS
+from tunewright.evaluate.rivals.scratch_plan import RATES, scratch_plan
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
 from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits
 from tunewright.model.layers import layer_indices

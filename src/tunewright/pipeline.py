@@ -49,7 +49,7 @@ from tunewright.core.run import (
 from tunewright.core.section import is_auto
 from tunewright.core.systems import scratch_words, trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
-from tunewright.evaluate.general import general_digest
+from tunewright.evaluate.side_effects.general import general_digest
 from tunewright.explain.cost import LABEL_ERRORS
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
 from tunewright.outcome import Outcome, outcome_of

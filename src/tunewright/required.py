@@ -16,7 +16,7 @@ from tunewright.core.registry import lookup
 from tunewright.core.requirements import BETTER_THAN, FIELD, Checked, Condition, checked, conditions
 from tunewright.core.run import Run
 from tunewright.core.systems import subject_word
-from tunewright.evaluate.definition import METRICS
+from tunewright.evaluate.measures.definition import METRICS
 
 
 def metrics_of(run: Run) -> dict[str, Any]:

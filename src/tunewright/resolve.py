@@ -25,8 +25,8 @@ from tunewright.core.section import AUTO, is_auto
 from tunewright.core.systems import trains
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Choice, DataFacts, ModelCard, Task
-from tunewright.evaluate.definition import TASK_METRICS
-from tunewright.evaluate.general import general_choice
+from tunewright.evaluate.measures.definition import TASK_METRICS
+from tunewright.evaluate.side_effects.general import general_choice
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, formula_memory
 from tunewright.required import refuse_unmeasured

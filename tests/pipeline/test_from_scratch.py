@@ -15,7 +15,7 @@ import torch
 from tests.pipeline.data import write_labelled, write_numbers, write_pairs
 from tunewright.core.events import Event, NoteEvent, StepEvent, Tracker, null_tracker
 from tunewright.core.planfile import plan_from
-from tunewright.evaluate.scratch_plan import FIRST, LEAST_TRIAL_STEPS
+from tunewright.evaluate.rivals.scratch_plan import FIRST, LEAST_TRIAL_STEPS
 from tunewright.pipeline import Outcome, run_plan
 
 STEPS = 24

@@ -19,7 +19,7 @@ from tunewright.cli.outcome import VERDICT_STYLES
 from tunewright.cli.show import shown_value
 from tunewright.cli.words import duration, interval, number, one_line, size, table
 from tunewright.core.run import find_run
-from tunewright.evaluate.between import Corrected
+from tunewright.evaluate.statistics.between import Corrected
 from tunewright.evaluate.verdict import WORN_TEST_USES
 from tunewright.report.words import metric_name
 from tunewright.verbs.compare import Compared, Side

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.systems import outside_name
 from tunewright.core.values import Row, Subject, Task
-from tunewright.evaluate.few_shot import can_be_shown
+from tunewright.evaluate.rivals.few_shot import can_be_shown
 
 ONLY_OF: Mapping[str, tuple[Task, ...]] = {
     "base": ("classify", "generate", "text"),

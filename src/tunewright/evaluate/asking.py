@@ -16,7 +16,7 @@ from tunewright.core.plan import Plan
 from tunewright.core.systems import outside_name
 from tunewright.core.values import Encoded, Message, Prediction, Row
 from tunewright.evaluate.contest import Answers
-from tunewright.evaluate.few_shot import fitting, turns_of
+from tunewright.evaluate.rivals.few_shot import fitting, turns_of
 from tunewright.model.generate import answers
 from tunewright.model.label_answers import label_answers
 from tunewright.model.label_trie import label_ids

@@ -12,7 +12,7 @@ from typing import Any
 
 from tunewright.core.systems import TUNED, is_scratch
 from tunewright.evaluate.again import Trainer
-from tunewright.evaluate.scratch import scratch_record
+from tunewright.evaluate.rivals.scratch import scratch_record
 
 Facts = Mapping[str, Any]
 """Of one training, as train/summary.json has them."""

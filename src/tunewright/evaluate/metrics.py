@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Metric, Prediction, Task
-from tunewright.evaluate import calibration, classes, intervals, label_sets, numbers, ranking
-from tunewright.evaluate.definition import METRICS, OF_PROBABILITIES, TASK_METRICS, Definition, definition_of
-from tunewright.evaluate.intervals import Interval
+from tunewright.evaluate.confidence import calibration
+from tunewright.evaluate.measures import classes, label_sets, numbers, ranking
+from tunewright.evaluate.measures.definition import METRICS, OF_PROBABILITIES, TASK_METRICS, Definition, definition_of
 from tunewright.evaluate.score import of_sums, row_parts
-from tunewright.evaluate.units import Units, units_of
+from tunewright.evaluate.statistics import intervals
+from tunewright.evaluate.statistics.intervals import Interval
+from tunewright.evaluate.statistics.units import Units, units_of
 
 
 class ClassReport(TypedDict):

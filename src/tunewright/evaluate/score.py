@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tunewright.core.errors import EvalError
 from tunewright.core.scale import number_of
 from tunewright.core.values import Prediction, Score, Task
-from tunewright.evaluate import bleu, label_sets, overlap, structured
-from tunewright.evaluate.definition import row_metrics
-from tunewright.evaluate.intervals import ratio_of
+from tunewright.evaluate.measures import bleu, label_sets, overlap, structured
+from tunewright.evaluate.measures.definition import row_metrics
+from tunewright.evaluate.statistics.intervals import ratio_of
 
 Floats = NDArray[np.float64]
 

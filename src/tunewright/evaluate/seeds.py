@@ -18,7 +18,7 @@ from tunewright.evaluate.again import Scored, scored_once
 from tunewright.evaluate.contest import Answers, Contest
 from tunewright.evaluate.cost import spent
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.over_seeds import metric_over_seeds
+from tunewright.evaluate.statistics.over_seeds import metric_over_seeds
 from tunewright.evaluate.verdict import ONE_MODEL, VerdictText, number_words
 
 FOLDER = "seeds"

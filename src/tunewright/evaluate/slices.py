@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from tunewright.core.label_sets import labels_of
 from tunewright.core.values import Metric, Prediction, Row, Task
-from tunewright.evaluate.between import holm
-from tunewright.evaluate.compare import ALPHA
-from tunewright.evaluate.definition import definition_of
+from tunewright.evaluate.measures.definition import definition_of
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.permutation import permutation_ps
 from tunewright.evaluate.score import of_sums, row_parts
-from tunewright.evaluate.units import units_of
+from tunewright.evaluate.statistics.between import holm
+from tunewright.evaluate.statistics.compare import ALPHA
+from tunewright.evaluate.statistics.permutation import permutation_ps
+from tunewright.evaluate.statistics.units import units_of
 from tunewright.text.render import prompt_of
 
 Floats = NDArray[np.float64]

@@ -21,22 +21,22 @@ from tunewright.core.systems import TUNED
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Comparison, DataFacts, Metric, Prediction, Row, Subject
 from tunewright.evaluate.again import Train, trainer_of
-from tunewright.evaluate.before_after import before_and_after
-from tunewright.evaluate.believed import calibration_of
-from tunewright.evaluate.compare import compare
+from tunewright.evaluate.confidence.believed import calibration_of
 from tunewright.evaluate.contest import Contest, Results
 from tunewright.evaluate.cost import costs
-from tunewright.evaluate.definition import definition_of
-from tunewright.evaluate.keyword_rival import keyword_predictions
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
+from tunewright.evaluate.measures.definition import definition_of
+from tunewright.evaluate.measures.scorer import own_scores
 from tunewright.evaluate.metrics import confusion, metrics, of_these_rows, per_class, per_label
-from tunewright.evaluate.over_seeds import compare_over_seeds
 from tunewright.evaluate.provenance import provenance
+from tunewright.evaluate.rivals.keywords import keyword_predictions
+from tunewright.evaluate.rivals.scratch_words import scratch_claims
 from tunewright.evaluate.score import is_answered
-from tunewright.evaluate.scorer import own_scores
-from tunewright.evaluate.scratch_words import scratch_claims
 from tunewright.evaluate.seeds import Seeds, of_rows, over_trainings, seeds_record, trained_with_seeds
+from tunewright.evaluate.side_effects.before_after import before_and_after
 from tunewright.evaluate.slices import Slice, slices
+from tunewright.evaluate.statistics.compare import compare
+from tunewright.evaluate.statistics.over_seeds import compare_over_seeds
 from tunewright.evaluate.systems import measured, run_systems
 from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
 from tunewright.evaluate.write import write_predictions

@@ -21,18 +21,18 @@ from tunewright.core.values import Encoded, Example, Prediction, Row, Split
 from tunewright.evaluate.able import unknown, why_not
 from tunewright.evaluate.asking import Asked, encoded_rows, label_predictions, language_predictions
 from tunewright.evaluate.contest import Answers, Contest, Results
-from tunewright.evaluate.few_shot import shown_rows
-from tunewright.evaluate.keyword_rival import keyword_predictions
-from tunewright.evaluate.label_set_rivals import (
+from tunewright.evaluate.rivals.few_shot import shown_rows
+from tunewright.evaluate.rivals.keywords import keyword_predictions
+from tunewright.evaluate.rivals.label_sets import (
     common_set_predictions,
     set_predictions,
     set_probe_predictions,
     sets,
 )
-from tunewright.evaluate.number_rivals import mean_predictions, number_probe_predictions
-from tunewright.evaluate.probe import cosine_predictions, probe_predictions
-from tunewright.evaluate.rivals import majority_predictions
-from tunewright.evaluate.scratch import from_scratch
+from tunewright.evaluate.rivals.numbers import mean_predictions, number_probe_predictions
+from tunewright.evaluate.rivals.probe import cosine_predictions, probe_predictions
+from tunewright.evaluate.rivals.scratch import from_scratch
+from tunewright.evaluate.rivals.simple import majority_predictions
 from tunewright.model.classes import class_probabilities
 from tunewright.model.head_outputs import predicted_numbers
 from tunewright.model.load import Loaded
@@ -72,7 +72,7 @@ def measured(contest: Contest, system: str) -> Answers:
 
 
 def scratch(contest: Contest, system: str = SCRATCH) -> Answers:
-    """The same architecture from random weights; evaluate/scratch.py says by which rules."""
+    """The same architecture from random weights; evaluate/rivals/scratch.py says by which rules."""
     assert contest.trainer is not None
     return from_scratch(
         system,

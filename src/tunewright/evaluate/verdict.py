@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from tunewright.core.evaluate_plan import OUTSIDE
 from tunewright.core.systems import SCRATCH, TUNED, is_scratch, outside_name, scratch_times
 from tunewright.core.values import Comparison, Metric, Verdict
-from tunewright.evaluate.definition import METRICS, UNIT
 from tunewright.evaluate.leaked import WithoutLeaked
-from tunewright.evaluate.over_seeds import OVER_SEEDS
+from tunewright.evaluate.measures.definition import METRICS, UNIT
+from tunewright.evaluate.statistics.over_seeds import OVER_SEEDS
 
 PLAIN_NAMES = {
     TUNED: "the tuned model",

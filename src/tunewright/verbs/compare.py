@@ -19,10 +19,10 @@ from tunewright.core.plan import SECTIONS, Plan, plan_dict
 from tunewright.core.run import Run
 from tunewright.core.values import Metric, Task
 from tunewright.decided import Decided, read_decided, subject_of
-from tunewright.evaluate.between import Answered, Corrected, corrected, shared_rows
-from tunewright.evaluate.compare import compare as pair_compared
-from tunewright.evaluate.definition import COMPARED, METRICS, OF_PROBABILITIES, TASK_METRICS
+from tunewright.evaluate.measures.definition import COMPARED, METRICS, OF_PROBABILITIES, TASK_METRICS
 from tunewright.evaluate.metrics import metrics, of_these_rows
+from tunewright.evaluate.statistics.between import Answered, Corrected, corrected, shared_rows
+from tunewright.evaluate.statistics.compare import compare as pair_compared
 from tunewright.evaluate.write import read_predictions
 from tunewright.scored import test_set_uses
 

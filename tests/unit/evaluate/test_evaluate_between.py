@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction, Verdict
-from tunewright.evaluate.between import FEWEST_ROWS, Answered, corrected, holm, shared_rows
+from tunewright.evaluate.statistics.between import FEWEST_ROWS, Answered, corrected, holm, shared_rows
 
 
 def answered(name: str, rows: range, *, text: str = "", reference: str = "a") -> Answered:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.bleu import bleu, counts
-from tunewright.evaluate.compare import compare
+from tunewright.evaluate.measures.bleu import bleu, counts
 from tunewright.evaluate.metrics import metrics
+from tunewright.evaluate.statistics.compare import compare
 
 ROWS = st.lists(st.tuples(*[st.text(alphabet="abc dE.,", max_size=40)] * 2), min_size=1, max_size=6)
 ORACLE = BLEU()  # sacrebleu's defaults: 13a, exponential smoothing, no effective order

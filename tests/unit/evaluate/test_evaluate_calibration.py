@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.believed import calibration_of
-from tunewright.evaluate.calibration import (
+from tunewright.evaluate.confidence.believed import calibration_of
+from tunewright.evaluate.confidence.calibration import (
     bins,
     calibration_error,
     confidence_of,
@@ -19,9 +19,9 @@ from tunewright.evaluate.calibration import (
     errors_of,
     ranked,
 )
-from tunewright.evaluate.compare import compare
+from tunewright.evaluate.measures.numbers import interval
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.numbers import interval
+from tunewright.evaluate.statistics.compare import compare
 
 LABELS = ("a", "b", "c")
 

@@ -14,7 +14,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction
-from tunewright.evaluate.compare import compare, mid_p_mcnemar
+from tunewright.evaluate.statistics.compare import compare, mid_p_mcnemar
 
 PAIRED = st.lists(st.tuples(*[st.sampled_from("abc")] * 3), min_size=2, max_size=40)
 

@@ -11,7 +11,7 @@ import torch
 
 from tests.tiny import save_tiny_decoder, tiny_card
 from tunewright.core.values import Example, Message
-from tunewright.evaluate.exposure import FOUND_SHARE, N_OTHERS, exposure, others_like
+from tunewright.evaluate.side_effects.exposure import FOUND_SHARE, N_OTHERS, exposure, others_like
 from tunewright.model.label_scores import label_log_probabilities
 from tunewright.model.load import Loaded, load_model
 from tunewright.text.batch import batch_of

@@ -14,7 +14,7 @@ from tunewright.core.plan import Plan
 from tunewright.core.values import Message, Row, Subject
 from tunewright.evaluate.able import why_not
 from tunewright.evaluate.asking import Asked, label_predictions, language_predictions
-from tunewright.evaluate.few_shot import MOST_SHOWN, fitting, shown_rows
+from tunewright.evaluate.rivals.few_shot import MOST_SHOWN, fitting, shown_rows
 from tunewright.model.label_answers import label_answers
 from tunewright.model.load import Loaded, load_model
 from tunewright.text.encode import encode_prompt

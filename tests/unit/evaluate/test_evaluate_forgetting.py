@@ -16,7 +16,7 @@ from tests.numerics.training import LORA, tiny_adapted, tiny_rows
 from tests.tiny import tiny_card
 from tunewright.core.plan import Plan
 from tunewright.core.values import Comparison, Encoded, LossSum, Prediction, Row
-from tunewright.evaluate.forgetting import (
+from tunewright.evaluate.side_effects.forgetting import (
     ALARM_RISE,
     advice_for,
     alarm_of,
@@ -25,8 +25,8 @@ from tunewright.evaluate.forgetting import (
     general_record,
     kl_metric,
 )
-from tunewright.evaluate.general import General, general_text
-from tunewright.evaluate.weight_curve import WEIGHTS, best_weight, how_to_weigh, sentence, weight_curve
+from tunewright.evaluate.side_effects.general import General, general_text
+from tunewright.evaluate.side_effects.weight_curve import WEIGHTS, best_weight, how_to_weigh, sentence, weight_curve
 from tunewright.model.load import Loaded, load_model
 from tunewright.text.batch import batch_of
 from tunewright.train.objective import OBJECTIVES

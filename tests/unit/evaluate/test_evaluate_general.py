@@ -10,7 +10,7 @@ import pytest
 
 from tunewright.core.errors import DataError
 from tunewright.core.section import AUTO
-from tunewright.evaluate.general import (
+from tunewright.evaluate.side_effects.general import (
     MOST_PARAGRAPHS,
     general_choice,
     general_digest,

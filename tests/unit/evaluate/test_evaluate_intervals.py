@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 from statsmodels.stats.proportion import proportion_confint
 
-from tunewright.evaluate import intervals
+from tunewright.evaluate.statistics import intervals
 
 
 def mean_interval(values: np.ndarray, *, seed: int) -> intervals.Interval:

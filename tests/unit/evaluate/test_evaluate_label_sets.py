@@ -12,15 +12,15 @@ from sklearn.metrics import accuracy_score, f1_score, hamming_loss
 
 from tunewright.core.label_sets import set_text
 from tunewright.core.values import Metric, Prediction, Row
-from tunewright.evaluate.compare import compare
-from tunewright.evaluate.label_set_rivals import (
+from tunewright.evaluate.metrics import metrics, per_label
+from tunewright.evaluate.rivals.label_sets import (
     common_set_predictions,
     keyword_set_predictions,
     set_probe_predictions,
     sets,
 )
-from tunewright.evaluate.metrics import metrics, per_label
 from tunewright.evaluate.score import row_scores
+from tunewright.evaluate.statistics.compare import compare
 
 LABELS = ("damaged", "late", "rude")
 

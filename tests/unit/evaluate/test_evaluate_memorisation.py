@@ -12,7 +12,7 @@ import torch
 from tests.tiny import save_tiny_decoder, tiny_card
 from tunewright.core.plan import Plan
 from tunewright.core.values import Message, Row
-from tunewright.evaluate.memorisation import LEAST_TOKENS, Recited, memorisation_of, own_private, share
+from tunewright.evaluate.side_effects.memorisation import LEAST_TOKENS, Recited, memorisation_of, own_private, share
 from tunewright.evaluate.task_rows import bounded, drawn, encoded_rows
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.pair import Pair

@@ -9,7 +9,7 @@ import pytest
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Prediction
-from tunewright.evaluate.definition import METRICS, TASK_METRICS
+from tunewright.evaluate.measures.definition import METRICS, TASK_METRICS
 from tunewright.evaluate.metrics import metrics
 from tunewright.evaluate.score import row_scores
 

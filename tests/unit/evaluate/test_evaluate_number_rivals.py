@@ -7,7 +7,11 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from tunewright.core.values import Row
-from tunewright.evaluate.number_rivals import keyword_number_predictions, mean_predictions, number_probe_predictions
+from tunewright.evaluate.rivals.numbers import (
+    keyword_number_predictions,
+    mean_predictions,
+    number_probe_predictions,
+)
 
 
 def rows(*pairs: tuple[str, str], of: str = "train") -> tuple[Row, ...]:

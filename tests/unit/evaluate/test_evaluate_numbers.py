@@ -12,10 +12,10 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 
 from tunewright.core.scale import number_text
 from tunewright.core.values import Metric, Prediction
-from tunewright.evaluate import numbers
-from tunewright.evaluate.compare import compare
+from tunewright.evaluate.measures import numbers
 from tunewright.evaluate.metrics import metrics
 from tunewright.evaluate.score import row_scores
+from tunewright.evaluate.statistics.compare import compare
 
 
 def answered(references: Sequence[float], answers: Sequence[float | str], *, system: str = "tuned") -> list[Prediction]:

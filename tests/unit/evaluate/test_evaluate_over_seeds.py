@@ -12,10 +12,10 @@ from scipy import stats
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Prediction, Task
-from tunewright.evaluate.compare import compare
-from tunewright.evaluate.definition import definition_of
+from tunewright.evaluate.measures.definition import definition_of
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.over_seeds import (
+from tunewright.evaluate.statistics.compare import compare
+from tunewright.evaluate.statistics.over_seeds import (
     OVER_SEEDS,
     compare_over_seeds,
     crossed,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import CHRF
 
-from tunewright.evaluate import overlap
+from tunewright.evaluate.measures import overlap
 
 TEXTS = st.text(alphabet="abc AB1.,-é한", max_size=30)
 LINES = st.text(alphabet="abc AB1.\n", max_size=60)

@@ -10,9 +10,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tests.unit.evaluate.test_evaluate_calibration import LABELS, drawn, predictions
 from tunewright.core.values import Prediction
-from tunewright.evaluate.compare import compare
+from tunewright.evaluate.measures.ranking import Area, _under_precision_recall, area_difference, area_interval, area_of
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.ranking import Area, _under_precision_recall, area_difference, area_interval, area_of
+from tunewright.evaluate.statistics.compare import compare
 
 
 def binary(scores: np.ndarray, is_of: np.ndarray, *, system: str = "tuned") -> list[Prediction]:

@@ -16,8 +16,8 @@ from tests.shared_data import shared_data
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Row
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.probe import cosine_predictions, probe_predictions
-from tunewright.evaluate.rivals import majority_predictions, tfidf_predictions
+from tunewright.evaluate.rivals.probe import cosine_predictions, probe_predictions
+from tunewright.evaluate.rivals.simple import majority_predictions, tfidf_predictions
 
 LABELS = ("card", "cash", "fee")
 TRAIN = tuple(

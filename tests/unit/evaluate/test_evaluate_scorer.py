@@ -10,8 +10,8 @@ import pytest
 from tunewright.core.errors import PlanError
 from tunewright.core.events import Event, NoteEvent
 from tunewright.core.values import Prediction
+from tunewright.evaluate.measures.scorer import loaded_scorer, own_scores, whole_name
 from tunewright.evaluate.metrics import metrics
-from tunewright.evaluate.scorer import loaded_scorer, own_scores, whole_name
 
 ROWS = [
     Prediction("r:1", "tuned", "a b", "a", is_stopped=True),

@@ -21,9 +21,9 @@ from tunewright.core.events import Event, PreviewEvent
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Message, ModelCard, Row, Subject, Task
 from tunewright.evaluate.asking import answered_rows
-from tunewright.evaluate.before_after import NO_TEXT, not_forgetting
 from tunewright.evaluate.contest import Contest
 from tunewright.evaluate.provenance import provenance
+from tunewright.evaluate.side_effects.before_after import NO_TEXT, not_forgetting
 from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
 from tunewright.evaluate.systems import base, in_label_order, run_systems
 from tunewright.model.classifier import EncoderClassifier

@@ -8,9 +8,9 @@ import pytest
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Prediction
-from tunewright.evaluate.compare import compare
+from tunewright.evaluate.measures.structured import json_f1, json_valid, number_match
 from tunewright.evaluate.metrics import metrics, of_these_rows
-from tunewright.evaluate.structured import json_f1, json_valid, number_match
+from tunewright.evaluate.statistics.compare import compare
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from tests.unit.evaluate.test_evaluate_calibration import LABELS, predictions
 from tunewright.core.values import Prediction
-from tunewright.evaluate.temperature import LEAST_ROWS, cooled, fitted
+from tunewright.evaluate.confidence.temperature import LEAST_ROWS, cooled, fitted
 
 
 def said_too_surely(n: int, *, temperature: float, seed: int) -> list[Prediction]:

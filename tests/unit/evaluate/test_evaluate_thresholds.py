@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tunewright.evaluate.calibration import Confidence, ranked
-from tunewright.evaluate.thresholds import WISHED, chosen, thresholds
+from tunewright.evaluate.confidence.calibration import Confidence, ranked
+from tunewright.evaluate.confidence.thresholds import WISHED, chosen, thresholds
 
 
 def drawn(n: int, *, seed: int) -> Confidence:

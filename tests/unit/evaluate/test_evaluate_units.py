@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import norm
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.compare import compare
 from tunewright.evaluate.metrics import TASK_METRICS, metrics
-from tunewright.evaluate.units import units_of
+from tunewright.evaluate.statistics.compare import compare
+from tunewright.evaluate.statistics.units import units_of
 
 LABELS = ("a", "b", "c")
 

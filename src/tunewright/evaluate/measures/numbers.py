@@ -16,8 +16,8 @@ from scipy.stats import rankdata
 
 from tunewright.core.scale import number_of
 from tunewright.core.values import Prediction
-from tunewright.evaluate.intervals import N_RESAMPLES, UNKNOWN, Interval, bca, chunks
-from tunewright.evaluate.units import Units
+from tunewright.evaluate.statistics.intervals import N_RESAMPLES, UNKNOWN, Interval, bca, chunks
+from tunewright.evaluate.statistics.units import Units
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats, Floats], Floats]

@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge
 
 from tunewright.core.scale import answer_text
 from tunewright.core.values import Prediction, Row
-from tunewright.evaluate.probe import Vectors, unit
+from tunewright.evaluate.rivals.probe import Vectors, unit
 from tunewright.text.keywords import keyword_features
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction, Verdict
-from tunewright.evaluate.compare import ALPHA
+from tunewright.evaluate.statistics.compare import ALPHA
 
 FEWEST_ROWS = 20
 """Of fewer shared rows nothing can be said: 20 rows leave the interval of a share of .5 40 points wide (Wilson)."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from tunewright.core.label_sets import labels_of
 from tunewright.core.values import Prediction
-from tunewright.evaluate.classes import Cells, ClassCounts, Floats
+from tunewright.evaluate.measures.classes import Cells, ClassCounts, Floats
 
 
 def label_names(cells: Cells) -> tuple[str, ...]:

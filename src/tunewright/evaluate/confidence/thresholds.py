@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunewright.evaluate.calibration import Confidence
-from tunewright.evaluate.intervals import UNKNOWN, Interval, wilson
+from tunewright.evaluate.confidence.calibration import Confidence
+from tunewright.evaluate.statistics.intervals import UNKNOWN, Interval, wilson
 
 WISHED = (0.9, 0.95, 0.98, 0.99)
 

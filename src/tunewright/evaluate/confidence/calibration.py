@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.definition import MOST_BINS, ROWS_A_BIN
-from tunewright.evaluate.intervals import Interval, wilson
+from tunewright.evaluate.measures.definition import MOST_BINS, ROWS_A_BIN
+from tunewright.evaluate.statistics.intervals import Interval, wilson
 
 Floats = NDArray[np.float64]
 

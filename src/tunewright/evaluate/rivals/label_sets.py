@@ -20,7 +20,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from tunewright.core.label_sets import THRESHOLD, answered, labels_of
 from tunewright.core.values import Prediction, Row
-from tunewright.evaluate.probe import STRENGTHS, Vectors, unit
+from tunewright.evaluate.rivals.probe import STRENGTHS, Vectors, unit
 from tunewright.text.keywords import keyword_features, keyword_model
 
 Floats = NDArray[np.float64]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tunewright.core.values import Prediction, Row, Split, Task
-from tunewright.evaluate.label_set_rivals import keyword_set_predictions
-from tunewright.evaluate.number_rivals import keyword_number_predictions
-from tunewright.evaluate.rivals import tfidf_predictions
+from tunewright.evaluate.rivals.label_sets import keyword_set_predictions
+from tunewright.evaluate.rivals.numbers import keyword_number_predictions
+from tunewright.evaluate.rivals.simple import tfidf_predictions
 
 
 def keyword_predictions(

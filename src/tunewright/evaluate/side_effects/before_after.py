@@ -15,11 +15,17 @@ from tunewright.core.systems import TUNED
 from tunewright.core.tasks import has_head
 from tunewright.evaluate.able import why_not
 from tunewright.evaluate.contest import Contest
-from tunewright.evaluate.forgetting import advice_for, alarm_of, general_predictions, general_record, kl_metric
-from tunewright.evaluate.general import General, general_text
-from tunewright.evaluate.memorisation import memorisation_of, nothing
+from tunewright.evaluate.side_effects.forgetting import (
+    advice_for,
+    alarm_of,
+    general_predictions,
+    general_record,
+    kl_metric,
+)
+from tunewright.evaluate.side_effects.general import General, general_text
+from tunewright.evaluate.side_effects.memorisation import memorisation_of, nothing
+from tunewright.evaluate.side_effects.weight_curve import how_to_weigh, weight_curve
 from tunewright.evaluate.task_rows import bounded, drawn, encoded_rows
-from tunewright.evaluate.weight_curve import how_to_weigh, weight_curve
 from tunewright.model.divergence import divergences
 from tunewright.model.pair import Pair, load_pair
 

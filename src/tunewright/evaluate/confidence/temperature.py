@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import chdtri, log_softmax, softmax
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.calibration import calibration_error, confidence_of
+from tunewright.evaluate.confidence.calibration import calibration_error, confidence_of
 from tunewright.evaluate.score import SMALLEST_PROBABILITY, of_sums, row_parts
 
 Floats = NDArray[np.float64]

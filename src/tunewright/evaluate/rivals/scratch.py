@@ -20,7 +20,7 @@ from tunewright.core.plan import Plan
 from tunewright.core.systems import SCRATCH, scratch_times
 from tunewright.core.values import Prediction, Subject
 from tunewright.evaluate.again import Scored, Trainer, read_scored, scored_once, trained_facts
-from tunewright.evaluate.scratch_plan import Budget, budget_of, found_rate, scratch_plan
+from tunewright.evaluate.rivals.scratch_plan import Budget, budget_of, found_rate, scratch_plan
 
 
 def from_scratch(

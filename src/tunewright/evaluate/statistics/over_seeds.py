@@ -19,11 +19,12 @@ from scipy.special import stdtrit
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Metric, Prediction, Task, Verdict
-from tunewright.evaluate import calibration, classes, label_sets, numbers, ranking
-from tunewright.evaluate.compare import ALPHA, compare
-from tunewright.evaluate.definition import Definition, definition_of
+from tunewright.evaluate.confidence import calibration
+from tunewright.evaluate.measures import classes, label_sets, numbers, ranking
+from tunewright.evaluate.measures.definition import Definition, definition_of
 from tunewright.evaluate.score import of_sums, row_parts
-from tunewright.evaluate.units import Units, units_of
+from tunewright.evaluate.statistics.compare import ALPHA, compare
+from tunewright.evaluate.statistics.units import Units, units_of
 
 Floats = NDArray[np.float64]
 Answers = Sequence[Prediction]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.evaluate.intervals import chunks
+from tunewright.evaluate.statistics.intervals import chunks
 
 Floats = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from typing import Any
 from tunewright.core.systems import is_scratch, scratch_times
 from tunewright.core.values import Comparison, Metric
 from tunewright.evaluate.again import Trainer
-from tunewright.evaluate.definition import UNIT
-from tunewright.evaluate.scratch import scratch_record
+from tunewright.evaluate.measures.definition import UNIT
+from tunewright.evaluate.rivals.scratch import scratch_record
 from tunewright.evaluate.verdict import MetricsBySystem, number_words, p_words
 
 

@@ -18,8 +18,8 @@ from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.intervals import UNKNOWN, Interval, Z
-from tunewright.evaluate.units import Units
+from tunewright.evaluate.statistics.intervals import UNKNOWN, Interval, Z
+from tunewright.evaluate.statistics.units import Units
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from scipy.stats import fisher_exact
 
 from tunewright.core.plan import Plan
 from tunewright.core.values import Encoded, Metric, Row
-from tunewright.evaluate import intervals
+from tunewright.evaluate.statistics import intervals
 from tunewright.evaluate.task_rows import drawn, encoded_rows
 from tunewright.model.load import Loaded
 from tunewright.model.pair import Pair

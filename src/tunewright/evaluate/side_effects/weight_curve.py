@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from tunewright.core.values import Encoded, Prediction, Row
-from tunewright.evaluate.forgetting import general_encoded, reference_predictions
-from tunewright.evaluate.intervals import ratio_of
 from tunewright.evaluate.score import row_parts
+from tunewright.evaluate.side_effects.forgetting import general_encoded, reference_predictions
+from tunewright.evaluate.statistics.intervals import ratio_of
 from tunewright.model.load import Loaded
 from tunewright.model.pair import weighed, why_no_weight
 

@@ -11,9 +11,9 @@ from dataclasses import asdict
 from typing import Any
 
 from tunewright.core.values import Prediction
-from tunewright.evaluate.calibration import bins, confidence_of, coverages, error_by_chance
-from tunewright.evaluate.temperature import fitted
-from tunewright.evaluate.thresholds import thresholds
+from tunewright.evaluate.confidence.calibration import bins, confidence_of, coverages, error_by_chance
+from tunewright.evaluate.confidence.temperature import fitted
+from tunewright.evaluate.confidence.thresholds import thresholds
 
 
 def calibration_of(

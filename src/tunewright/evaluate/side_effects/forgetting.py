@@ -16,10 +16,10 @@ import numpy as np
 from tunewright.core.plan import Plan
 from tunewright.core.systems import TUNED
 from tunewright.core.values import Comparison, Encoded, Example, LossSum, Metric, Prediction, Row
-from tunewright.evaluate import intervals
-from tunewright.evaluate.compare import compare
-from tunewright.evaluate.general import General
 from tunewright.evaluate.metrics import metric_seed, metrics
+from tunewright.evaluate.side_effects.general import General
+from tunewright.evaluate.statistics import intervals
+from tunewright.evaluate.statistics.compare import compare
 from tunewright.model.load import Loaded
 from tunewright.model.score import answer_scores
 from tunewright.text.encode import encode

@@ -18,16 +18,17 @@ from scipy.special import bdtr
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Comparison, Prediction, Task, Verdict
-from tunewright.evaluate import classes, intervals, label_sets, numbers
-from tunewright.evaluate.aligned import aligned
-from tunewright.evaluate.calibration import confidence_columns, errors_of
-from tunewright.evaluate.definition import TASK_METRICS, Definition, definition_of
-from tunewright.evaluate.intervals import UNKNOWN, Interval
+from tunewright.evaluate.confidence.calibration import confidence_columns, errors_of
+from tunewright.evaluate.measures import classes, label_sets, numbers
+from tunewright.evaluate.measures.definition import TASK_METRICS, Definition, definition_of
+from tunewright.evaluate.measures.ranking import area_difference, area_of, of_units, ranked_rows
 from tunewright.evaluate.metrics import metric_seed
-from tunewright.evaluate.permutation import N_PERMUTATIONS, permutation_p
-from tunewright.evaluate.ranking import area_difference, area_of, of_units, ranked_rows
 from tunewright.evaluate.score import of_sums, row_parts
-from tunewright.evaluate.units import Units, units_of
+from tunewright.evaluate.statistics import intervals
+from tunewright.evaluate.statistics.aligned import aligned
+from tunewright.evaluate.statistics.intervals import UNKNOWN, Interval
+from tunewright.evaluate.statistics.permutation import N_PERMUTATIONS, permutation_p
+from tunewright.evaluate.statistics.units import Units, units_of
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""How good are answers? One family of metrics a file."""

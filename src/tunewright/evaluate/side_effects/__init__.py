@@ -1,0 +1,1 @@
+"""What tuning did beside the task: forgotten general text, answers learned by heart."""

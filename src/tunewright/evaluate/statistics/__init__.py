@@ -1,0 +1,1 @@
+"""What chance could have done: intervals, tests, and several trainings."""
