@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.browser.chromium import printed
 from tests.unit.report.run_folder import write_run
 from tunewright.report.stage import write_report
 
 pytestmark = pytest.mark.browser
 
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--allow-file-access-from-files",  # lets the frame below be measured
-)
 HOSTILE = (
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     "\u202eمرحبا بالعالم 😀\u200d👩 " + "w" * 3000
@@ -33,23 +27,13 @@ PHONE = """<!doctype html><title>waiting</title><body style="margin:0">
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-    )
-    if not found:
-        pytest.skip("needs headless Chromium, which is not installed")
-    return found
-
-
-@pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = ("<img src=x onerror=\"document.title='owned'\">", "w" * 300, "ordinary")
     return write_report(write_run(tmp_path_factory.mktemp("runs") / "tickets", labels=labels, text=HOSTILE, n_test=90))
 
 
 def test_page_draws_and_data_does_not_run(chromium: str, hostile_page: Path, tmp_path: Path) -> None:
-    dom = _run(chromium, hostile_page, tmp_path, "--dump-dom")
+    dom = printed(chromium, hostile_page, tmp_path, "--dump-dom")
 
     assert re.search(r"<title>(.*?)</title>", dom)[1] == "tickets · Better"  # type: ignore[index]
     assert "<img" not in dom
@@ -76,7 +60,7 @@ def test_lights_lead_to_cards_marks_are_drawn_and_what_found_nothing_opens(
     frame = tmp_path / "cards.html"
     frame.write_text(CARDS.format(page=hostile_page.as_uri()), encoding="utf-8")
 
-    dom = _run(chromium, frame, tmp_path, "--dump-dom")
+    dom = printed(chromium, frame, tmp_path, "--dump-dom")
 
     assert "<title>2 true true true true true true 0</title>" in dom
 
@@ -89,7 +73,7 @@ def test_page_does_not_scroll_sideways_on_a_phone(chromium: str, hostile_page: P
     frame = tmp_path / "phone.html"
     frame.write_text(PHONE.format(page=page.as_uri()), encoding="utf-8")
 
-    dom = _run(chromium, frame, tmp_path, "--dump-dom")
+    dom = printed(chromium, frame, tmp_path, "--dump-dom")
 
     assert "<title>390 of 390</title>" in dom
 
@@ -99,14 +83,8 @@ def test_page_paints_in_both_colour_schemes(chromium: str, hostile_page: Path, t
     picture = tmp_path / f"{scheme}.png"
     setting = f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"
 
-    _run(chromium, hostile_page, tmp_path, f"--screenshot={picture}", "--window-size=1200,900", setting)
+    printed(chromium, hostile_page, tmp_path, f"--screenshot={picture}", "--window-size=1200,900", setting)
 
     header = picture.read_bytes()[:24]
     assert struct.unpack(">II", header[16:24]) == (1200, 900)  # PNG, IHDR: width and height
     assert picture.stat().st_size > 20_000
-
-
-def _run(chromium: str, page: Path, tmp_path: Path, *flags: str) -> str:
-    """What Chromium prints; a fresh profile each time."""
-    command = [chromium, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *flags, page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout

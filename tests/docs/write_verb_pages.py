@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunewright.cli.answers import ANSWERS, EXITS
+from tunewright.cli.answers import ANSWERS, ANSWERS_WITH, EXITS
 from tunewright.cli.help import OTHER_CODES, error_kinds
 from tunewright.cli.usage import usage, verb_command
 from tunewright.cli.verbs import GROUPS, VERBS
@@ -29,6 +29,8 @@ def verb_page(name: str) -> str:
     lines += _table(("option", "what it does"), found.options)
     lines += ["## Example", "", "```console", found.example, "```", ""]
     lines += ["## What `--json` holds", "", *_table(("key", "what it is"), tuple(ANSWERS[name].items()))]
+    for option, answer in ANSWERS_WITH.get(name, {}).items():
+        lines += [f"With `{option}`:", "", *_table(("key", "what it is"), tuple(answer.items()))]
     own = f"{EXITS[name][0].upper()}{EXITS[name][1:]}; others" if name in EXITS else "0 when it is done; others"
     return "\n".join([*lines, "## Exit codes", "", f"{own}: [exit codes](README.md#exit-codes).", ""])
 

@@ -145,6 +145,32 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
 }
 """`models` has another object for each action; `show --schema` prints the schema itself."""
 
+ANSWERS_WITH: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "compare": {
+        "--blind SYSTEM": {
+            "run": _RUN,
+            "page": "the page's path",
+            "key": "path of what says which side was whose: not for those who vote",
+            "systems": "the run's model, its rival",
+            "pairs": "prompts on the page",
+            "equal": "rows left out because their two answers are the same",
+            "not_written": "rows left out because one of the two wrote nothing for them",
+            "was_finished": "true: the same page was there",
+        },
+        "--votes": {
+            "run": _RUN,
+            "page": "the page's fingerprint",
+            "systems": "the run's model, its rival",
+            "pairs": "prompts on the page",
+            "equal": "rows that are not on it because their two answers are the same",
+            "is_current": "the run's answers are still those that people saw",
+            "counted": "preference (wins, losses, ties, share, ci95, p_value, verdict), sentence, details, raters, "
+            "agreement, rows_voted, more_votes",
+        },
+    },
+}
+"""Verb -> option -> what is held instead."""
+
 _MISSED = "6 when the model misses what evaluate.require asks: all is written, nothing is exported"
 EXITS: Mapping[str, str] = {
     "run": _MISSED,

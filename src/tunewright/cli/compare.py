@@ -1,7 +1,7 @@
-"""`tunewright compare`: which of several runs is better on the same test rows.
+"""`tunewright compare`: which of several runs is better on the same test rows, or which of two answers people prefer.
 
-In: two runs or more. Out: a sentence and a table for each pair, what else differs. Its own file because one file a
-verb.
+In: two runs or more, or one run whose answers people judge. Out: a sentence and a table for each pair, what else
+differs. Its own file because one file a verb.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from tunewright.cli.blind import blind as write_blind
+from tunewright.cli.blind import votes as count
 from tunewright.cli.console import open_console
 from tunewright.cli.options import RUNS_DIR, Json, Quiet, RunsDir
 from tunewright.cli.outcome import VERDICT_STYLES
@@ -30,13 +32,41 @@ NAME_WIDTH = 28
 """Of a run's name in a table."""
 
 Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN RUN [RUN ...]", help="Names or folders of runs that are measured.")
+    list[str],
+    typer.Argument(
+        metavar="RUN RUN [RUN ...]",
+        help="Names or folders of runs that are measured; with --blind one run, with --votes a run and files.",
+    ),
 ]
+Blind = Annotated[
+    str | None,
+    typer.Option(
+        "--blind",
+        metavar="SYSTEM",
+        help="Write a page on which people judge one run's answers beside those of base or another rival, "
+        "not knowing which is which.",
+    ),
+]
+Votes = Annotated[bool, typer.Option("--votes", help="Count votes of a blind page: RUN --votes FILE [FILE ...].")]
 
 
-def compare(runs: Runs, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR) -> int:
-    """Compare runs on the test rows that they share: every pair by every metric, corrected for looking often."""
+def compare(
+    runs: Runs,
+    blind: Blind = None,
+    votes: Votes = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> int:
+    """Compare runs on the test rows that they share: every pair by every metric, corrected for looking often. Or let
+    people judge a run's answers blind, and count their votes."""
     with open_console(wants_json=json, is_quiet=quiet) as console:
+        if votes or blind is not None:
+            if votes:
+                count(console, runs, runs_dir=runs_dir)
+            else:
+                write_blind(console, runs, blind or "", runs_dir=runs_dir)
+            return 0
         found = compared([find_run(word, runs_dir=runs_dir) for word in runs])
         if not json:
             for one in _primary(found):

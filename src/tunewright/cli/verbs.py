@@ -116,7 +116,7 @@ VERBS: Mapping[str, Verb] = {
     "compare": Verb(
         "Experts",
         "compare",
-        "RUN RUN [RUN ...]",
+        "RUN RUN [RUN ...] [--blind SYSTEM] [--votes]",
         "runs on the same rows, with paired tests",
         "tunewright compare tickets tickets-lora",
     ),

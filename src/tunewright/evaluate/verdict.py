@@ -111,7 +111,7 @@ def verdict(
         sentence = f"{_capital(subject)} could not be measured by {primary_metric}{reason}."
         return VerdictText("not distinguishable", sentence, limits)
     claim = _claim(made, metric=primary_metric, metrics=metrics_by_system)
-    rest = [f"not compared with {_listed([_plain(name) for name in missing])}"] if missing else []
+    rest = [f"not compared with {_listed([plain(name) for name in missing])}"] if missing else []
     if score.n < SMALL_TEST_ROWS:
         rest.append(f"the test set is small ({_rows(score.n)}), so only large differences can show")
     achieved = f"{_capital(subject)} {_achievement(score, metric=primary_metric, rows=rows)}"
@@ -180,7 +180,7 @@ def _memory(some: WithoutLeaked, with_them: Metric, *, metric: str, subject: str
         return f"{told}: without {'it' if is_one else 'them'} nothing is left to measure."
     verdict = "the verdict stays" if some.status == status else f"the verdict would be {some.status!r}"
     return (
-        f"{told}: without {'it' if is_one else 'them'} {_plain(subject)} "
+        f"{told}: without {'it' if is_one else 'them'} {plain(subject)} "
         f"{_achievement(score, metric=metric, rows=some.rows)} (with {'it' if is_one else 'them'} "
         f"{number_words(with_them.value, metric)}), and {verdict}."
     )
@@ -204,11 +204,11 @@ def _claim(made: Sequence[Comparison], *, metric: str, metrics: MetricsBySystem)
 
 def _with_score(system: str, *, metric: str, metrics: MetricsBySystem) -> str:
     score = metrics.get(system, {}).get(metric)
-    return _plain(system) + (f" ({number_words(score.value, metric)})" if score is not None and score.n else "")
+    return plain(system) + (f" ({number_words(score.value, metric)})" if score is not None and score.n else "")
 
 
 def _not_run(not_run: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"Against {_plain(system)}: not run ({why})." for system, why in not_run.items())
+    return tuple(f"Against {plain(system)}: not run ({why})." for system, why in not_run.items())
 
 
 def _limits(test_set_uses: int) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ def _limits(test_set_uses: int) -> tuple[str, ...]:
 
 
 def _detail(comparison: Comparison, *, unit: str, n: int) -> str:
-    against = f"Against {_plain(comparison.b)}: "
+    against = f"Against {plain(comparison.b)}: "
     if not math.isfinite(comparison.difference):
         return f"{against}not compared ({comparison.test})."
     low, high = comparison.ci95
@@ -270,7 +270,8 @@ def number_words(value: float, metric: str) -> str:
     return f"{value:.1f}" if metric == "chrf" else f"{value:.3f}"
 
 
-def _plain(system: str) -> str:
+def plain(system: str) -> str:
+    """The system inside a sentence."""
     if is_scratch(system):
         times = scratch_times(system)
         return PLAIN_NAMES[SCRATCH] + BUDGETS.get(times, f" with {times:g} times the operations")
@@ -278,7 +279,7 @@ def _plain(system: str) -> str:
 
 
 def _capital(system: str) -> str:
-    return f"The{_plain(system).removeprefix('the')}"
+    return f"The{plain(system).removeprefix('the')}"
 
 
 def _rows(n: int) -> str:

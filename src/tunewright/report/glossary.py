@@ -30,6 +30,8 @@ GLOSSARY: dict[str, str] = {
     "chat_template": "The model's own way to write a conversation as one text, with marks where each turn begins and "
     "ends. A wrong one spoils every answer, so it is always the model's own.",
     "checkpoint": "The whole state of training at one step, kept so that a stopped run goes on where it stopped.",
+    "blind": "Judging two answers without knowing whose they are, so that nobody prefers the one they hope for. Sides "
+    "and order are drawn by chance: tunewright compare RUN --blind base.",
     "bleu": "Overlap of runs of one to four words between all answers and all references, 0 to 100.",
     "chrf": "Overlap of character sequences between answer and reference, 0 to 100.",
     "class": "One of the labels that a text can get.",
@@ -147,6 +149,7 @@ GLOSSARY: dict[str, str] = {
     "scratch": "The same architecture, trained from random weights on the same rows: shows what pre-training adds.",
     "scorer": "Your own metric: the mean of what the function of evaluate.scorer gives each answer. Higher is better.",
     "seed": "The start of the random numbers: the same seed draws the same rows and order again.",
+    "sign_test": "How often would as many people prefer one side if each had thrown a coin? Ties are left out.",
     "signature": "How a number was made, so that two reports can be compared.",
     "spearman": "Rank correlation: whether larger numbers get larger answers, from -1 to 1. The size of an error does "
     "not count.",

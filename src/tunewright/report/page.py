@@ -232,7 +232,10 @@ def _terms(run: RunFiles) -> set[str]:
 def _commands(run: RunFiles) -> tuple[tuple[str, str], ...]:
     """What to type next; only commands that exist."""
     name = shlex.quote(run.name)
+    judged = "let people judge the answers without knowing whose they are"
+    is_judged = run.task == "generate" and "base" in as_record(run.metrics.get("systems"))
     return (
+        *([(f"tunewright compare {name} --blind base", judged)] if is_judged else []),
         (f"tunewright report {name}", "make this page again"),
         ("tunewright run PLAN", "run the plan again: finished stages are skipped, changed ones are done anew"),
         ("tunewright show PLAN", "print every decision and its reason before anything runs"),
