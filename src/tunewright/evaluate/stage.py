@@ -32,9 +32,11 @@ from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.rivals.keywords import keyword_predictions
 from tunewright.evaluate.rivals.scratch_words import scratch_claims
 from tunewright.evaluate.score import is_answered
+from tunewright.evaluate.secondary import secondary
 from tunewright.evaluate.seeds import Seeds, of_rows, over_trainings, seeds_record, trained_with_seeds
 from tunewright.evaluate.side_effects.before_after import before_and_after
 from tunewright.evaluate.slices import Slice, slices
+from tunewright.evaluate.statistics.between import Corrected
 from tunewright.evaluate.statistics.compare import compare
 from tunewright.evaluate.statistics.over_seeds import compare_over_seeds
 from tunewright.evaluate.systems import measured, run_systems
@@ -168,6 +170,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "labels": labels,
         "systems": {system: {name: asdict(m) for name, m in of.items()} for system, of in by_system.items()},
         "comparisons": [asdict(comparison) for comparison in comparisons],
+        "secondary": [asdict(one) for one in _secondary(inputs, results, seeds, names=tuple(by_system[subject]))],
         "verdict": asdict(sentence),
         "without_leaked": [asdict(some) for some in without],
         "not_run": results.not_run,
@@ -219,10 +222,12 @@ def _measured(inputs: EvaluateInputs, predictions: Answers) -> dict[str, dict[st
     return {system: {name: of[name] for name in asked if name in names} for system, of in found.items()}
 
 
-def _compared(inputs: EvaluateInputs, predictions: Answers, seeds: Seeds | None) -> tuple[Comparison, ...]:
-    """The subject, or all trainings of its plan, against every other system, on the primary metric."""
+def _compared(
+    inputs: EvaluateInputs, predictions: Answers, seeds: Seeds | None, *, metric: str = ""
+) -> tuple[Comparison, ...]:
+    """The subject, or all trainings of its plan, against every other system; on the primary metric if none is named."""
     plan, subject, labels = inputs.plan, inputs.subject.name, inputs.facts.labels
-    metric, task = plan.evaluate.primary_metric, plan.task
+    metric, task = metric or plan.evaluate.primary_metric, plan.task
     rivals = [answers for system, answers in predictions.items() if system != subject]
     if seeds:
         return tuple(
@@ -230,6 +235,17 @@ def _compared(inputs: EvaluateInputs, predictions: Answers, seeds: Seeds | None)
         )
     own, seed = predictions[subject], plan.run.seed
     return tuple(compare(own, rival, metric=metric, task=task, labels=labels, seed=seed) for rival in rivals)
+
+
+def _secondary(
+    inputs: EvaluateInputs, results: Results, seeds: Seeds | None, *, names: Sequence[str]
+) -> tuple[Corrected, ...]:
+    """The other metrics beside the one that decides."""
+    return secondary(
+        names,
+        compared=lambda metric: _compared(inputs, results.predictions, seeds, metric=metric),
+        primary_metric=inputs.plan.evaluate.primary_metric,
+    )
 
 
 def _without_leaked(

@@ -207,6 +207,8 @@ def _terms(run: RunFiles) -> set[str]:
         found |= {"signature", "base"}
     if run.metrics.get("comparisons"):
         found |= {"paired", "p_value"}
+    if run.metrics.get("secondary"):
+        found.add("holm")
     if run.metrics.get("confusion"):
         found.add("confusion")
     found |= {str(name) for name in as_record(run.metrics.get("not_run"))}

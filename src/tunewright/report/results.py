@@ -7,7 +7,7 @@ results are one story: every number stands beside its interval, its n and how it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -16,6 +16,7 @@ from tunewright.core.requirements import Checked, Require, checked, conditions
 from tunewright.report import charts, numbers, words
 from tunewright.report.costs import CostLine, cost_lines
 from tunewright.report.read import Record, RunFiles, as_list, as_record
+from tunewright.report.secondary import OtherMetrics, other_metrics_of
 from tunewright.report.seeds import SeedLine, seed_lines
 
 
@@ -51,6 +52,8 @@ class Cell:
     n: str
     """Only where it differs from the line's n."""
     reason: str
+    mark: str
+    """beaten, ahead: a rival whose difference to the subject remains after correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class Results:
     lines: tuple[MetricLine, ...]
     costs: tuple[CostLine, ...]
     comparisons: tuple[ComparisonLine, ...]
+    others: OtherMetrics | None
     not_run: tuple[tuple[str, str], ...]
     generation: str
     seeds: tuple[SeedLine, ...]
@@ -141,6 +145,8 @@ def results_of(run: RunFiles) -> Results | None:
     labels = [f"{100 * tick:.6g} %" if is_percent else f"{tick:.6g}" for tick in on.ticks]
     metric_names = list(dict.fromkeys(name for found in measured.values() for name in found))
     metric_names.sort(key=lambda name: name != primary)
+    others = other_metrics_of(run)
+    marks = others.marks if others else {}
     return Results(
         primary=words.metric_name(primary),
         primary_key=primary,
@@ -151,10 +157,12 @@ def results_of(run: RunFiles) -> Results | None:
         ticks=charts.tick_line(on, labels=labels),
         columns=tuple(words.system_name(s) for s in ranked),
         lines=tuple(
-            _line(name, measured, ranked, is_primary=name == primary, subject=run.subject) for name in metric_names
+            _line(name, measured, ranked, marks, is_primary=name == primary, subject=run.subject)
+            for name in metric_names
         ),
         costs=cost_lines(as_record(run.metrics.get("cost")), ranked),
         comparisons=_comparisons(run.metrics),
+        others=others,
         not_run=tuple((words.system_name(str(k)), str(v)) for k, v in as_record(run.metrics.get("not_run")).items()),
         generation=_generation(as_record(run.metrics.get("generation"))),
         seeds=seed_lines(run),
@@ -197,7 +205,13 @@ def _system(word: str, found: Record, *, metric: str, on: charts.Axis, subject: 
 
 
 def _line(
-    name: str, measured: dict[str, Record], ranked: Sequence[str], *, is_primary: bool, subject: str
+    name: str,
+    measured: dict[str, Record],
+    ranked: Sequence[str],
+    marks: Mapping[tuple[str, str], str],
+    *,
+    is_primary: bool,
+    subject: str,
 ) -> MetricLine:
     found = [as_record(measured[system].get(name)) for system in ranked]
     best = next((metric for metric in found if metric.get("n")), found[0] if found else {})
@@ -211,18 +225,22 @@ def _line(
         direction=_direction(best),
         n=numbers.count_text(n),
         is_primary=is_primary,
-        cells=tuple(_cell(metric, name, n=n) for metric in found),
+        cells=tuple(
+            _cell(metric, name, n=n, mark=marks.get((system, name), ""))
+            for system, metric in zip(ranked, found, strict=True)
+        ),
         signature=str(best.get("signature") or ""),
     )
 
 
-def _cell(metric: Record, name: str, *, n: object) -> Cell:
+def _cell(metric: Record, name: str, *, n: object, mark: str) -> Cell:
     is_other_n = bool(metric) and metric.get("n") != n
     return Cell(
         value=numbers.metric_text(metric.get("value"), metric=name),
         interval=numbers.interval_text(metric.get("ci95"), metric=name),
         n=numbers.count_text(metric.get("n")) if is_other_n else "",
         reason=str(metric.get("reason") or ""),
+        mark=mark,
     )
 
 

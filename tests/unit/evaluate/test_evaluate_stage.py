@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from statsmodels.stats.multitest import multipletests
 
 from tests.tiny import save_tiny_decoder, tiny_card
 from tunewright.core.errors import EvalError
@@ -22,6 +23,7 @@ from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Message, ModelCard, Row, Subject, Task
 from tunewright.evaluate.asking import answered_rows
 from tunewright.evaluate.contest import Contest
+from tunewright.evaluate.measures.definition import COMPARED
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.side_effects.before_after import NO_TEXT, not_forgetting
 from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
@@ -54,6 +56,7 @@ KEYS = {
         "labels",
         "systems",
         "comparisons",
+        "secondary",
         "verdict",
         "not_run",
         "calibration",
@@ -163,6 +166,28 @@ def test_comparisons_hold_the_tuned_model_against_every_rival_that_ran(classifie
     assert found["verdict"]["status"] in ("better", "worse", "not distinguishable")
     assert "the test set is small (12 rows)" in found["verdict"]["sentence"]
     assert any("scored 2 times" in line for line in found["verdict"]["details"])
+
+
+def test_other_metrics_are_compared_too_and_corrected_for_each_rival(
+    classified: tuple[EvaluateInputs, Path], generated: tuple[EvaluateInputs, Path]
+) -> None:
+    for made in (classified, generated):
+        found = _metrics(made)
+        by_rival: dict[str, list[dict[str, Any]]] = {}
+        for one in found["secondary"]:
+            by_rival.setdefault(one["comparison"]["b"], []).append(one)
+        assert list(by_rival) == [c["b"] for c in found["comparisons"]]
+        wished = {name for name in found["systems"]["tuned"] if name in COMPARED} - {found["primary_metric"], "ece"}
+        for ones in by_rival.values():
+            assert {one["comparison"]["metric"] for one in ones} == wished
+            p_values = [one["comparison"]["p_value"] for one in ones if one["comparison"]["p_value"] is not None]
+            expected = multipletests(p_values, method="holm")[1]
+            assert [one["p_holm"] for one in ones if one["p_holm"] is not None] == pytest.approx(expected)
+            for one in ones:
+                c = one["comparison"]
+                ours, theirs = (found["systems"][name][c["metric"]]["value"] for name in ("tuned", c["b"]))
+                if ours is not None and theirs is not None:
+                    assert c["difference"] == pytest.approx(ours - theirs)
 
 
 def test_every_system_answers_every_row_in_the_files_order(classified: tuple[EvaluateInputs, Path]) -> None:

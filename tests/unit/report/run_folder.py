@@ -442,6 +442,7 @@ def _write_evaluate(folder: Path, task: str, labels: tuple[str, ...], rows: list
             "labels": list(labels),
             "systems": found,
             "comparisons": _comparisons(found, primary),
+            "secondary": _secondary(found, primary),
             "verdict": {
                 "status": "better",
                 "sentence": "The tuned model answers 93.1 % of 360 test rows correctly: "
@@ -629,6 +630,29 @@ def _comparisons(found: dict[str, Any], primary: str) -> list[dict[str, Any]]:
                     "verdict": "better",
                 }
             )
+    return lines
+
+
+def _secondary(found: dict[str, Any], primary: str) -> list[dict[str, Any]]:
+    """The first other metric remains, the second looks real alone, the others are open."""
+    lines = []
+    for system in found:
+        others = [name for name in found["tuned"] if name not in (primary, "ece") and system != "tuned"]
+        for place, name in enumerate(others):
+            p_value = (0.0001, 0.03, 0.4)[min(place, 2)]
+            comparison = {
+                "a": "tuned",
+                "b": system,
+                "metric": name,
+                "difference": 0.1,
+                "ci95": [0.05, 0.15],
+                "p_value": p_value,
+                "test": "permutation",
+                "verdict": "better" if place < 2 else "not distinguishable",
+            }
+            holm = min(1.0, p_value * (len(others) - place))
+            verdict = "better" if place == 0 else "not distinguishable"
+            lines.append({"comparison": comparison, "p_holm": holm, "verdict": verdict})
     return lines
 
 
