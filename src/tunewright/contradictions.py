@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tunewright.core.errors import DoesNotFit, PlanError
-from tunewright.core.evaluate_plan import OUTSIDE
+from tunewright.core.evaluate_plan import API, OUTSIDE
 from tunewright.core.machine import Machine, size_bytes, usable_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.registry import lookup
@@ -28,6 +28,7 @@ from tunewright.core.tasks import has_head
 from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import ModelCard
 from tunewright.evaluate.measures.definition import COMPARED, METRICS
+from tunewright.evaluate.remote.named import refuse_unknown_apis
 from tunewright.evaluate.rivals.scratch_plan import RATES, scratch_plan
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
 from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits
@@ -48,7 +49,7 @@ STEP_TOKENS = 64
 """Of the lengths that are tried when a row is too long; the default length is a multiple of it too."""
 _CHEAP = {"train.batch_size", "train.gradient_checkpointing"}
 """Changes that cost time and change nothing in the model."""
-_OTHERS_KNOW = (OUTSIDE, "api:")
+_OTHERS_KNOW = (OUTSIDE, API)
 """Systems that are no word of ours: a folder, an address."""
 
 
@@ -72,6 +73,7 @@ def refuse_unsupported(plan: Plan) -> None:
         if is_asked:
             raise PlanError(f"{field} is not in this version", where=field, fix=f"leave {field} out")
     _refuse_unknown_words(plan)
+    refuse_unknown_apis(plan)
     for system in scratch_words(plan):
         scratch_times(system)
     refuse_few_bits(plan)
@@ -138,6 +140,12 @@ def refuse_contradictions(asked: Plan, plan: Plan) -> None:
     """
     train = asked.train
     _refuse_unused_scorer(plan)
+    if plan.evaluate.judge is not None and plan.task != "generate":
+        raise PlanError(
+            f"evaluate.judge compares written answers, and the task is {plan.task}",
+            where="evaluate.judge",
+            fix="leave evaluate.judge out",
+        )
     named = named_lora_fields(train)
     if named and not is_auto(train.method) and train.method != "lora":
         raise PlanError(

@@ -2,8 +2,7 @@
 
 In: a LoadedPlan. Out: Outcome: the run's folder, the verdict, the metrics. Read, clean and split the data; pick the
 model; decide what is open; publish the data; train; evaluate; explain; export; report. A finished stage is not run
-again. A plan whose systems leave `tuned` out measures an outside model: nothing is trained.
-Stages that need torch are imported when they run, so that a run with nothing to do ends in a second.
+again. Without `tuned` nothing is trained. What needs torch is imported late: a run with nothing to do takes a second.
 """
 
 from __future__ import annotations
@@ -49,6 +48,7 @@ from tunewright.core.run import (
 from tunewright.core.section import is_auto
 from tunewright.core.systems import scratch_words, trains
 from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_of, write_decided
+from tunewright.evaluate.remote.key import refuse_missing_keys
 from tunewright.evaluate.side_effects.general import general_digest
 from tunewright.explain.cost import LABEL_ERRORS
 from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
@@ -91,9 +91,9 @@ def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker
         ran: list[str] = []
         decided = _decided(run, loaded, data=data, tell=everyone, ran=ran)
         is_whole, plan = until == "report", decided.plan
-        if until not in ("prepare", "select") and trains(plan):
-            _train(run, decided, tell=everyone, ran=ran)
         is_measured = is_whole or until == "evaluate" or (until == "export" and bool(plan.evaluate.require))
+        if until not in ("prepare", "select") and trains(plan):
+            _train(run, decided, tell=everyone, ran=ran, is_measured=is_measured)
         if is_measured:
             _evaluate(run, decided, tell=everyone, ran=ran)
         is_good = not is_measured or all(one.is_met for one in requirements_of(run, plan))
@@ -193,14 +193,15 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
     return decided
 
 
-def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:
-    manifest = run.manifest()["stages"]
-    before = manifest["prepare"]["fingerprint"]
+def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str], is_measured: bool) -> None:
+    before = run.manifest()["stages"]["prepare"]["fingerprint"]
     facts = {"model": decided.card.fingerprint, "best by": decided.plan.evaluate.primary_metric}
     fingerprint = stage_fingerprint("train", plan=decided.plan, before=before, facts=facts)
     with _stage(run, "train", fingerprint=fingerprint, tell=tell, ran=ran, is_resumable=True) as work:
         if not work:
             return
+        if is_measured:
+            refuse_missing_keys(decided.plan)
         evaluation = importlib.import_module("tunewright.evaluate.stage")
         evaluation.preview(decided.plan, facts=decided.facts, prepared=run.stage("prepare"), tell=tell)
         train_on(run.stage("prepare"), decided, fingerprint=fingerprint, work=work, tell=tell)
@@ -254,8 +255,7 @@ def _model_stage(
 
 def _model_fingerprint(run: Run, decided: Decided) -> str:
     """Of the stage that the measured model comes from: training, or the choice of the model when nothing is trained."""
-    made_by = "train" if trains(decided.plan) else "select"
-    return str(run.manifest()["stages"][made_by]["fingerprint"])
+    return str(run.manifest()["stages"]["train" if trains(decided.plan) else "select"]["fingerprint"])
 
 
 def make_report(run: Run, *, tell: Tracker, ran: list[str], is_asked: bool = False) -> None:
@@ -271,8 +271,8 @@ def make_report(run: Run, *, tell: Tracker, ran: list[str], is_asked: bool = Fal
         tell(StageEvent("report", "skipped", "finished before"))
         return
     tell(StageEvent("report", "started"))
-    started = time.time()
     ran.append("report")
+    started = time.time()
     importlib.import_module("tunewright.report.stage").write_report(run.folder)
     done = {"status": "done", "fingerprint": fingerprint, "seconds": round(time.time() - started, 3)}
     update_manifest(run, stages={**run.manifest()["stages"], "report": done})

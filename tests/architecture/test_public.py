@@ -30,7 +30,9 @@ OPTIONS = {
         " learning_rate epochs max_steps batch_size gradient_accumulation_steps gradient_checkpointing warmup_ratio"
         " weight_decay lr_scheduler_type max_grad_norm packing save_steps eval_steps patience trackers"
     ),
-    "evaluate": "systems metrics primary_metric seeds max_new_tokens limit label_scoring scorer require general",
+    "evaluate": (
+        "systems metrics primary_metric seeds max_new_tokens limit label_scoring scorer require general apis judge"
+    ),
     "explain": "methods rows",
     "export": "targets max_kl_nats",
     "run": "name seed device threads memory_limit carbon_intensity price_per_kwh price_per_hour",

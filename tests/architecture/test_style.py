@@ -20,10 +20,11 @@ SPEAKS = (
     "cli/",
     "model/starter.py",
     "__main__.py",
+    "evaluate/remote/key.py",
     *(f"train/trackers/{t}.py" for t in ("mlflow", "wandb", "trackio")),
 )
-"""Who may print and read the environment: the command line, the starter models' cache folder, and the tools whose own
-variables say where a person wants their data."""
+"""Who may print and read the environment: the command line, the starter models' cache folder, the keys of
+addresses, and the tools whose own variables say where a person wants their data."""
 
 every_file = pytest.mark.parametrize("path", FILES, ids=name_of)
 

@@ -187,14 +187,14 @@ def test_adapter_of_another_tool_stands_beside_ours_when_both_are_named(pairs: P
         "data": "pairs.jsonl",
         "model": str(json.loads((measured.run.folder / "select/card.json").read_text())["path"]),
         "train": {"epochs": 1, "lora_r": 4, "learning_rate": 1e-3},
-        "evaluate": {"systems": ["tuned", "path:my-adapter", "base", "api:gpt"], "max_new_tokens": 8},
+        "evaluate": {"systems": ["tuned", "path:my-adapter", "base", "majority"], "max_new_tokens": 8},
     }
     outcome, system = outcome_of(pairs, plan, name="both"), f"path:{pairs / 'my-adapter'}"
     assert [(c["a"], c["b"]) for c in outcome.metrics["comparisons"]] == [("tuned", system), ("tuned", "base")]
     assert answers_of(outcome, system) == answers_of(measured, system)
     assert answers_of(outcome, "base") == answers_of(measured, "base")
     assert "the model my-adapter" in outcome.verdict["sentence"]
-    assert outcome.metrics["not_run"].keys() == {"api:gpt"}
+    assert outcome.metrics["not_run"].keys() == {"majority"}
 
     plan["evaluate"] = {"systems": ["path:my-adapter", "base"], "max_new_tokens": 8}
     alone = outcome_of(pairs, {**plan, "run": {"seed": 1}}, name="both")

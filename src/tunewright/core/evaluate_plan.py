@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from tunewright.core.api_plan import ApiPlan, refuse_odd_names
 from tunewright.core.section import AUTO, Section
 
 OUTSIDE = "path:"
 """A system of evaluate.systems that is a folder: a model that something else has trained."""
+API = "api:"
+"""A system of evaluate.systems that is a model behind an address: its settings stand in evaluate.apis."""
 SHIPPED, NO_GENERAL = "shipped", "none"
 """Words of evaluate.general that are no file."""
 
@@ -22,9 +25,9 @@ LabelScoring = Literal["sum", "bytes", "pmi", "constrained"]
 
 class EvaluatePlan(Section):
     systems: tuple[str, ...] = AUTO
-    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, few_shot, path:FOLDER; scratch: the same
-    architecture from random weights, with as many operations as tuned (scratch:10x ten times them, scratch:max what
-    helps). Left out: by task."""
+    """Who is compared: tuned, base, majority, mean, tfidf, linear_probe, few_shot, path:FOLDER, api:NAME; scratch: the
+    same architecture from random weights, with as many operations as tuned (scratch:10x ten times them, scratch:max
+    what helps). Left out: by task."""
     metrics: tuple[str, ...] = AUTO
     """Which numbers are reported. Left out: all of the task."""
     primary_metric: str = AUTO
@@ -48,3 +51,14 @@ class EvaluatePlan(Section):
     general: str = AUTO
     """Text the tuned model must still read as before: shipped (100 paragraphs of English on 6 topics), none, or a file
     of yours, a paragraph a row. Left out: shipped for models that write, none for labels and numbers."""
+    apis: dict[str, ApiPlan] = Field(default_factory=dict)
+    """Models behind an OpenAI-compatible address, by a name of yours, for api:NAME and judge: url, model, key_env (the
+    environment variable with the key), price_in, price_out (a million tokens), timeout_seconds, at_once, body."""
+    judge: str | None = None
+    """A model of apis that says which of two written answers is better, tuned's or a rival's, in both orders. It is
+    paid by you. Left out: nobody judges."""
+
+    @field_validator("apis")
+    @classmethod
+    def _has_plain_names(cls, value: dict[str, ApiPlan]) -> dict[str, ApiPlan]:
+        return dict(refuse_odd_names(value))

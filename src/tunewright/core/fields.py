@@ -15,6 +15,7 @@ from typing import Any, Literal
 import annotated_types
 
 from tunewright.core.aliases import ALIASES, VALUE_ALIASES, WARMUP_STEPS
+from tunewright.core.api_plan import EXAMPLE as API_EXAMPLE
 from tunewright.core.plan import SECTIONS, Plan
 from tunewright.core.section import Section, is_auto
 
@@ -76,6 +77,8 @@ EXAMPLES: dict[str, str] = {
     "evaluate.scorer": "scorer.py",
     "evaluate.require": '{accuracy: ">= 0.9", better_than: base}',
     "evaluate.general": "general.txt",
+    "evaluate.apis": API_EXAMPLE,
+    "evaluate.judge": "local",
     "explain.methods": "[occlusion, label_errors]",
     "explain.rows": "50",
     "export.targets": "[adapter, merged]",

@@ -172,6 +172,8 @@ def plan_dict(plan: Plan, *, with_auto: bool = False) -> dict[str, Any]:
             return [plain(item) for item in value]
         if isinstance(value, dict):
             return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, Section):
+            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
         return "auto" if is_auto(value) else value
 
     out: dict[str, Any] = {} if is_auto(plan.task) and not with_auto else {"task": plain(plan.task)}

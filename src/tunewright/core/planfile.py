@@ -16,6 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from tunewright.core.aliases import WARMUP_STEPS
+from tunewright.core.api_plan import wrong_api
 from tunewright.core.errors import PlanError
 from tunewright.core.fields import override, plan_fields
 from tunewright.core.plan import SECTIONS, Plan, plan_dict
@@ -299,6 +300,8 @@ def _wrong_value(first: Mapping[str, Any], *, places: Mapping[str, str]) -> Plan
     """pydantic's first complaint in the words that `tunewright help FIELD` uses."""
     of_a_union = ("literal", "tuple", "str", "function", "float", "constrained")
     path = [str(part) for part in first["loc"] if not str(part).startswith(of_a_union)]
+    if path[:2] == ["evaluate", "apis"]:
+        return wrong_api(path, first, where=places.get("evaluate.apis", ""))
     key, given, shown = ".".join(path[:2]), str(first.get("input")), repr(first.get("input"))
     field = plan_fields()[key]
     near = difflib.get_close_matches(given, field.choices, n=1)

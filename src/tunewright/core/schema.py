@@ -49,8 +49,14 @@ def plan_schema() -> Values:
             **_aliases(""),
         },
         "additionalProperties": False,
-        "$defs": sections,
+        "$defs": {**sections, **_inner(raw)},
     }
+
+
+def _inner(raw: Values) -> Values:
+    """What the values of a field are made of, as an address of evaluate.apis is."""
+    own = {f"{name.capitalize()}Plan" for name in SECTIONS}
+    return {name: of for name, of in raw["$defs"].items() if name not in own}
 
 
 def _section(name: str, raw: Values) -> Values:

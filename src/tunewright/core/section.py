@@ -43,7 +43,12 @@ class Section(BaseModel):
     """A frozen group of fields; unknown keys are errors, the word auto means "choose for me"."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # a key that stands in the wrong place must not stand in a traceback
     )
 
     @model_validator(mode="before")

@@ -11,14 +11,15 @@ import re
 from pathlib import Path
 
 from tunewright.core.errors import PlanError
-from tunewright.core.evaluate_plan import OUTSIDE
+from tunewright.core.evaluate_plan import API, OUTSIDE
 from tunewright.core.plan import Plan
 from tunewright.core.section import is_auto
 
 TUNED = "tuned"
 SCRATCH = "scratch"
 SYSTEMS = (TUNED, "base", "majority", "mean", "tfidf", "linear_probe", "few_shot", SCRATCH)
-"""What this version can run, beside path:FOLDER, scratch:10x, scratch:max. The functions: evaluate/systems.py."""
+"""What this version can run, beside path:FOLDER, api:NAME, scratch:10x and scratch:max. The functions:
+evaluate/systems.py."""
 _SAYS_NOTHING = ("adapter", "model", "train", "export", "merged", "output", "final", "best")
 """Names of folders that every tool writes: the folder above says which one it is."""
 
@@ -71,6 +72,12 @@ def outside_words(plan: Plan) -> tuple[str, ...]:
     """The path:FOLDER systems, in the plan's order."""
     systems = plan.evaluate.systems
     return () if is_auto(systems) else tuple(name for name in systems if name.startswith(OUTSIDE))
+
+
+def api_words(plan: Plan) -> tuple[str, ...]:
+    """The api:NAME systems, in the plan's order."""
+    systems = plan.evaluate.systems
+    return () if is_auto(systems) else tuple(name for name in systems if name.startswith(API))
 
 
 def folder_of(system: str) -> Path:

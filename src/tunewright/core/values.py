@@ -166,6 +166,8 @@ class Prediction:
     """generate: at the reference's true end the end token is the model's first choice."""
     own_score: float = math.nan
     """generate: what the plan's own function gave (evaluate.scorer); nan when there is none."""
+    is_missing: bool = False
+    """classify: the system gave no answer at all, so the row counts in none of its numbers."""
     group: str = ""
     """The row's group; rows of one group are not independent of each other. Empty: none."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tunewright.core.evaluate_plan import OUTSIDE
+from tunewright.core.evaluate_plan import API, OUTSIDE
 from tunewright.core.systems import outside_name
 from tunewright.core.values import Row, Subject, Task
 from tunewright.evaluate.rivals.few_shot import can_be_shown
@@ -22,12 +22,14 @@ ONLY_OF: Mapping[str, tuple[Task, ...]] = {
     "few_shot": ("classify", "generate"),
 }
 """The tasks that a system has an answer to."""
+OVER_API: tuple[Task, ...] = ("classify", "generate")
+"""The tasks that a model behind an address can be asked for."""
 
 
 def unknown(system: str, *, known: Sequence[str]) -> str:
     """Why a word that is none of the known ones is not run."""
-    if system.startswith("api:"):
-        return "models behind a network address are not in this version"
+    if system.startswith(API):
+        return f"evaluate.apis has no {system.removeprefix(API)}"
     return f"unknown system; known: {', '.join(known)}"
 
 
@@ -35,6 +37,8 @@ def why_not(system: str, *, task: Task, subject: Subject, train: Sequence[Row]) 
     """Empty when the system can run."""
     if system.startswith(OUTSIDE):
         return ""
+    if system.startswith(API):
+        return "" if task in OVER_API else f"over an address it gives labels and words, and the task is {task}"
     if task not in ONLY_OF.get(system, (task,)):
         return _no_answer(system, task)
     if system == "linear_probe" and len({row.label for row in train}) < 2:

@@ -7,6 +7,7 @@ its own, and is given the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tunewright.core.events import Tracker
 from tunewright.core.plan import Plan
@@ -30,6 +31,8 @@ class Contest:
     tell: Tracker
     trainer: Trainer | None = None
     """For systems that train; None: this run trains nothing."""
+    kept: Path | None = None
+    """Folder of what models behind an address answered: it outlives the evaluation, because answers are paid for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,17 @@ Facts = Mapping[str, Any]
 """Of one training, as train/summary.json has them."""
 
 
-def costs(seconds: Mapping[str, float], *, trainer: Trainer | None) -> dict[str, Any]:
+def costs(
+    seconds: Mapping[str, float], *, trainer: Trainer | None, apis: Mapping[str, Facts] | None = None
+) -> dict[str, Any]:
     """By system: seconds to answer; training: what its training took; search, of one from random weights: what finding
-    its rate took beside that; scratch: how it was trained.
+    its rate took beside that; scratch: how it was trained; api: what asking an address took.
 
-    seconds: as measured, of which a training from random weights is taken out.
+    seconds: as measured, of which a training from random weights is taken out. apis: by system, as api_record tells.
     """
     found: dict[str, Any] = {system: {"seconds": round(value, 3)} for system, value in seconds.items()}
+    for system, record in (apis or {}).items():
+        found[system] = {"seconds": record["seconds"], "api": dict(record)}
     if trainer is None:
         return found
     found[TUNED]["training"] = spent([trainer.summary])

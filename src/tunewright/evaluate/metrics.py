@@ -64,6 +64,7 @@ def metrics(
     Raises EvalError when the predictions are of several systems or name a row twice.
     """
     _check(predictions)
+    predictions = [prediction for prediction in predictions if not prediction.is_missing]
     names = _usual(predictions, task) if wanted is None else wanted
     return {
         name: _metric(definition_of(name, task=task), predictions, labels=labels, seed=metric_seed(seed, name))

@@ -111,7 +111,8 @@ def _place(prediction: Prediction, labels: tuple[str, ...]) -> int | None:
 
 
 def _accuracy(prediction: Prediction) -> float:
-    return float(prediction.answer == prediction.reference) if prediction.reference else math.nan
+    is_known = prediction.reference and not prediction.is_missing
+    return float(prediction.answer == prediction.reference) if is_known else math.nan
 
 
 def _f1_of_row(prediction: Prediction) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core.errors import EvalError
+from tunewright.core.evaluate_plan import API
 from tunewright.core.events import PreviewEvent, Tracker, null_tracker
 from tunewright.core.files import write_json
 from tunewright.core.plan import Plan
@@ -29,6 +30,8 @@ from tunewright.evaluate.measures.definition import definition_of
 from tunewright.evaluate.measures.scorer import own_scores
 from tunewright.evaluate.metrics import confusion, metrics, of_these_rows, per_class, per_label
 from tunewright.evaluate.provenance import provenance
+from tunewright.evaluate.remote.answers import api_record
+from tunewright.evaluate.remote.kept import FOLDER
 from tunewright.evaluate.rivals.keywords import keyword_predictions
 from tunewright.evaluate.rivals.scratch_words import scratch_claims
 from tunewright.evaluate.score import is_answered
@@ -124,6 +127,7 @@ def _contest(inputs: EvaluateInputs, work: Path, tell: Tracker) -> Contest:
         test=test,
         tell=tell,
         trainer=trainer_of(inputs.train, subject=inputs.subject, folder=work, tell=tell),
+        kept=inputs.prepared.parent / FOLDER,
     )
 
 
@@ -178,12 +182,16 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "calibration": _calibration(contest, answers) if is_classify else None,
         "per_class": reports[plan.task](answers, labels) if plan.task in reports else None,
         "seeds": trainings,
-        "cost": costs(results.seconds, trainer=contest.trainer),
+        "cost": costs(results.seconds, trainer=contest.trainer, apis=_api_records(contest, results)),
         "slices": [asdict(one) for one in _slices(contest, results)],
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,
         **before_and_after(contest),
     }
+
+
+def _api_records(contest: Contest, results: Results) -> dict[str, dict[str, Any]]:
+    return {name: api_record(contest, name) for name in results.predictions if name.startswith(API)}
 
 
 def _slices(contest: Contest, results: Results) -> tuple[Slice, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
-from tunewright.core.evaluate_plan import OUTSIDE
+from tunewright.core.evaluate_plan import API, OUTSIDE
 from tunewright.core.scale import answer_text
 from tunewright.core.systems import SCRATCH, TUNED, is_scratch
 from tunewright.core.tasks import LABELLED
@@ -21,6 +21,7 @@ from tunewright.core.values import Encoded, Example, Prediction, Row, Split
 from tunewright.evaluate.able import unknown, why_not
 from tunewright.evaluate.asking import Asked, encoded_rows, label_predictions, language_predictions
 from tunewright.evaluate.contest import Answers, Contest, Results
+from tunewright.evaluate.remote.answers import api_predictions
 from tunewright.evaluate.rivals.few_shot import shown_rows
 from tunewright.evaluate.rivals.keywords import keyword_predictions
 from tunewright.evaluate.rivals.label_sets import (
@@ -45,6 +46,8 @@ from tunewright.text.encode import encode
 def run_systems(contest: Contest) -> Results:
     """Every system of the plan, in its order; one that cannot run is named with the reason.
 
+    Addresses are asked first: what is wrong with one is known before hours of our own answering.
+
     Raises EvalError when the subject is not among them: there is nothing to prove then.
     """
     if contest.subject.name not in contest.plan.evaluate.systems:
@@ -52,7 +55,8 @@ def run_systems(contest: Contest) -> Results:
     predictions: dict[str, Answers] = {}
     seconds: dict[str, float] = {}
     not_run: dict[str, str] = {}
-    for system in contest.plan.evaluate.systems:
+    asked = contest.plan.evaluate.systems
+    for system in sorted(asked, key=lambda name: not name.startswith(API)):
         why = _unable(system, contest)
         if why:
             not_run[system] = why
@@ -60,7 +64,8 @@ def run_systems(contest: Contest) -> Results:
         started = time.perf_counter()
         predictions[system] = _answered(system, contest)
         seconds[system] = time.perf_counter() - started
-    return Results(predictions, seconds, not_run)
+    order = [system for system in asked if system in predictions]
+    return Results({name: predictions[name] for name in order}, {name: seconds[name] for name in order}, not_run)
 
 
 def measured(contest: Contest, system: str) -> Answers:
@@ -169,19 +174,22 @@ SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
     "few_shot": few_shot,
     SCRATCH: scratch,
 }
-"""The words of core/systems.py; path:FOLDER is `measured` too, scratch:10x `scratch`."""
+"""The words of core/systems.py; path:FOLDER is `measured` too, scratch:10x `scratch`, api:NAME `api_predictions`."""
 
 
 def _answered(system: str, contest: Contest) -> Answers:
     if is_scratch(system):
         return scratch(contest, system)
+    if system.startswith(API):
+        return api_predictions(contest, system)
     return measured(contest, system) if system.startswith(OUTSIDE) else SYSTEMS[system](contest)
 
 
 def _unable(system: str, contest: Contest) -> str:
     if is_scratch(system) and contest.trainer is None:
         return "this run trains nothing, so there are no operations that it could have as well"
-    if system.startswith(OUTSIDE) or is_scratch(system) or system in SYSTEMS:
+    is_known_api = system.startswith(API) and system.removeprefix(API) in contest.plan.evaluate.apis
+    if system.startswith(OUTSIDE) or is_known_api or is_scratch(system) or system in SYSTEMS:
         return why_not(system, task=contest.plan.task, subject=contest.subject, train=contest.train)
     return unknown(system, known=tuple(SYSTEMS))
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tunewright.core.evaluate_plan import OUTSIDE
+from tunewright.core.evaluate_plan import API, OUTSIDE
 from tunewright.core.systems import SCRATCH, TUNED, is_scratch, outside_name, scratch_times
 from tunewright.core.values import Comparison, Metric, Verdict
 from tunewright.evaluate.leaked import WithoutLeaked
@@ -275,6 +275,8 @@ def plain(system: str) -> str:
     if is_scratch(system):
         times = scratch_times(system)
         return PLAIN_NAMES[SCRATCH] + BUDGETS.get(times, f" with {times:g} times the operations")
+    if system.startswith(API):
+        return f"the model behind {system}"
     return f"the model {outside_name(system)}" if system.startswith(OUTSIDE) else PLAIN_NAMES.get(system, system)
 
 

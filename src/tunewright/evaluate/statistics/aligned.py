@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 
 from tunewright.core.errors import EvalError
 from tunewright.core.values import Prediction
@@ -36,6 +37,12 @@ def aligned(a: Sequence[Prediction], b: Sequence[Prediction]) -> list[Prediction
                 fix="remove the run's evaluate folder and run again",
             )
     return matched
+
+
+def answered_by_all(*sides: Sequence[Prediction]) -> tuple[Sequence[Prediction], ...]:
+    """The rows that nobody's answer is missing of; sides in one order."""
+    kept = [not any(p.is_missing for p in row) for row in zip(*sides, strict=True)]
+    return sides if all(kept) else tuple(tuple(compress(side, kept)) for side in sides)
 
 
 def _why_rows_differ(a: Sequence[Prediction], b: Sequence[Prediction]) -> str:

@@ -25,7 +25,7 @@ from tunewright.evaluate.measures.ranking import area_difference, area_of, of_un
 from tunewright.evaluate.metrics import metric_seed
 from tunewright.evaluate.score import of_sums, row_parts
 from tunewright.evaluate.statistics import intervals
-from tunewright.evaluate.statistics.aligned import aligned
+from tunewright.evaluate.statistics.aligned import aligned, answered_by_all
 from tunewright.evaluate.statistics.intervals import UNKNOWN, Interval
 from tunewright.evaluate.statistics.permutation import N_PERMUTATIONS, permutation_p
 from tunewright.evaluate.statistics.units import Units, units_of
@@ -68,11 +68,12 @@ def compare(
             why="it is best at 1, neither high nor low",
             fix=f"evaluate.primary_metric={TASK_METRICS[task][0]}",
         )
-    b = aligned(a, b)
+    names = (a[0].system if a else "", b[0].system if b else "")
+    a, b = answered_by_all(a, aligned(a, b))
     paired = _paired(a, b, definition=definition, labels=labels, seed=metric_seed(seed, f"compare:{metric}"))
     return Comparison(
-        a=a[0].system if a else "",
-        b=b[0].system if b else "",
+        a=names[0],
+        b=names[1],
         metric=metric,
         difference=paired.difference,
         ci95=paired.ci95,

@@ -23,6 +23,7 @@ from tunewright.evaluate.confidence import calibration
 from tunewright.evaluate.measures import classes, label_sets, numbers, ranking
 from tunewright.evaluate.measures.definition import Definition, definition_of
 from tunewright.evaluate.score import of_sums, row_parts
+from tunewright.evaluate.statistics.aligned import answered_by_all
 from tunewright.evaluate.statistics.compare import ALPHA, compare
 from tunewright.evaluate.statistics.units import Units, units_of
 
@@ -85,6 +86,7 @@ def compare_over_seeds(
     The verdict needs p below .05, which is when the interval is without 0.
     """
     definition = definition_of(metric, task=task)
+    *ours, theirs = answered_by_all(*ours, theirs)
     table = _table((*ours, theirs), definition=definition, labels=labels)
     values_S, parts_FS = table.values_S[:-1] - table.values_S[-1], table.parts_FS[:, :-1] - table.parts_FS[:, -1:]
     found = crossed(values_S, parts_FS)

@@ -1,0 +1,96 @@
+"""A whole run beside a model behind an address: measured, priced, kept, and never paid for twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.fake_api import Body, Response, fake_api, last_turn, said
+from tests.pipeline.data import write_labelled, write_pairs
+from tunewright.core.errors import EvalError, PlanError
+from tunewright.core.events import Event, NoteEvent
+from tunewright.core.planfile import LoadedPlan, plan_from
+from tunewright.pipeline import run_plan
+
+KEY = "sk-4fK9aQ2mZx81LpVt7Rw3Yb6N"
+
+
+def plan_of(folder: Path, model: Path, *, url: str, api: dict[str, Any] | None = None, **evaluate: Any) -> LoadedPlan:
+    address = {"url": url, "model": "big", "price_in": 1.0, "price_out": 2.0, **(api or {})}
+    plan = {
+        "model": str(model),
+        "data": "rows",
+        "train": {"max_steps": 1},
+        "evaluate": {"apis": {"gpt": address}, "max_new_tokens": 4, "limit": 3, "general": "none", **evaluate},
+        "explain": {"methods": []},
+    }
+    data = next(path.name for path in folder.iterdir() if path.suffix in (".csv", ".jsonl"))
+    return plan_from({**plan, "data": data}, folder=folder, name="try")
+
+
+def metrics_of(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "runs/try/evaluate/metrics.json").read_text(encoding="utf-8")))
+
+
+def test_written_answers_over_an_address_are_measured_and_not_paid_for_twice(
+    tmp_path: Path, tiny_decoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pairs(tmp_path / "pairs.jsonl", n=20)
+    monkeypatch.setenv("GPT_KEY", KEY)
+    heard: list[Event] = []
+    with fake_api(lambda body: said(f"you said {last_turn(body).split()[-1]}, fine", tokens=(10, 5))) as api:
+        asked = {"api": {"key_env": "GPT_KEY"}, "systems": ["tuned", "api:gpt"], "primary_metric": "exact_match"}
+        run_plan(plan_of(tmp_path, tiny_decoder, url=api.url, **asked), runs_dir=tmp_path / "runs", tell=heard.append)
+        found = metrics_of(tmp_path)
+        again = {**asked, "metrics": ["exact_match", "chrf"]}
+        run_plan(plan_of(tmp_path, tiny_decoder, url=api.url, **again), runs_dir=tmp_path / "runs")
+    assert len(api.bodies) == 3
+    assert set(api.keys) == {f"Bearer {KEY}"}
+    assert found["systems"]["api:gpt"]["exact_match"]["value"] == 1.0
+    assert found["systems"]["api:gpt"]["exact_match"]["n"] == 3
+    assert [(c["a"], c["b"], c["difference"]) for c in found["comparisons"]] == [("tuned", "api:gpt", -1.0)]
+    cost = found["cost"]["api:gpt"]["api"]
+    assert (cost["tokens_in"], cost["tokens_out"], cost["missing"]) == (30, 15, {})
+    assert cost["price"] == pytest.approx((30 * 1 + 15 * 2) / 1e6)
+    assert cost["price_per_1000_rows"] == pytest.approx(0.02)
+    assert metrics_of(tmp_path)["cost"]["api:gpt"] == found["cost"]["api:gpt"]
+    assert any("go to 127.0.0.1" in event.text for event in heard if isinstance(event, NoteEvent))
+    kept = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert not [path.name for path in kept if KEY.encode() in path.read_bytes()]
+    page = (tmp_path / "runs/try/report.html").read_text(encoding="utf-8")
+    assert "api:gpt" in page
+
+
+def test_labels_over_an_address_stand_beside_ours(tmp_path: Path, tiny_encoder: Path) -> None:
+    write_labelled(tmp_path / "rows.csv", n_endings=4)
+
+    def answer(body: Body) -> Response:
+        return said("Delivery") if "courier" in last_turn(body) else said("no idea")
+
+    with fake_api(answer) as api:
+        plan = plan_of(tmp_path, tiny_encoder, url=api.url, systems=["tuned", "majority", "api:gpt"], limit=None)
+        run_plan(plan, runs_dir=tmp_path / "runs")
+    found = metrics_of(tmp_path)
+    records = pq.read_table(tmp_path / "runs/try/evaluate/predictions.parquet").to_pylist()
+    answers = {record["text"]: record["answer"] for record in records if record["system"] == "api:gpt"}
+    assert {answer for text, answer in answers.items() if "courier" not in text} == {"(no label)"}
+    right = sum("courier" in text for text in answers) / len(answers)
+    assert found["systems"]["api:gpt"]["accuracy"]["value"] == pytest.approx(right)
+    assert [c["b"] for c in found["comparisons"]] == ["majority", "api:gpt"]
+
+
+def test_what_is_missing_is_told_before_training(tmp_path: Path, tiny_decoder: Path) -> None:
+    write_pairs(tmp_path / "pairs.jsonl", n=20)
+    url = "http://127.0.0.1:9/v1"
+    unknown = plan_of(tmp_path, tiny_decoder, url=url, systems=["tuned", "api:gtp"])
+    with pytest.raises(PlanError, match="there is no address gtp") as caught:
+        run_plan(unknown, runs_dir=tmp_path / "runs")
+    assert caught.value.fix == "write api:gpt there"
+    keyless = plan_of(tmp_path, tiny_decoder, url=url, api={"key_env": "NO_SUCH_KEY"}, systems=["tuned", "api:gpt"])
+    with pytest.raises(EvalError, match="the environment variable NO_SUCH_KEY is not set"):
+        run_plan(keyless, runs_dir=tmp_path / "runs")
+    assert not (tmp_path / "runs/try/train/summary.json").exists()
