@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,8 +24,6 @@ class Response:
     text: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    delay_seconds: float = 0.0
-    """Before the first byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,6 @@ def fake_api(answer: Callable[[Body], Response]) -> Iterator[FakeApi]:
             api.bodies.append(body)
             api.keys.append(self.headers.get("Authorization"))
             found = answer(body)
-            time.sleep(found.delay_seconds)
             with suppress(OSError):  # the client has gone
                 data = found.text.encode()
                 self.send_response(found.status)

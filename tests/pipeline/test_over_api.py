@@ -56,13 +56,44 @@ def test_written_answers_over_an_address_are_measured_and_not_paid_for_twice(
     cost = found["cost"]["api:gpt"]["api"]
     assert (cost["tokens_in"], cost["tokens_out"], cost["missing"]) == (30, 15, {})
     assert cost["price"] == pytest.approx((30 * 1 + 15 * 2) / 1e6)
-    assert cost["price_per_1000_rows"] == pytest.approx(0.02)
+    assert cost["price_per_1000"] == pytest.approx(0.02)
     assert metrics_of(tmp_path)["cost"]["api:gpt"] == found["cost"]["api:gpt"]
     assert any("go to 127.0.0.1" in event.text for event in heard if isinstance(event, NoteEvent))
     kept = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     assert not [path.name for path in kept if KEY.encode() in path.read_bytes()]
     page = (tmp_path / "runs/try/report.html").read_text(encoding="utf-8")
     assert "api:gpt" in page
+
+
+def test_a_judge_says_whom_it_prefers_and_the_report_says_that_a_model_said_so(
+    tmp_path: Path, tiny_decoder: Path
+) -> None:
+    """It likes the longer answer, and api:gpt writes the longest."""
+    write_pairs(tmp_path / "pairs.jsonl", n=20)
+
+    def answer(body: Body) -> Response:
+        turn = last_turn(body)
+        if "<answer_A>" not in turn:
+            return said("a very long answer " * 9)
+        first, second = (len(turn.partition(f"<answer_{side}>")[2].partition("</answer")[0]) for side in "AB")
+        return said("A" if "2 + 2" in turn or first > second else "B" if second > first else "tie")
+
+    with fake_api(answer) as api:
+        asked = {"systems": ["tuned", "base", "api:gpt"], "judge": "gpt"}
+        run_plan(plan_of(tmp_path, tiny_decoder, url=api.url, **asked), runs_dir=tmp_path / "runs")
+    found = metrics_of(tmp_path)
+    base, gpt = found["judge"]["rivals"]
+    assert (base["rival"], gpt["rival"]) == ("base", "api:gpt")
+    assert base["won"] + base["lost"] + base["tied"] == 3
+    assert (gpt["won"], gpt["lost"], gpt["tied"], gpt["missing"]) == (0, 3, 0, 0)
+    assert gpt["comparison"]["difference"] == -1.0
+    assert found["judge"]["is_a_rival"]
+    assert "The judge big (127.0.0.1:" in " ".join(found["verdict"]["details"])
+    assert {c["metric"] for c in found["comparisons"]} == {"bits_per_byte"}  # the verdict rests on no opinion
+    page = (tmp_path / "runs/try/report.html").read_text(encoding="utf-8")
+    assert "What a judge model preferred" in page
+    assert "A model said so: big at 127.0.0.1:" in page
+    assert "Price of 1,000 answers" in page
 
 
 def test_labels_over_an_address_stand_beside_ours(tmp_path: Path, tiny_encoder: Path) -> None:

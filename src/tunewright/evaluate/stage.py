@@ -25,6 +25,7 @@ from tunewright.evaluate.again import Train, trainer_of
 from tunewright.evaluate.confidence.believed import calibration_of
 from tunewright.evaluate.contest import Contest, Results
 from tunewright.evaluate.cost import costs
+from tunewright.evaluate.judge.judging import judge_record, refuse_silent_judge
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.measures.definition import definition_of
 from tunewright.evaluate.measures.scorer import own_scores
@@ -75,6 +76,7 @@ def evaluate(inputs: EvaluateInputs, *, work: Path, tell: Tracker = null_tracker
     contest = _contest(inputs, work, tell)
     if not contest.test:
         raise EvalError("there is no test row", where=str(inputs.prepared), fix="prepare.test_fraction=0.2")
+    refuse_silent_judge(contest)
     results = run_systems(contest)
     results = replace(results, predictions={name: _whole(of, contest) for name, of in results.predictions.items()})
     flat = [p for answers in results.predictions.values() for p in answers]
@@ -143,7 +145,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
     trainings = seeds_record(seeds, contest=contest, measured=by_system[subject])
     sentence = verdict(
         comparisons,
-        primary_metric=plan.evaluate.primary_metric,
+        primary_metric=primary,
         metrics_by_system=by_system if trainings is None else by_system | {subject: {primary: trainings["primary"]}},
         not_run=results.not_run,
         rows=len(contest.test),
@@ -151,23 +153,19 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         subject=subject,
         provenance=provenance(plan, subject=inputs.subject),
     )
-    sentence = and_without_leaked(
-        sentence,
-        without,
-        metric=plan.evaluate.primary_metric,
-        subject=subject,
-        with_them=by_system[subject][plan.evaluate.primary_metric],
-    )
-    sentence = over_trainings(sentence, trainings, metric=plan.evaluate.primary_metric)
+    with_them = by_system[subject][primary]
+    sentence = and_without_leaked(sentence, without, metric=primary, subject=subject, with_them=with_them)
+    sentence = over_trainings(sentence, trainings, metric=primary)
     claims = scratch_claims(comparisons, metrics_by_system=by_system, trainer=contest.trainer)
-    sentence = replace(sentence, details=(*sentence.details, *claims))
+    judge = judge_record(contest, results.predictions)
+    sentence = replace(sentence, details=(*sentence.details, *claims, *(judge["sentences"] if judge else ())))
     answers = results.predictions[subject]
     is_classify, is_generate = plan.task == "classify", plan.task == "generate"
     reports = {"classify": per_class, "multilabel": per_label}
     n_written = sum(is_answered(prediction) for prediction in answers)
     return {
         "task": plan.task,
-        "primary_metric": plan.evaluate.primary_metric,
+        "primary_metric": primary,
         "split": "test",
         "rows": len(contest.test),
         "subject": subject,
@@ -183,6 +181,7 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
         "per_class": reports[plan.task](answers, labels) if plan.task in reports else None,
         "seeds": trainings,
         "cost": costs(results.seconds, trainer=contest.trainer, apis=_api_records(contest, results)),
+        "judge": judge,
         "slices": [asdict(one) for one in _slices(contest, results)],
         "generation": {"rows": n_written, "max_new_tokens": plan.evaluate.max_new_tokens} if is_generate else None,
         "test_set_uses": inputs.test_set_uses,

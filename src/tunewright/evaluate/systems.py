@@ -65,6 +65,7 @@ def run_systems(contest: Contest) -> Results:
         predictions[system] = _answered(system, contest)
         seconds[system] = time.perf_counter() - started
     order = [system for system in asked if system in predictions]
+    not_run = {system: not_run[system] for system in asked if system in not_run}
     return Results({name: predictions[name] for name in order}, {name: seconds[name] for name in order}, not_run)
 
 

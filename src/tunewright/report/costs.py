@@ -44,7 +44,36 @@ def cost_lines(costs: Record, systems: Sequence[str]) -> tuple[CostLine, ...]:
         _line("CO2 of training", "an estimate", found, "grams_co2", lambda value: f"about {rounded(value, 1)} g"),
         _line("Price of training", "an estimate", found, "price", lambda value: f"about {rounded(value, 2)}"),
     )
-    return tuple(line for line in (answering, *lines) if any(line.cells)) if costs else ()
+    shown = (answering, *_api_lines(found), *lines)
+    return tuple(line for line in shown if any(line.cells)) if costs else ()
+
+
+def _api_lines(found: Sequence[Record]) -> tuple[CostLine, ...]:
+    """Of models behind an address."""
+    apis = [as_record(one.get("api")) for one in found]
+
+    def cells(words: Callable[[Record], str]) -> tuple[str, ...]:
+        return tuple(words(api) if api else "" for api in apis)
+
+    return (
+        CostLine("Tokens sent, written", "as the address counts them", cells(_tokens)),
+        CostLine("Price of 1,000 answers", "by the plan's prices", cells(_price)),
+        CostLine("Rows without an answer", "missing, not wrong", cells(_n_missing)),
+    )
+
+
+def _tokens(api: Record) -> str:
+    sides = [api.get(side) for side in ("tokens_in", "tokens_out")]
+    return ", ".join(numbers.count_text(side) for side in sides) if all(map(numbers.is_known, sides)) else "not told"
+
+
+def _price(api: Record) -> str:
+    value = api.get("price_per_1000")
+    return f"{numbers.number(value):.4g}" if numbers.is_known(value) else "not known"
+
+
+def _n_missing(api: Record) -> str:
+    return numbers.count_text(len(as_record(api.get("missing"))))
 
 
 def _line(name: str, note: str, found: Sequence[Record], key: str, words: Callable[[float], str]) -> CostLine:

@@ -14,6 +14,8 @@ from tunewright.report.words import METRICS, SYSTEMS
 GLOSSARY: dict[str, str] = {
     "accuracy": "The share of test rows whose label the model gets right.",
     "adapter": "A small set of new weights beside the frozen model; it needs the base model to run.",
+    "api": "A model behind an address (api:NAME of evaluate.systems), asked over the network: test rows leave the "
+    "machine, and every answer has a price.",
     "attention": "The part of a model that lets each token look at the others. Its work grows with the square of the "
     "text's length, so long rows cost more than their share.",
     "balanced_accuracy": "The mean over classes of the share found, so that rare classes count like common ones.",
@@ -80,6 +82,8 @@ GLOSSARY: dict[str, str] = {
     "A wide one means that more test rows are needed.",
     "json_f1": "Of the fields of a JSON answer and its reference, each a name with its value, the share both have.",
     "json_valid": "The share of answers that a program can read as JSON, where the reference is JSON.",
+    "judge": "A model that is shown two answers to one row, in both orders, and says which is better (evaluate.judge). "
+    "Its opinion is shown apart from what was measured.",
     "kl_divergence": "How far two models' probabilities lie apart, in nats; 0 means that they are the same.",
     "label": "The right answer of a row when the answers are a fixed list.",
     "layer": "One of the equal blocks a model is built of, also called block. The first read words, the last decide.",

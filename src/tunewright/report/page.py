@@ -26,6 +26,7 @@ from tunewright.report.explanations import Explanations, explanations_of
 from tunewright.report.exported import Exported, exported_of
 from tunewright.report.forgetting import Forgetting, forgetting_of
 from tunewright.report.glossary import glossary
+from tunewright.report.judged import Judge, judge_of
 from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.parts import Parts, parts_of
 from tunewright.report.read import RunFiles, as_record
@@ -62,6 +63,7 @@ class Page:
     keys: tuple[Key, ...]
     test_set_uses: str
     results: Results | None
+    judge: Judge | None
     training: Training | None
     data: Data | None
     confidence: BelievedConfidence | None
@@ -102,6 +104,7 @@ def page_of(run: RunFiles) -> Page:
         keys=_keys(run, decisions),
         test_set_uses=_uses(run),
         results=results,
+        judge=judge_of(run),
         training=training,
         data=data_of(run),
         confidence=confidence_of(run),
@@ -211,7 +214,9 @@ def _terms(run: RunFiles) -> set[str]:
         found.add("holm")
     if run.metrics.get("confusion"):
         found.add("confusion")
-    found |= {str(name) for name in as_record(run.metrics.get("not_run"))}
+    found |= {str(name).partition(":")[0] for name in as_record(run.metrics.get("not_run"))}
+    if run.metrics.get("judge"):
+        found |= {"judge", "paired", "p_value"}
     if run.steps:
         found |= {"loss", "nats", "learning_rate", "epoch", "validation", "checkpoint", "peak_memory"}
     if run.summary.get("method") == "lora":

@@ -120,7 +120,7 @@ def test_price_tokens_and_missing_rows_are_told(tmp_path: Path) -> None:
     assert (record["rows"], record["answered"]) == (4, 3)
     assert (record["tokens_in"], record["tokens_out"]) == (20, 4)
     assert record["price"] == pytest.approx((20 * 3 + 4 * 15) / 1e6)
-    assert record["price_per_1000_rows"] == pytest.approx(1000 * (10 * 3 + 2 * 15) / 1e6)
+    assert record["price_per_1000"] == pytest.approx(1000 * (10 * 3 + 2 * 15) / 1e6)
     assert record["is_local"]
     notes = [event.text for event in heard if isinstance(event, NoteEvent)]
     assert len(notes) == 2
@@ -136,5 +136,5 @@ def test_price_is_not_known_where_an_answer_tells_no_tokens(tmp_path: Path) -> N
         contest = contest_of(written_rows(2), url=api.url, folder=tmp_path, price_in=3.0)
         api_predictions(contest, "api:gpt")
         record = api_record(contest, "api:gpt")
-    assert (record["tokens_in"], record["price"], record["price_per_1000_rows"]) == (None, None, None)
+    assert (record["tokens_in"], record["price"], record["price_per_1000"]) == (None, None, None)
     assert record["missing"] == {}

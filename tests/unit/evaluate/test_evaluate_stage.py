@@ -47,6 +47,7 @@ GENERATE_ROWS = tuple(
 CLASSIFY_SYSTEMS = ("tuned", "base", "majority", "tfidf", "linear_probe", "few_shot")
 KEYS = {
     "slices",
+    "judge",
     *(
         "task",
         "primary_metric",

@@ -126,7 +126,7 @@ def spent(questions: Sequence[Question], address: Address, known: Known) -> dict
         "tokens_in": _total([one.tokens_in for one in once]),
         "tokens_out": _total([one.tokens_out for one in once]),
         "price": price,
-        "price_per_1000_rows": None if each is None else 1000 * each / len(found),
+        "price_per_1000": None if each is None else 1000 * each / len(found),
         "seconds": round(sum(one.seconds for one in once) / api.at_once, 3),
         "seconds_per_question": round(statistics.median(one.seconds for one in once), 3) if once else None,
     }

@@ -118,7 +118,8 @@ def _ask_all(
 
 def _no_answer(failure: Failure, address: Address, *, kept: Path) -> EvalError:
     n_kept = len(read_kept(kept).replies)
-    goes_on = f"; {n_kept:,} answers of before are kept and will not be asked again" if n_kept else ""
+    answers = "1 answer of before is" if n_kept == 1 else f"{n_kept:,} answers of before are"
+    goes_on = f"; {answers} kept and will not be asked for again" if n_kept else ""
     return EvalError(
         f"the model behind {address.name} does not answer",
         where=address.where,

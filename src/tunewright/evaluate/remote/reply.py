@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
+from tunewright.text.private import masked, masked_start
+
 Reach = Literal["try", "row", "all"]
 """try: another try may do. row: this question is refused. all: so will every other be."""
 
@@ -99,9 +101,11 @@ def refused(status: int, text: str, *, retry_after: str | None = None, now: floa
 
 
 def shown(text: str) -> str:
-    """The beginning, on one line."""
+    """The beginning, on one line; what is private in it is masked: servers quote the rows that they refuse."""
     line = " ".join(text.split())
-    return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]} ..."
+    if len(line) <= SHOWN_CHARACTERS:
+        return masked(line)
+    return f"{masked_start(line, least=SHOWN_CHARACTERS)[:SHOWN_CHARACTERS]} ..."
 
 
 def _nonsense(why: str) -> Failure:

@@ -27,6 +27,7 @@ MOST_WAIT_SECONDS = 120.0
 """A server that asks for a longer pause is asked again by the next run."""
 MOST_BYTES = 16_000_000
 """Of a response: an answer of 512 tokens has a few thousand."""
+MOST_ERROR_BYTES = 20_000
 HIDDEN = "***"
 SECRET_CHARACTERS = 12
 """A shorter key (`none`, `EMPTY`) is a word that an answer may have."""
@@ -110,7 +111,8 @@ def _tried(address: Address, body: Mapping[str, Any]) -> Reply | Failure:
             text = _read(response, until=started + api.timeout_seconds)
     except urllib.error.HTTPError as error:
         with error:
-            text = error.read(2_000).decode("utf-8", "replace")
+            text = error.read(MOST_ERROR_BYTES).decode("utf-8", "replace")
+            text = _without_key(text, address, least=1)  # before it is cut, which could leave half a key
             return refused(error.code, text, retry_after=error.headers.get("Retry-After"))
     except TimeoutError:
         return _late(api)
