@@ -75,7 +75,8 @@ def tiny(family: str, **changes: Any) -> nn.Module:
 
 
 def with_adapters(model: nn.Module, **options: Any) -> nn.Module:
-    config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", **options)
+    whole = {"target_modules": "all-linear", "task_type": "CAUSAL_LM", **options}
+    config = LoraConfig(r=4, lora_alpha=8, **whole)
     adapted = get_peft_model(model, config)
     with torch.no_grad():
         for name, p in adapted.named_parameters():
@@ -166,6 +167,52 @@ def test_a_family_that_caps_its_scores_keeps_its_own_attention_and_says_so() -> 
 def test_an_output_layer_with_scaled_or_capped_logits_is_left_alone(family: str) -> None:
     with kernels(tiny(family), device="cpu", dtype=torch.float32) as put_on:
         assert put_on.output_weight is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rank_pattern": {"q_proj": 2, "up_proj": 7}, "alpha_pattern": {"v_proj": 3, "gate_proj": 1}},
+        {"target_modules": ["q_proj", "v_proj", "up_proj"]},
+        {"target_modules": ["k_proj", "q_proj", "v_proj", "gate_proj", "up_proj", "down_proj"], "use_rslora": True},
+    ],
+    ids=["ranks and scales apart", "some of them", "rslora"],
+)
+def test_matrices_that_read_the_same_learn_together_what_they_learn_apart(options: dict[str, Any]) -> None:
+    model = with_adapters(tiny("Qwen2"), **options)  # whose queries, keys and values have biases
+    expected = loss_and_gradients(model)
+    with kernels(model, device="cpu", dtype=torch.float32) as put_on:
+        found = loss_and_gradients(model, put_on.output_weight)
+    assert found[0] == pytest.approx(expected[0], rel=1e-5)
+    assert_same(expected[1], found[1], share=2e-5)
+
+
+def test_a_module_that_reads_something_else_gets_its_own_answer() -> None:
+    """As in attention to another text, where queries and keys read different states."""
+    model = with_adapters(tiny("Llama"))
+    first = model.base_model.model.model.layers[0].self_attn
+    x, other = torch.randn(2, 3, 32), torch.randn(2, 3, 32)
+    order = [(first.q_proj, x), (first.k_proj, other), (first.v_proj, other), (first.k_proj, x), (first.q_proj, x)]
+    expected = [module(states) for module, states in order]
+    with kernels(model, device="cpu", dtype=torch.float32):
+        found = [module(states) for module, states in order]
+    for a, b in zip(expected, found, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this torch has no oneDNN product")
+def test_wide_products_of_onednn_are_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = with_adapters(tiny("Llama"))
+    expected = loss_and_gradients(model)
+    asked: list[int] = []
+    monkeypatch.setattr("tunewright.model.kernels.product.WIDE", 64)
+    monkeypatch.setattr("tunewright.model.kernels.product._is_faster", lambda: asked.append(1) or True)
+    with kernels(model, device="cpu", dtype=torch.float32) as put_on:
+        asked.clear()
+        found = loss_and_gradients(model, put_on.output_weight)
+    assert len(asked) == 2 * 2 + 1  # queries to values (64), gate and up (96), in two blocks; the output layer (97)
+    assert found[0] == pytest.approx(expected[0], rel=1e-5)
+    assert_same(expected[1], found[1], share=2e-5)
 
 
 @pytest.mark.parametrize("options", [{"use_dora": True}, {"lora_dropout": 0.5}], ids=["dora", "dropout"])

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from tunewright.core.errors import TunewrightError
 from tunewright.core.machine import Machine
@@ -38,8 +39,6 @@ _UNCUT = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, Asserti
 """What an unusual architecture raises when it is built with one block, or run on ids that are no text."""
 RUN_LENGTHS = (1024, 1536, 2048)
 """Rows longer than these are not run: memory is a square function of the length, and three lengths tell it."""
-
-
 TRUNK_BYTES = 10**9
 """More than the states of the rows that a slice is run on."""
 
@@ -233,6 +232,8 @@ def _counted(case: _Case, kinds: str) -> Counts:
             quantization=plan.model.quantization,
         )
         loaded = adapted(loaded, plan.train, seed=0)
+        if kinds[0] == "t":
+            stack.callback(_as_if_blocks_lay_below(loaded.model))
         live = stack.enter_context(live_bytes())
         live.watch([*loaded.model.parameters(), *loaded.model.buffers(), *scales(loaded.model)])
         weights = live.now
@@ -243,6 +244,17 @@ def _counted(case: _Case, kinds: str) -> Counts:
         training = stack.enter_context(in_training(plan, loaded, rows, validation=others, place=place))
         return _steps(training, live, weights=weights)
     raise AssertionError("ExitStack hides no error")
+
+
+def _as_if_blocks_lay_below(model: nn.Module) -> Callable[[], None]:
+    """The first block's input gets a gradient, as all others' do: of many blocks it is one, of two it is half."""
+
+    def with_gradient(_module: nn.Module, _inputs: object, states: Tensor) -> Tensor:
+        return states if states.requires_grad else states.requires_grad_()
+
+    inside = next(module for module in model.modules() if isinstance(module, PreTrainedModel))
+    hook = inside.get_input_embeddings().register_forward_hook(with_gradient)
+    return lambda: hook.remove()
 
 
 def _rows(case: _Case, *, n: int) -> tuple[Encoded, ...]:

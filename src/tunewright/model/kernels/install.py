@@ -10,10 +10,10 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft.tuners.lora import Linear as PeftLinear
@@ -28,7 +28,7 @@ from tunewright.model.kernels.attention import NAME, Unsupported
 from tunewright.model.kernels.dropout import Dropout
 from tunewright.model.kernels.embedding import Embedding
 from tunewright.model.kernels.gated import GatedMlp
-from tunewright.model.kernels.linear import LoraLinear, QuantisedLoraLinear
+from tunewright.model.kernels.linear import Adapted, LoraLinear, QuantisedLoraLinear, Share
 from tunewright.model.kernels.norm import RmsNorm
 from tunewright.model.kernels.rotary import rotate
 from tunewright.model.quantised import dequantised
@@ -37,6 +37,8 @@ TRIED_TOKENS = 5
 """Length of the rows on which both ways are compared, in float32."""
 TOLERANCE = 1e-4
 """Largest difference, as a share of the largest number, for which two forwards count as the same."""
+READ_THE_SAME = (("q_proj", "k_proj", "v_proj"), ("query", "key", "value"))
+"""Children that families call one after the other with the same x; one that gets another is only slower."""
 LARGE_EMBEDDING = 4_096
 """Rows from which on a gradient of the whole matrix costs more than it tells."""
 
@@ -88,16 +90,21 @@ def _put_on(model: nn.Module, dtype: torch.dtype, done: Installed, undo: list[An
     if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
         _freeze_in(model, dtype)
     shared = _shared(model)
-    for module in model.modules():
+    joined: set[nn.Module] = set()
+    for module in model.modules():  # a parent comes before its children
         forward: Any = None
-        if isinstance(module, LoraLayer) and _is_plain_lora(module):
+        for names in READ_THE_SAME:
+            _share(module, names, dtype=dtype, joined=joined, undo=undo)
+        if module in joined:
+            done.linears += 1
+        elif isinstance(module, LoraLayer) and _is_plain_lora(module):
             forward = _lora(module, dtype=dtype)
             done.linears += 1
         elif type(module).__name__.endswith("RMSNorm"):
             forward = _norm(module, dtype=dtype)
             done.norms += forward is not None
         elif _is_gated(module):
-            forward = GatedMlp(module)
+            forward = GatedMlp(module, _joint(module, ("gate_proj", "up_proj"), dtype=dtype, joined=joined))
             done.gated += 1
         elif type(module) is nn.Dropout:
             forward = Dropout(module)
@@ -183,11 +190,38 @@ def _are_same(a: Tensor, b: Tensor) -> bool:
 
 
 def _lora(module: Any, *, dtype: torch.dtype) -> LoraLinear | QuantisedLoraLinear:
-    a, b, scale = module.lora_A["default"].weight, module.lora_B["default"].weight, module.scaling["default"]
+    one = _adapted(module)
     base = dequantised(module.base_layer)
     if base is not None:
-        return QuantisedLoraLinear(base, a, b, scale=scale, dtype=dtype)
-    return LoraLinear(module.base_layer, a, b, scale=scale, dtype=dtype)
+        return QuantisedLoraLinear(base, one.a, one.b, scale=one.scale, dtype=dtype)
+    return LoraLinear([one], dtype=dtype)
+
+
+def _adapted(module: Any) -> Adapted:
+    a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
+    return Adapted(module.base_layer, a, b, module.scaling["default"])
+
+
+def _joint(parent: nn.Module, names: Sequence[str], *, dtype: torch.dtype, joined: set[nn.Module]) -> LoraLinear | None:
+    """One product for children of these names, where all carry a plain adapter on numbers; they are `joined` then."""
+    children = dict(parent.named_children())
+    parts = [children[name] for name in names if name in children]
+    if len(parts) < len(names) or not all(isinstance(part, LoraLayer) and _is_plain_lora(part) for part in parts):
+        return None
+    bases = [cast(Any, part).base_layer for part in parts]
+    if any(dequantised(base) for base in bases) or len({(base.in_features, base.bias is None) for base in bases}) > 1:
+        return None
+    joined.update(parts)
+    return LoraLinear([_adapted(part) for part in parts], dtype=dtype)
+
+
+def _share(
+    parent: nn.Module, names: Sequence[str], *, dtype: torch.dtype, joined: set[nn.Module], undo: list[Any]
+) -> None:
+    joint = _joint(parent, names, dtype=dtype, joined=joined)
+    if joint is not None:
+        share, children = Share(joint), dict(parent.named_children())
+        undo += [put_on(children[name], share.forward(i)) for i, name in enumerate(names)]
 
 
 def _is_plain_lora(module: Any) -> bool:
