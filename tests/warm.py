@@ -1,10 +1,10 @@
 """The command in a process of its own that has not to load torch: forked from one that did, 4 s sooner each time.
 
 In: words, folder and environment. Out: exit code and streams, as from subprocess.run, or the process while it works.
-Its own file because faults and how-tos both start some hundred commands. Only what others wrote is loaded before the
-fork (LOADED): each command loads our own files anew, has its own streams, folder and environment, and ends as Python
-ends. kill -9 ends it as any other process. A test about starting itself, about variables that libraries read when they
-are loaded, about signals that are answered, limits or memory takes subprocess instead.
+Its own file because faults and how-tos both start some hundred commands. Before the fork modules are loaded, ours
+too, and templates compiled: nothing has been done yet. Each command has its own streams, folder and environment, and
+ends as Python ends. kill -9 ends it as any other process. A test about starting itself, about variables that libraries
+read when they are loaded, about signals that are answered, limits or memory takes subprocess instead.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import shutil
 import signal
@@ -149,8 +150,9 @@ def _request(client: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 
 def _serve(client: socket.socket) -> list[str] | None:
     """In the process that forks: nothing, at the end. In each forked one: the words that it has to do."""
-    for name in LOADED:
+    for name in (*LOADED, *_ours()):
         importlib.import_module(name)
+    _prepare_caches()
     gc.freeze()  # what is loaded stays shared memory
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
     while (asked := _request(client)) is not None:
@@ -162,6 +164,30 @@ def _serve(client: socket.socket) -> list[str] | None:
         for file in files:
             os.close(file)
     return None
+
+
+def _ours() -> list[str]:
+    """Every module of ours that needs no extra."""
+    import tunewright
+
+    found = pkgutil.walk_packages(tunewright.__path__, "tunewright.")
+    return [one.name for one in found if not one.name.startswith(("tunewright.__main__", "tunewright.train.trackers."))]
+
+
+def _prepare_caches() -> None:
+    """What each process makes once for itself: what tells languages, transformers' table of renamed weights, our
+    templates.
+    """
+    import py3langid
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    from tunewright.report.page import environment
+
+    py3langid.classify("a few words")
+    get_checkpoint_conversion_mapping("bert")
+    templates = environment(is_html=True)
+    for name in templates.list_templates(filter_func=lambda name: name.endswith(".html.j2")):
+        templates.get_template(name)
 
 
 def _keep(request: Mapping[str, Any], files: Sequence[int]) -> list[str]:

@@ -24,7 +24,7 @@ from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Example, ModelCard, Row, Split, Task
 from tunewright.model.card import model_card
 from tunewright.model.device import emulation_note, refuse_absent
-from tunewright.model.load import load_tokenizer
+from tunewright.model.load import shared_tokenizer
 from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, base_bytes, lora_parameters, memory_plan
 from tunewright.model.outside import answering
 from tunewright.model.outside_folder import ADAPTER_CONFIG, OutsideFolder, base_name, made_from, outside_folder
@@ -70,7 +70,7 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
     plan, _ = with_choices(loaded.plan, data.choices)
     picked = (_chosen if trains(plan) else _given)(plan, loaded=loaded, data=data, machine=machine, tell=tell)
     _check_outside(plan, labels=data.facts.labels, tell=tell)
-    tokenizer = load_tokenizer(picked.tokenizer_folder, trust_remote_code=plan.model.trust_remote_code)
+    tokenizer = shared_tokenizer(picked.tokenizer_folder, trust_remote_code=plan.model.trust_remote_code)
     encoded = {
         split: encode(
             _examples(data, split, task=plan.task),

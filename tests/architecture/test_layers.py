@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import FILES, ROOT, name_of, tree_of
+from tests.architecture.sources import FILES, ROOT, name_of, nodes_of, offences, text_of
 
 LAYERS = (
     {"core"},
@@ -41,10 +42,10 @@ def _part(module: str) -> str:
     return module.split(".")[1] if "." in module else "__init__"
 
 
-def _imports(tree: ast.AST) -> list[tuple[str, int]]:
+def _imports(path: Path) -> list[tuple[str, int]]:
     """(tunewright module, line) of every import, `from tunewright import x` as tunewright.x."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module == "tunewright":
@@ -61,16 +62,15 @@ def test_every_part_stands_in_a_layer() -> None:
     assert parts - ABOVE == set(LEVEL)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if _own_part(p) not in ABOVE], ids=name_of)
-def test_imports_point_down_and_stages_are_strangers(path: Path) -> None:
-    mine = _own_part(path)
-    wrong = [
-        f"line {line}: {module}"
-        for module, line in _imports(tree_of(path))
-        if _part(module) != mine and LEVEL.get(_part(module), -1) >= LEVEL.get(mine, -1)
-    ]
+def test_imports_point_down_and_stages_are_strangers() -> None:
+    assert not offences(_upward, [path for path in FILES if _own_part(path) not in ABOVE])
 
-    assert not wrong
+
+def _upward(path: Path) -> Iterator[str]:
+    mine = _own_part(path)
+    for module, line in _imports(path):
+        if _part(module) != mine and LEVEL.get(_part(module), -1) >= LEVEL.get(mine, -1):
+            yield f"line {line}: {module}"
 
 
 @pytest.mark.parametrize("module", ["tunewright", "tunewright.core", "tunewright.fingerprint", "tunewright.pipeline"])
@@ -85,19 +85,21 @@ def test_light_modules_import_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_stand_at_the_top_or_give_their_reason(path: Path) -> None:
+def test_imports_stand_at_the_top_or_give_their_reason() -> None:
     """cli verbs and LAZY files import when called; elsewhere a comment beside the import says why."""
-    if name_of(path) in LAZY or name_of(path).startswith("cli/"):
-        return
-    lines = path.read_text(encoding="utf-8").splitlines()
-    inner = [
-        node
-        for function in ast.walk(tree_of(path))
-        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+    asked = [path for path in FILES if name_of(path) not in LAZY and not name_of(path).startswith("cli/")]
+    assert not offences(_unreasoned, asked)
+
+
+def _unreasoned(path: Path) -> Iterator[str]:
+    lines = text_of(path).splitlines()
+    functions = [node for node in nodes_of(path) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    inner = {
+        node.lineno: ast.unparse(node)
+        for function in functions
         for node in ast.walk(function)
         if isinstance(node, (ast.Import, ast.ImportFrom))
-    ]
-
-    silent = [node.lineno for node in inner if "#" not in lines[node.lineno - 1] + lines[node.lineno - 2]]
-    assert not silent
+    }
+    for number, words in inner.items():
+        if "#" not in lines[number - 1] + lines[number - 2]:
+            yield f"line {number}: {words}"

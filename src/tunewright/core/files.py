@@ -13,9 +13,10 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +182,12 @@ def is_whole_safetensors(path: Path) -> bool:
     return size == 8 + n_header + max(ends, default=0)
 
 
-def code_digest(packages: Sequence[str]) -> str:
-    """Fingerprint of our own source below src/tunewright/<package>: changed code makes changed folders."""
+@cache
+def code_digest(packages: tuple[str, ...]) -> str:
+    """Fingerprint of our own source below src/tunewright/<package>: changed code makes changed folders.
+
+    Read once in a process: it works with the code that it has loaded.
+    """
     root = Path(__file__).parents[1]
     files = sorted(path for package in packages for path in (root / package).rglob("*.py"))
     return digest({str(path.relative_to(root)): file_digest(path) for path in files})

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from tunewright.text.chat import Tokenizer
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
+TEXT_SUFFIXES = (".json", ".jinja", ".txt", ".model", ".py")
+"""Of the files that make a tokenizer."""
 POOLERS = ("bert", "roberta", "xlm-roberta")
 """Families whose encoder brings a layer that only its own classifier reads."""
 
@@ -93,6 +96,22 @@ def load_tokenizer(path: str | Path, *, trust_remote_code: bool = False) -> Toke
             fix="AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) in Python writes tokenizer.json",
         )
     return tokenizer
+
+
+def shared_tokenizer(path: str | Path, *, trust_remote_code: bool = False) -> Tokenizer:
+    """The same for all who only read with it, loaded once in a process: a vocabulary of 49,000 takes .3 s each time.
+
+    Raises as load_tokenizer.
+    """
+    folder = Path(path)
+    small = sorted(file for file in folder.iterdir() if file.suffix in TEXT_SUFFIXES) if folder.is_dir() else []
+    stamps = tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in small)
+    return _shared_tokenizer(str(path), stamps, trust_remote_code)
+
+
+@lru_cache(maxsize=4)
+def _shared_tokenizer(path: str, _: tuple[tuple[str, int, int], ...], trust_remote_code: bool) -> Tokenizer:
+    return load_tokenizer(path, trust_remote_code=trust_remote_code)
 
 
 def load_model(

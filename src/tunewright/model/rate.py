@@ -1,6 +1,6 @@
 """How fast this machine multiplies matrices and moves memory: measured, not looked up.
 
-In: a dtype and a thread count. Out: floating-point operations and bytes a second. Its own file because time estimates
+In: a dtype. Out: floating-point operations and bytes a second. Its own file because time estimates
 and `utilisation` both divide by these rates.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import cache
 
 import torch
 
@@ -15,8 +16,16 @@ MATRIX_SIZE = 1024
 """Large enough to reach the peak rate on CPU cores, small enough to take milliseconds (2.1 GFLOP a product)."""
 
 
-def matrix_flops(dtype: torch.dtype, *, device: str = "cpu", seconds: float = 0.5) -> float:
-    """Median rate of square products, in floating-point operations a second (a multiply-add counts as two)."""
+def matrix_flops(dtype: torch.dtype, *, device: str = "cpu", seconds: float = 0.2) -> float:
+    """Median rate of square products, in floating-point operations a second (a multiply-add counts as two).
+
+    Measured once in a process: a second training has the same machine.
+    """
+    return _matrix_flops(dtype, device, torch.get_num_threads(), seconds)
+
+
+@cache
+def _matrix_flops(dtype: torch.dtype, device: str, n_threads: int, seconds: float) -> float:
     a = torch.ones(MATRIX_SIZE, MATRIX_SIZE, dtype=dtype, device=device)
     b = torch.ones(MATRIX_SIZE, MATRIX_SIZE, dtype=dtype, device=device)
     times: list[float] = []

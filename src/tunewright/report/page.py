@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -128,8 +129,12 @@ def page_of(run: RunFiles) -> Page:
     )
 
 
+@cache
 def environment(*, is_html: bool) -> Environment:
-    """Templates that fail on a misspelt name; text from data passes `visible` wherever it is printed."""
+    """Templates that fail on a misspelt name; text from data passes `visible` wherever it is printed.
+
+    One of each kind: to compile the templates takes half a second.
+    """
     found = Environment(
         loader=PackageLoader("tunewright.report"),
         autoescape=is_html,

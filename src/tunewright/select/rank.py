@@ -18,7 +18,7 @@ from tunewright.core.section import is_auto
 from tunewright.core.tasks import has_head
 from tunewright.core.values import Architecture, DataFacts, ModelCard
 from tunewright.model.card import model_card
-from tunewright.model.load import load_tokenizer
+from tunewright.model.load import shared_tokenizer
 from tunewright.model.starter import PREFIX, STARTERS, starter_path
 
 ASSUMED_TOKENS_PER_BYTE = 1 / 3
@@ -175,7 +175,7 @@ def _tokens_per_byte(card: ModelCard, *, facts: DataFacts, trust_remote_code: bo
     n_bytes = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     if not card.path or not n_bytes:
         return math.nan
-    tokenizer = load_tokenizer(card.path, trust_remote_code=trust_remote_code)
+    tokenizer = shared_tokenizer(card.path, trust_remote_code=trust_remote_code)
     return sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]) / n_bytes
 
 

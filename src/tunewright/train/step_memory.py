@@ -25,7 +25,7 @@ from tunewright.core.values import Encoded, ModelCard, Split
 from tunewright.model.adapt import adapted, trainable_state
 from tunewright.model.layers import layer_indices
 from tunewright.model.live import HEAP_BYTES, Live, live_bytes
-from tunewright.model.load import load_tokenizer
+from tunewright.model.load import shared_tokenizer
 from tunewright.model.memory import FLOAT_BYTES, MICRO_TOKENS, Counts, MemoryPlan, memory_of, memory_plan
 from tunewright.model.quantised import scales
 from tunewright.model.slice import slice_of
@@ -224,7 +224,7 @@ def _counted(case: _Case, kinds: str) -> Counts:
         loaded = slice_of(
             case.card,
             n_blocks=len(kinds),
-            tokenizer=load_tokenizer(case.card.path, trust_remote_code=plan.model.trust_remote_code),
+            tokenizer=shared_tokenizer(case.card.path, trust_remote_code=plan.model.trust_remote_code),
             task=plan.task,
             labels=tuple(str(i) for i in range(case.n_classes)),
             dtype=plan.model.dtype,

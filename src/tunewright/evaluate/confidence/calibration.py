@@ -3,7 +3,8 @@ answers are put aside.
 
 In: Predictions with probabilities. Out: Confidence, the rows' columns in one order; the calibration error, its
 interval, bins, and coverage against accuracy. Its own file because all of them read the same ranking of rows.
-Axes: N rows, from unsure to sure. G groups of rows with equal confidence. K bins.
+Axes: N rows, from unsure to sure. G groups of rows with equal confidence. K bins, E their edges. R lines, each a
+draw of the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from tunewright.core.values import Prediction
 from tunewright.evaluate.measures.definition import MOST_BINS, ROWS_A_BIN
-from tunewright.evaluate.statistics.intervals import Interval, wilson
+from tunewright.evaluate.statistics.intervals import Interval, chunks, wilson
 
 Floats = NDArray[np.float64]
 
@@ -35,11 +36,7 @@ class Confidence:
     right_N: Floats
     """1.0 where that label is the row's."""
     ends_G: NDArray[np.int64]
-    """Last row of each group of equal confidence: their order means nothing, so a bin takes a share of each."""
-
-    @property
-    def n_bins(self) -> int:
-        return max(1, min(MOST_BINS, len(self.right_N) // ROWS_A_BIN))
+    """Last row of each group of equal confidence: their order means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +98,13 @@ def calibration_error(rows: Confidence) -> float:
 
     Source: Naeini et al. 2015, with bins of equal mass.
     """
-    if not len(rows.right_N):
-        return math.nan
-    said_K, found_K, mass_K = _bins(rows)
-    return float(np.abs(said_K - found_K).sum() / mass_K.sum())
+    return float(_errors(rows.confidence_N[None], rows.right_N[None])[0])
 
 
 def errors_of(said_RN: Floats, right_RN: Floats) -> Floats:
     """The calibration error of each line."""
-    return np.array([calibration_error(ranked(*line)) for line in zip(said_RN, right_RN, strict=True)])
+    order_RN = np.argsort(said_RN, axis=1, kind="stable")
+    return _errors(*(np.take_along_axis(some_RN, order_RN, axis=1) for some_RN in (said_RN, right_RN)))
 
 
 def error_by_chance(rows: Confidence, *, seed: int) -> float:
@@ -117,21 +112,19 @@ def error_by_chance(rows: Confidence, *, seed: int) -> float:
 
     Never 0: a bin of 20 rows that says .8 finds 14 or 18 of them. nan without rows.
     """
-    if not len(rows.right_N):
-        return math.nan
-    random = np.random.default_rng(seed)
-    found = []
-    for _ in range(N_CALIBRATED):
-        right_N = (random.random(len(rows.right_N)) < rows.confidence_N).astype(np.float64)
-        found.append(calibration_error(Confidence(rows.confidence_N, right_N, rows.ends_G)))
-    return float(np.mean(found))
+    n = len(rows.right_N)
+    random, found_R = np.random.default_rng(seed), np.empty(N_CALIBRATED)
+    for chunk in chunks(N_CALIBRATED, width=n):
+        said_RN = np.broadcast_to(rows.confidence_N, (chunk.stop - chunk.start, n))
+        found_R[chunk] = _errors(said_RN, (random.random(said_RN.shape) < said_RN).astype(np.float64))
+    return float(np.mean(found_R))
 
 
 def bins(rows: Confidence) -> tuple[Bin, ...]:
     """From unsure to sure; empty without rows."""
     if not len(rows.right_N):
         return ()
-    said_K, found_K, mass_K = _bins(rows)
+    (said_K,), (found_K,), mass_K = _bins(rows.confidence_N[None], rows.right_N[None])
     return tuple(
         Bin(said / n, found / n, wilson(found, n), n)
         for said, found, n in zip(said_K.tolist(), found_K.tolist(), mass_K.tolist(), strict=True)
@@ -153,14 +146,33 @@ def coverages(rows: Confidence) -> tuple[Coverage, ...]:
     return tuple(dict.fromkeys(made))
 
 
-def _bins(rows: Confidence) -> tuple[Floats, Floats, Floats]:
-    """Sums of confidence, of right answers and of rows for each bin."""
+def _errors(said_RN: Floats, right_RN: Floats) -> Floats:
+    """Of lines that go from unsure to sure."""
+    if not said_RN.shape[1]:
+        return np.full(len(said_RN), math.nan)
+    said_RK, found_RK, mass_K = _bins(said_RN, right_RN)
+    return np.asarray(np.abs(said_RK - found_RK).sum(axis=1) / mass_K.sum())
 
-    def up_to(values_N: Floats) -> Floats:
-        return np.concatenate([[0.0], np.cumsum(values_N)[rows.ends_G]])
 
-    mass_G = up_to(np.ones(len(rows.right_N)))
-    edges = np.linspace(0.0, mass_G[-1], rows.n_bins + 1)
-    sums = (up_to(rows.confidence_N), up_to(rows.right_N), mass_G)
-    said_K, found_K, mass_K = (np.diff(np.interp(edges, mass_G, some)) for some in sums)
-    return said_K, found_K, mass_K
+def _bins(said_RN: Floats, right_RN: Floats) -> tuple[Floats, Floats, Floats]:
+    """Sums of confidence and of right answers for each line and bin, and how many rows a bin has.
+
+    The order of equals means nothing: a bin takes a share of each group of them.
+    """
+    n = said_RN.shape[1]
+    edges_E = np.linspace(0.0, n, max(1, min(MOST_BINS, n // ROWS_A_BIN)) + 1)
+    rows_E = np.minimum(edges_E.astype(np.int64), n - 1)  # in which an edge lies
+    is_new_RN = said_RN[:, 1:] > said_RN[:, :-1]
+    numbers_N = np.arange(1, n, dtype=np.int32)
+    first_RN = np.maximum.accumulate(np.where(is_new_RN, numbers_N, 0), axis=1)
+    after_RN = np.minimum.accumulate(np.where(is_new_RN, numbers_N, n)[:, ::-1], axis=1)[:, ::-1]
+    first_RE = np.pad(first_RN, ((0, 0), (1, 0)))[:, rows_E]
+    after_RE = np.pad(after_RN, ((0, 0), (0, 1)), constant_values=n)[:, rows_E]
+    share_RE = (edges_E - first_RE) / (after_RE - first_RE)
+
+    def sums(values_RN: Floats) -> Floats:
+        up_to_RN = np.cumsum(np.pad(values_RN, ((0, 0), (1, 0))), axis=1)
+        low_RE, high_RE = (np.take_along_axis(up_to_RN, some_RE, axis=1) for some_RE in (first_RE, after_RE))
+        return np.diff(low_RE + share_RE * (high_RE - low_RE), axis=1)
+
+    return sums(said_RN), sums(right_RN), np.diff(edges_E)

@@ -20,6 +20,7 @@ from tunewright.evaluate.statistics.intervals import N_RESAMPLES, UNKNOWN, Inter
 from tunewright.evaluate.statistics.units import Units
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Statistic = Callable[[Floats, Floats], Floats]
 """(numbers_RN, answers_RN) -> one value a line; nan where it is not defined."""
 
@@ -86,9 +87,23 @@ def interval(statistic: Callable[..., Floats], *columns_N: Floats, seed: int, un
     parts = np.array_split(np.arange(n), min(n, MOST_LEFT_OUT))
     if is_grouped:
         parts = [np.concatenate([members[unit] for unit in part]) for part in parts]
-    left_out = [statistic(*(np.delete(column_N, part)[None] for column_N in columns_N))[0] for part in parts]
     value = float(statistic(*(column_N[None] for column_N in columns_N))[0])
-    return bca(draws_R, value=value, left_out_C=np.array(left_out), counts_C=np.ones(len(parts)))
+    left_out_C = _left_out(statistic, columns_N, parts)
+    return bca(draws_R, value=value, left_out_C=left_out_C, counts_C=np.ones(len(parts)))
+
+
+def _left_out(statistic: Callable[..., Floats], columns_N: Sequence[Floats], parts: Sequence[Ints]) -> Floats:
+    """The statistic without one part after the other; parts of one size at once."""
+    n, found_C = len(columns_N[0]), np.empty(len(parts))
+    for size in {len(part) for part in parts}:
+        alike = np.array([c for c, part in enumerate(parts) if len(part) == size])
+        for chunk in chunks(len(alike), width=n):
+            is_left_RN = np.ones((chunk.stop - chunk.start, n), dtype=bool)
+            for line, c in enumerate(alike[chunk]):
+                is_left_RN[line, parts[c]] = False
+            left_RN = np.nonzero(is_left_RN)[1].reshape(len(is_left_RN), n - size)
+            found_C[alike[chunk]] = statistic(*(column_N[left_RN] for column_N in columns_N))
+    return found_C
 
 
 def _number(text: str) -> float:
