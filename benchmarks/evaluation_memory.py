@@ -105,6 +105,7 @@ def child(task: Task, n: int) -> None:
                     "primary_metric": METRICS[task][0],
                     "max_new_tokens": 1,
                     "limit": 1,
+                    "general": "none",
                 },
                 "run": {"device": "cpu"},
             }

@@ -7,6 +7,7 @@ facts around them. Its own file because stages are strangers to each other and m
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -152,8 +153,9 @@ class Prediction:
     answer: str = ""
     """classify: the label. regress: the number. generate: the text. text: empty."""
     reference: str = ""
-    probabilities: tuple[float, ...] = ()
-    """classify: one per label, in label order, summing to 1; multilabel: each for itself; empty when there are none."""
+    probabilities: Sequence[float] = ()
+    """classify: one per label, in label order, summing to 1; multilabel: each for itself; empty when there are none.
+    An array of doubles where there are many rows: a tuple of 77 takes four times as much."""
     is_stopped: bool | None = None
     """generate: the model ended the answer itself before the cap; None when nothing was generated."""
     n_tokens: int = 0

@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from tunewright.core.events import Tracker
-from tunewright.core.files import remove, write_atomically
+from tunewright.core.files import remove
 from tunewright.core.plan import Plan
 from tunewright.core.train_plan import Start
 from tunewright.core.values import Prediction, Subject
+from tunewright.evaluate.kept_answers import read_answers, write_answers
 
 FACTS = (
     *("seed", "learning_rate", "steps", "epochs", "best_step", "tokens_seen", "seconds", "needed_flops", "energy"),
@@ -81,21 +79,14 @@ def scored_once(
         started = time.perf_counter()
         predictions = answer(subject)
         facts["answering_seconds"] = round(time.perf_counter() - started, 3)
-        table = pa.Table.from_pylist([asdict(prediction) for prediction in predictions])
-        with write_atomically(path) as temporary:
-            pq.write_table(table.replace_schema_metadata({"facts": json.dumps(facts)}), temporary)
+        write_answers(path, predictions, facts)
     remove(work)
     return read_scored(path)
 
 
 def read_scored(path: Path) -> Scored:
     """What `scored_once` kept."""
-    table = pq.read_table(path)
-    facts = json.loads(table.schema.metadata[b"facts"])
-    predictions = (
-        Prediction(**record | {"probabilities": tuple(record["probabilities"])}) for record in table.to_pylist()
-    )
-    return Scored(tuple(predictions), facts)
+    return Scored(*read_answers(path))
 
 
 def trained_facts(plan: Plan, *, start: Start, trainer: Trainer, work: Path) -> tuple[dict[str, Any], Subject]:

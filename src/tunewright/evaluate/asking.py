@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,11 +42,19 @@ class Asked:
     tell: Tracker
     shown: Mapping[str, tuple[Row, ...]]
     """By row id: train rows that are shown before it, the nearest first; empty: none are."""
+    whole: tuple[Row, ...] = ()
+    """All that are asked about in the end, where `rows` are a part of them."""
 
-    def progress(self, what: str, n_rows: int) -> Callable[[int], None]:
-        """Tells how many of the rows are done."""
-        words = f"{outside_name(self.system)}: {what}"
-        return lambda n: self.tell(ProgressEvent(words, n, n_rows))
+    def written(self) -> tuple[Row, ...]:
+        """Of the whole: those that answers in words are written for."""
+        return answered_rows(self.whole or self.rows, limit=self.plan.evaluate.limit, seed=self.plan.run.seed)
+
+    def progress(self, what: str, whole: Sequence[Row] = ()) -> Callable[[int], None]:
+        """Tells how many of the whole are done: its rows before this part count."""
+        words, whole = f"{outside_name(self.system)}: {what}", whole or self.whole or self.rows
+        here = {row.row_id for row in self.rows}
+        before = next((i for i, row in enumerate(whole) if row.row_id in here), 0)
+        return lambda n: self.tell(ProgressEvent(words, before + n, len(whole)))
 
 
 def encoded_rows(rows: Sequence[Row], *, plan: Plan, loaded: Loaded, labels: Sequence[str]) -> tuple[Encoded, ...]:
@@ -65,7 +74,7 @@ def label_predictions(asked: Asked) -> Answers:
         labels=labels,
         rule=asked.plan.evaluate.label_scoring,
         blank=lambda i: label_question("", labels=labels, shown=shown[i]),
-        progress=asked.progress("asking for labels", len(rows)),
+        progress=asked.progress("asking for labels"),
     )
     p_NL = found.probabilities_NL
     return tuple(
@@ -74,7 +83,7 @@ def label_predictions(asked: Asked) -> Answers:
             asked.system,
             answer=found.labels[i],
             reference=row.label or "",
-            probabilities=() if p_NL is None else tuple(p_NL[i].tolist()),
+            probabilities=() if p_NL is None else array("d", p_NL[i]),
         )
         for i, row in enumerate(rows)
     )
@@ -102,19 +111,20 @@ def language_predictions(asked: Asked) -> Answers:
     plan = asked.plan
     if plan.task != "generate":
         return scored
-    rows = answered_rows(asked.rows, limit=plan.evaluate.limit, seed=plan.run.seed)
+    written, here = asked.written(), {row.row_id for row in asked.rows}
+    rows = [row for row in written if row.row_id in here]
     limit = asked.loaded.card.context_tokens - plan.evaluate.max_new_tokens
     prompts = [
         encode_prompt(prompt_of(_with_shown(asked, row)), tokenizer=asked.loaded.tokenizer, max_length=limit)
         for row in rows
     ]
-    written = answers(
+    texts = answers(
         asked.loaded,
         prompts,
         max_new_tokens=plan.evaluate.max_new_tokens,
-        progress=asked.progress("writing answers", len(prompts)),
+        progress=asked.progress("writing answers", written),
     )
-    by_row = {row.row_id: answer for row, answer in zip(rows, written, strict=True)}
+    by_row = {row.row_id: answer for row, answer in zip(rows, texts, strict=True)}
     return tuple(
         replace(p, answer=a.text, is_stopped=a.is_stopped, n_tokens=len(a.ids)) if (a := by_row.get(p.row_id)) else p
         for p in scored
@@ -167,7 +177,7 @@ class _Reference:
 
 def _reference_predictions(asked: Asked) -> Answers:
     found: dict[str, _Reference] = {}
-    tell = asked.progress("likelihood of the references", len(asked.rows))
+    tell = asked.progress("likelihood of the references")
     for start in range(0, len(asked.rows), CHUNK_ROWS):
         some = asked.rows[start : start + CHUNK_ROWS]
         encoded = _encoded_asked(asked, some)  # a long document is several

@@ -32,7 +32,7 @@ class Contest:
     trainer: Trainer | None = None
     """For systems that train; None: this run trains nothing."""
     kept: Path | None = None
-    """Folder of what models behind an address answered: it outlives the evaluation, because answers are paid for."""
+    """Folder of what models answered: it outlives the evaluation, because answers cost time and money."""
 
 
 @dataclass(frozen=True, slots=True)

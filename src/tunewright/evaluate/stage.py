@@ -26,13 +26,14 @@ from tunewright.evaluate.confidence.believed import calibration_of
 from tunewright.evaluate.contest import Contest, Results
 from tunewright.evaluate.cost import costs
 from tunewright.evaluate.judge.judging import judge_record, refuse_silent_judge
+from tunewright.evaluate.kept_answers import FOLDER
 from tunewright.evaluate.leaked import WithoutLeaked, kept, leaked, read_evidence
 from tunewright.evaluate.measures.definition import definition_of
 from tunewright.evaluate.measures.scorer import own_scores
 from tunewright.evaluate.metrics import confusion, metrics, of_these_rows, per_class, per_label
+from tunewright.evaluate.model_answers import measured
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.remote.answers import api_record
-from tunewright.evaluate.remote.kept import FOLDER
 from tunewright.evaluate.rivals.keywords import keyword_predictions
 from tunewright.evaluate.rivals.scratch_words import scratch_claims
 from tunewright.evaluate.score import is_answered
@@ -43,7 +44,7 @@ from tunewright.evaluate.slices import Slice, slices
 from tunewright.evaluate.statistics.between import Corrected
 from tunewright.evaluate.statistics.compare import compare
 from tunewright.evaluate.statistics.over_seeds import compare_over_seeds
-from tunewright.evaluate.systems import measured, run_systems
+from tunewright.evaluate.systems import run_systems
 from tunewright.evaluate.verdict import and_without_leaked, status_of, verdict
 from tunewright.evaluate.write import write_predictions
 from tunewright.text.render import prompt_of
@@ -137,7 +138,9 @@ def _metrics_json(inputs: EvaluateInputs, contest: Contest, results: Results) ->
     plan, labels, subject = inputs.plan, inputs.facts.labels, inputs.subject.name
     own = results.predictions[subject]
     seeds = trained_with_seeds(
-        contest, own, answer=lambda one: _whole(measured(replace(contest, subject=one), TUNED), contest)
+        contest,
+        own,
+        answer=lambda one: _whole(measured(replace(contest, subject=one, kept=None), TUNED).predictions, contest),
     )
     by_system, comparisons = _measured(inputs, results.predictions), _compared(inputs, results.predictions, seeds)
     without = _without_leaked(inputs, contest, results, seeds)
@@ -213,7 +216,8 @@ def _slices(contest: Contest, results: Results) -> tuple[Slice, ...]:
 def _calibration(contest: Contest, answers: Sequence[Prediction]) -> dict[str, Any] | None:
     """The subject answers validation too: what is chosen about its confidence is chosen there."""
     is_asked = bool(contest.validation) and any(p.probabilities for p in answers)
-    validation = measured(replace(contest, test=contest.validation), contest.subject.name) if is_asked else ()
+    held_out = replace(contest, test=contest.validation)
+    validation = measured(held_out, contest.subject.name).predictions if is_asked else ()
     return calibration_of(answers, validation, labels=contest.facts.labels, seed=contest.plan.run.seed)
 
 

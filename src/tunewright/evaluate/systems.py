@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.errors import EvalError
 from tunewright.core.evaluate_plan import API, OUTSIDE
-from tunewright.core.scale import answer_text
 from tunewright.core.systems import SCRATCH, TUNED, is_scratch
-from tunewright.core.tasks import LABELLED
-from tunewright.core.values import Encoded, Example, Prediction, Row, Split
+from tunewright.core.values import Example, Row, Split
 from tunewright.evaluate.able import unknown, why_not
-from tunewright.evaluate.asking import Asked, encoded_rows, label_predictions, language_predictions
+from tunewright.evaluate.asking import encoded_rows
 from tunewright.evaluate.contest import Answers, Contest, Results
+from tunewright.evaluate.kept_answers import Answered
+from tunewright.evaluate.model_answers import before_tuning, measured, model_predictions
 from tunewright.evaluate.remote.answers import api_predictions
 from tunewright.evaluate.rivals.few_shot import shown_rows
 from tunewright.evaluate.rivals.keywords import keyword_predictions
 from tunewright.evaluate.rivals.label_sets import (
     common_set_predictions,
-    set_predictions,
     set_probe_predictions,
     sets,
 )
@@ -34,10 +32,7 @@ from tunewright.evaluate.rivals.numbers import mean_predictions, number_probe_pr
 from tunewright.evaluate.rivals.probe import cosine_predictions, probe_predictions
 from tunewright.evaluate.rivals.scratch import from_scratch
 from tunewright.evaluate.rivals.simple import majority_predictions
-from tunewright.model.classes import class_probabilities
-from tunewright.model.head_outputs import predicted_numbers
 from tunewright.model.load import Loaded
-from tunewright.model.outside import outside_subject
 from tunewright.model.subject import load_base, load_subject
 from tunewright.model.vectors import text_vectors
 from tunewright.text.encode import encode
@@ -52,29 +47,21 @@ def run_systems(contest: Contest) -> Results:
     """
     if contest.subject.name not in contest.plan.evaluate.systems:
         raise EvalError("the tuned model is left out", where="evaluate.systems", fix="evaluate.systems=[tuned, base]")
-    predictions: dict[str, Answers] = {}
-    seconds: dict[str, float] = {}
+    found: dict[str, Answered] = {}
     not_run: dict[str, str] = {}
     asked = contest.plan.evaluate.systems
     for system in sorted(asked, key=lambda name: not name.startswith(API)):
         why = _unable(system, contest)
         if why:
             not_run[system] = why
-            continue
-        started = time.perf_counter()
-        predictions[system] = _answered(system, contest)
-        seconds[system] = time.perf_counter() - started
-    order = [system for system in asked if system in predictions]
-    not_run = {system: not_run[system] for system in asked if system in not_run}
-    return Results({name: predictions[name] for name in order}, {name: seconds[name] for name in order}, not_run)
-
-
-def measured(contest: Contest, system: str) -> Answers:
-    """The model that the run trained, or a folder of another tool: loaded and asked in the same way."""
-    subject = contest.subject
-    if system != subject.name:
-        subject = outside_subject(system, beside=subject)
-    return _model_predictions(contest, load_subject(subject), system=system)
+        else:
+            found[system] = _answered(system, contest)
+    in_order = {system: found[system] for system in asked if system in found}
+    return Results(
+        {system: answered.predictions for system, answered in in_order.items()},
+        {system: answered.seconds for system, answered in in_order.items()},
+        {system: not_run[system] for system in asked if system in not_run},
+    )
 
 
 def scratch(contest: Contest, system: str = SCRATCH) -> Answers:
@@ -84,18 +71,18 @@ def scratch(contest: Contest, system: str = SCRATCH) -> Answers:
         system,
         contest.plan,
         trainer=contest.trainer,
-        answer=lambda subject: _model_predictions(contest, load_subject(subject), system=system),
+        answer=lambda subject: model_predictions(contest, load_subject(subject), system=system),
     ).predictions
 
 
-def tuned(contest: Contest) -> Answers:
+def tuned(contest: Contest) -> Answered:
     return measured(contest, TUNED)
 
 
-def base(contest: Contest) -> Answers:
+def base(contest: Contest) -> Answers | Answered:
     """The same model before tuning. A fresh random head is never called base: labels are scored by name."""
-    loaded = load_base(contest.subject)
-    if contest.plan.task == "classify" and loaded.card.architecture == "encoder":
+    if contest.plan.task == "classify" and contest.subject.card.architecture == "encoder":
+        loaded = load_base(contest.subject)
         names = tuple(Example(name, text=name.replace("_", " ")) for name in contest.facts.labels)
         return cosine_predictions(
             contest.test,
@@ -103,7 +90,7 @@ def base(contest: Contest) -> Answers:
             names_CH=text_vectors(loaded, encode(names, tokenizer=loaded.tokenizer, task="classify")),
             labels=contest.facts.labels,
         )
-    return _model_predictions(contest, loaded, system="base")
+    return before_tuning(contest, "base")
 
 
 def linear_probe(contest: Contest) -> Answers:
@@ -139,13 +126,10 @@ def linear_probe(contest: Contest) -> Answers:
     )
 
 
-def few_shot(contest: Contest) -> Answers:
+def few_shot(contest: Contest) -> Answered:
     """The same model before tuning, with the most similar train rows and their answers before each question."""
-    plan, labels = contest.plan, contest.facts.labels
-    asked = _asked(
-        contest, load_base(contest.subject), "few_shot", shown_rows(contest.train, contest.test, labels=labels)
-    )
-    return label_predictions(asked) if plan.task in LABELLED else language_predictions(asked)
+    shown = shown_rows(contest.train, contest.test, labels=contest.facts.labels)
+    return before_tuning(contest, "few_shot", shown=shown)
 
 
 def majority(contest: Contest) -> Answers:
@@ -165,7 +149,7 @@ def tfidf(contest: Contest) -> Answers:
     return keyword_predictions(rows, task=plan.task, labels=contest.facts.labels, seed=plan.run.seed)
 
 
-SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
+SYSTEMS: Mapping[str, Callable[[Contest], Answers | Answered]] = {
     TUNED: tuned,
     "base": base,
     "majority": majority,
@@ -178,12 +162,16 @@ SYSTEMS: Mapping[str, Callable[[Contest], Answers]] = {
 """The words of core/systems.py; path:FOLDER is `measured` too, scratch:10x `scratch`, api:NAME `api_predictions`."""
 
 
-def _answered(system: str, contest: Contest) -> Answers:
+def _answered(system: str, contest: Contest) -> Answered:
+    started = time.perf_counter()
+    found: Answers | Answered
     if is_scratch(system):
-        return scratch(contest, system)
-    if system.startswith(API):
-        return api_predictions(contest, system)
-    return measured(contest, system) if system.startswith(OUTSIDE) else SYSTEMS[system](contest)
+        found = scratch(contest, system)
+    elif system.startswith(API):
+        found = api_predictions(contest, system)
+    else:
+        found = measured(contest, system) if system.startswith(OUTSIDE) else SYSTEMS[system](contest)
+    return found if isinstance(found, Answered) else Answered(found, time.perf_counter() - started)
 
 
 def _unable(system: str, contest: Contest) -> str:
@@ -195,59 +183,5 @@ def _unable(system: str, contest: Contest) -> str:
     return unknown(system, known=tuple(SYSTEMS))
 
 
-def _encoded(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> tuple[Encoded, ...]:
-    return encoded_rows(rows, plan=contest.plan, loaded=loaded, labels=contest.facts.labels)
-
-
 def _vectors(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> NDArray[np.float32]:
-    return text_vectors(loaded, _encoded(contest, loaded, rows))
-
-
-def _model_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
-    """By the class head, by asking for the label names, or in words: what the task and the model allow."""
-    if contest.plan.task == "regress":
-        return _number_predictions(contest, loaded, system=system)
-    if contest.plan.task not in LABELLED:
-        return language_predictions(_asked(contest, loaded, system))
-    if not loaded.labels:
-        return label_predictions(_asked(contest, loaded, system))
-    return _class_predictions(contest, loaded, system=system)
-
-
-def _asked(contest: Contest, loaded: Loaded, system: str, shown: Mapping[str, tuple[Row, ...]] | None = None) -> Asked:
-    return Asked(loaded, system, contest.plan, contest.facts.labels, contest.test, contest.tell, shown or {})
-
-
-def _number_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
-    numbers_N = predicted_numbers(loaded, _encoded(contest, loaded, contest.test))
-    return tuple(
-        Prediction(row.row_id, system, answer=answer_text(float(number)), reference=row.label or "")
-        for row, number in zip(contest.test, numbers_N, strict=True)
-    )
-
-
-def _class_predictions(contest: Contest, loaded: Loaded, *, system: str) -> Answers:
-    """The likeliest of the model's own classes; one that the rows do not have is a wrong answer."""
-    p_NC = class_probabilities(loaded, _encoded(contest, loaded, contest.test))
-    p_NL = in_label_order(p_NC, own=loaded.labels, labels=contest.facts.labels)
-    if contest.plan.task == "multilabel":
-        found = set_predictions(system, contest.test, p_NC, labels=loaded.labels)
-        return tuple(replace(p, probabilities=tuple(p_L.tolist())) for p, p_L in zip(found, p_NL, strict=True))
-    return tuple(
-        Prediction(
-            row.row_id,
-            system,
-            answer=loaded.labels[int(p_C.argmax())],
-            reference=row.label or "",
-            probabilities=tuple(float(p) for p in p_L),
-        )
-        for row, p_C, p_L in zip(contest.test, p_NC, p_NL, strict=True)
-    )
-
-
-def in_label_order(p_NC: NDArray[np.float64], *, own: Sequence[str], labels: Sequence[str]) -> NDArray[np.float64]:
-    """Columns by name; 0 for a label that the model does not know, classes that the rows do not have are left out."""
-    known = [name for name in labels if name in own]
-    p_NL = np.zeros((len(p_NC), len(labels)))
-    p_NL[:, [list(labels).index(name) for name in known]] = p_NC[:, [list(own).index(name) for name in known]]
-    return p_NL
+    return text_vectors(loaded, encoded_rows(rows, plan=contest.plan, loaded=loaded, labels=contest.facts.labels))

@@ -164,7 +164,7 @@ def test_keyword_model_finds_each_label_by_its_words() -> None:
 def test_keyword_model_answers_trains_shares_without_a_word() -> None:
     found = keyword_set_predictions(rows((":)", "d"), (":(", "dl")), TEST, labels=LABELS, seed=0)
     assert {p.answer for p in found} == {'["damaged", "late"]'}
-    assert {p.probabilities for p in found} == {(1.0, 0.5, 0.0)}
+    assert {tuple(p.probabilities) for p in found} == {(1.0, 0.5, 0.0)}
 
 
 def test_probe_is_one_logistic_regression_a_label() -> None:

@@ -79,7 +79,7 @@ def test_majority_answers_the_most_common_label_with_trains_shares() -> None:
 
 def test_tfidf_falls_back_on_shares_when_there_is_nothing_to_tell_apart() -> None:
     one_class = tfidf_predictions(TRAIN[:3], TEST, labels=LABELS, seed=0)
-    assert one_class[0].probabilities == (1.0, 0.0, 0.0)
+    assert tuple(one_class[0].probabilities) == (1.0, 0.0, 0.0)
     no_words = tuple(Row(f"train:{i}", text="?!", label=label) for i, label in enumerate(("card", "fee", "fee")))
     assert {p.answer for p in tfidf_predictions(no_words, TEST, labels=LABELS, seed=0)} == {"fee"}
 

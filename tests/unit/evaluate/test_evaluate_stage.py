@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,13 +22,15 @@ from tunewright.core.errors import EvalError
 from tunewright.core.events import Event, PreviewEvent
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, Message, ModelCard, Row, Subject, Task
+from tunewright.evaluate import model_answers
 from tunewright.evaluate.asking import answered_rows
 from tunewright.evaluate.contest import Contest
 from tunewright.evaluate.measures.definition import COMPARED
+from tunewright.evaluate.model_answers import in_label_order
 from tunewright.evaluate.provenance import provenance
 from tunewright.evaluate.side_effects.before_after import NO_TEXT, not_forgetting
 from tunewright.evaluate.stage import EvaluateInputs, evaluate, preview
-from tunewright.evaluate.systems import base, in_label_order, run_systems
+from tunewright.evaluate.systems import base, run_systems
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.trained import save_trained
@@ -215,7 +218,7 @@ def test_tuned_probabilities_belong_to_their_rows_when_batched_by_length(
             expected = loaded.model(ids, torch.ones_like(ids)).softmax(-1)[0]
         np.testing.assert_allclose(prediction.probabilities, expected.numpy(), atol=1e-5)
         assert prediction.row_id == row.row_id
-    assert len({p.probabilities for p in tuned}) > 1
+    assert len({tuple(p.probabilities) for p in tuned}) > 1
 
 
 def test_base_reads_underscores_of_label_names_as_spaces(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -372,6 +375,53 @@ def test_preview_refuses_an_unknown_primary_metric_before_training(classified: t
     plan = inputs.plan.model_copy(update={"evaluate": inputs.plan.evaluate.with_(primary_metric="chrf")})
     with pytest.raises(EvalError, match="chrf is not a metric of classify"):
         preview(plan, facts=inputs.facts, prepared=inputs.prepared, tell=lambda event: None)
+
+
+def test_a_model_is_not_even_loaded_when_all_it_would_say_is_known(
+    generated: tuple[EvaluateInputs, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, _ = generated
+    contest = replace(_contest(inputs, systems=("tuned", "base", "few_shot")), kept=tmp_path / "answers")
+    monkeypatch.setattr("tunewright.evaluate.kept_answers.PART_ROWS", 5)
+    whole, first = run_systems(replace(contest, kept=None)), run_systems(contest)
+    with monkeypatch.context() as patched:
+        for name in ("load_subject", "load_base"):
+            patched.setattr(f"tunewright.evaluate.model_answers.{name}", lambda *_: pytest.fail("loaded"))
+        again = run_systems(contest)
+    for results in (first, again):
+        for system, answers in whole.predictions.items():
+            for one, other in zip(answers, results.predictions[system], strict=True):
+                assert (one.row_id, one.answer, one.n_tokens) == (other.row_id, other.answer, other.n_tokens)
+                assert one.reference_nats == pytest.approx(other.reference_nats, rel=1e-5)
+    assert sum(p.n_tokens > 0 for p in again.predictions["tuned"]) == 5  # evaluate.limit, over all parts
+    assert again.seconds == first.seconds
+
+
+@pytest.mark.parametrize("changed", ["weights", "max_new_tokens", "dtype"])
+def test_a_changed_model_or_setting_is_asked_anew(
+    generated: tuple[EvaluateInputs, Path], tmp_path: Path, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, _ = generated
+    contest = replace(_contest(inputs, systems=("tuned",)), kept=tmp_path / "answers")
+    run_systems(contest)
+    plan = contest.plan
+    if changed == "weights":
+        folder = tmp_path / "train"
+        shutil.copytree(inputs.subject.folder, folder)
+        (weights,) = (folder / "model").glob("*.safetensors")
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+        contest = replace(contest, subject=replace(contest.subject, folder=str(folder)))
+    elif changed == "dtype":
+        contest = replace(contest, plan=plan.with_(model=plan.model.with_(dtype="bfloat16")))
+    else:
+        contest = replace(contest, plan=plan.with_(evaluate=plan.evaluate.with_(max_new_tokens=3)))
+    asked: list[int] = []
+    load = model_answers.load_subject
+    monkeypatch.setattr(model_answers, "load_subject", lambda one: asked.append(1) or load(one))
+    run_systems(contest)
+    assert asked == [1]
 
 
 def _inputs(folder: Path, card: ModelCard, *, task: Task, test: tuple[Row, ...] | None = None) -> EvaluateInputs:

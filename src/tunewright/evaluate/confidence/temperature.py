@@ -7,6 +7,7 @@ Axes: N rows, K labels.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,7 +77,7 @@ def fitted(
 def cooled(predictions: Sequence[Prediction], temperature: float) -> tuple[Prediction, ...]:
     """The same answers, as sure as they would be at this temperature."""
     return tuple(
-        replace(p, probabilities=tuple(softmax(_log(np.array(p.probabilities)) / temperature).tolist()))
+        replace(p, probabilities=array("d", softmax(_log(np.array(p.probabilities)) / temperature)))
         if p.probabilities
         else p
         for p in predictions

@@ -18,9 +18,6 @@ from tunewright.core.values import Message
 from tunewright.evaluate.remote.reply import Failure, Reply
 from tunewright.evaluate.remote.send import Address
 
-FOLDER = "apis"
-"""Of a run: NAME.jsonl for each address."""
-
 
 @dataclass(frozen=True, slots=True)
 class Question:

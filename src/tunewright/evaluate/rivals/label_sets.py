@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -82,7 +83,7 @@ def set_predictions(system: str, rows: Sequence[Row], p_NC: Floats, *, labels: S
             system,
             answer=answered(p_C.tolist(), labels),
             reference=row.label or "",
-            probabilities=tuple(p_C.tolist()),
+            probabilities=array("d", p_C),
         )
         for row, p_C in zip(rows, p_NC, strict=True)
     )

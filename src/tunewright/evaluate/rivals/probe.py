@@ -7,6 +7,7 @@ Axes: N rows, H vector width, C classes.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,7 +63,7 @@ def probe_predictions(
             "linear_probe",
             answer=labels[int(p_C.argmax())],
             reference=row.label or "",
-            probabilities=tuple(float(p) for p in p_C),
+            probabilities=array("d", p_C),
         )
         for row, p_C in zip(rows, p_NC, strict=True)
     )

@@ -7,6 +7,7 @@ proven nothing before it beats these, and their score is known seconds after the
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 
@@ -56,7 +57,7 @@ def tfidf_predictions(
             "tfidf",
             answer=labels[int(np.argmax(shares_K))],
             reference=row.label or "",
-            probabilities=tuple(float(share) for share in shares_K),
+            probabilities=array("d", shares_K),
         )
         for row, shares_K in zip(test, shares_TK, strict=True)
     )

@@ -23,7 +23,7 @@ from tunewright.evaluate.confidence import calibration
 from tunewright.evaluate.measures import classes, label_sets, numbers, ranking
 from tunewright.evaluate.measures.definition import Definition, definition_of
 from tunewright.evaluate.score import of_sums, row_parts
-from tunewright.evaluate.statistics.aligned import answered_by_all
+from tunewright.evaluate.statistics.aligned import aligned, answered_by_all
 from tunewright.evaluate.statistics.compare import ALPHA, compare
 from tunewright.evaluate.statistics.units import Units, units_of
 
@@ -86,7 +86,8 @@ def compare_over_seeds(
     The verdict needs p below .05, which is when the interval is without 0.
     """
     definition = definition_of(metric, task=task)
-    *ours, theirs = answered_by_all(*ours, theirs)
+    first = ours[0]
+    *ours, theirs = answered_by_all(first, *(aligned(first, side) for side in (*ours[1:], theirs)))
     table = _table((*ours, theirs), definition=definition, labels=labels)
     values_S, parts_FS = table.values_S[:-1] - table.values_S[-1], table.parts_FS[:, :-1] - table.parts_FS[:, -1:]
     found = crossed(values_S, parts_FS)
