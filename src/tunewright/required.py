@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunewright.core.errors import PlanError, RequirementsMissed
+from tunewright.core.evaluate_plan import API
 from tunewright.core.plan import Plan
 from tunewright.core.registry import lookup
 from tunewright.core.requirements import BETTER_THAN, FIELD, Checked, Condition, checked, conditions
 from tunewright.core.run import Run
 from tunewright.core.systems import subject_word
-from tunewright.evaluate.measures.definition import METRICS
+from tunewright.evaluate.measures.definition import METRICS, OF_LIKELIHOOD
 
 
 def metrics_of(run: Run) -> dict[str, Any]:
@@ -74,6 +75,13 @@ def refuse_unmeasured(plan: Plan) -> None:
                 fix=f"evaluate.systems=[{', '.join((*evaluate.systems, condition.rival))}]"
                 if condition.rival != subject_word(plan)
                 else f"{FIELD}={{{BETTER_THAN}: base}}",
+            )
+        if condition.rival.startswith(API) and evaluate.primary_metric in OF_LIKELIHOOD:
+            raise PlanError(
+                f"{condition} is required, and {evaluate.primary_metric} cannot compare them",
+                where=f"{FIELD}.{BETTER_THAN}",
+                why="an address gives answers and neither likelihoods nor probabilities",
+                fix=f"evaluate.primary_metric={'chrf' if plan.task == 'generate' else 'accuracy'}",
             )
         if not condition.rival and condition.name not in measured:
             raise PlanError(

@@ -6,6 +6,7 @@ In: the tables of this folder. Out: THEMES. Its own file because the tests and t
 from __future__ import annotations
 
 from tests.faults import (
+    api_faults,
     chat_faults,
     data_faults,
     machine_faults,
@@ -24,6 +25,7 @@ THEMES: dict[str, tuple[Fault, ...]] = {
     "Prompts, answers, conversations": chat_faults.FAULTS,
     "Models": model_faults.FAULTS,
     "Training": train_faults.FAULTS,
+    "Models behind an address": api_faults.FAULTS,
     "Runs that are stopped": stopped_faults.FAULTS,
     "Disks, folders and streams": machine_faults.FAULTS,
     "Names and output": output_faults.FAULTS,

@@ -78,8 +78,9 @@ def error_message(told: Told, *, exit_code: int, words: tuple[str, ...], folder:
 
 
 def plain(text: str, *, folder: Path) -> str:
-    """The message as everybody would see it: without this machine's folders and sizes."""
+    """The message as everybody would see it: without this machine's folders, ports and sizes."""
     text = text.replace(f"{folder}/", "").replace(str(folder), ".").replace(f"{folder.parent}/", "")
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8000", text)  # whichever port was free
     return re.sub(r"\b\d+\.\d GB", "N GB", text)
 
 

@@ -121,6 +121,10 @@ def test_what_is_missing_is_told_before_training(tmp_path: Path, tiny_decoder: P
     with pytest.raises(PlanError, match="there is no address gtp") as caught:
         run_plan(unknown, runs_dir=tmp_path / "runs")
     assert caught.value.fix == "write api:gpt there"
+    required = {"systems": ["tuned", "api:gpt"], "require": {"better_than": "api:gpt"}}
+    with pytest.raises(PlanError, match="bits_per_byte cannot compare them") as caught:
+        run_plan(plan_of(tmp_path, tiny_decoder, url=url, **required), runs_dir=tmp_path / "runs")
+    assert caught.value.fix == "evaluate.primary_metric=chrf"
     keyless = plan_of(tmp_path, tiny_decoder, url=url, api={"key_env": "NO_SUCH_KEY"}, systems=["tuned", "api:gpt"])
     with pytest.raises(EvalError, match="the environment variable NO_SUCH_KEY is not set"):
         run_plan(keyless, runs_dir=tmp_path / "runs")

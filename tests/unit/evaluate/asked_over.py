@@ -32,6 +32,7 @@ def contest_of(
             "evaluate": {
                 "systems": ["tuned", "api:gpt"],
                 "apis": {"gpt": {"url": url, "model": "big", **api}},
+                "primary_metric": "accuracy" if task == "classify" else "bits_per_byte",
                 "max_new_tokens": 8,
                 "limit": None,
             },

@@ -73,8 +73,9 @@ def test_a_server_that_asks_to_wait_an_hour_is_left_for_the_next_run(tmp_path: P
         fake_api(lambda body: Response("quota", 429, {"Retry-After": "3600"})) as api,
         pytest.raises(EvalError, match="does not answer") as caught,
     ):
-        asked(questions(1), address(api.url), tmp_path, waited=waited)
+        asked(questions(5), address(api.url), tmp_path, waited=waited)
     assert waited == []
+    assert len(api.bodies) == 1
     assert "HTTP 429, it says quota: it asks to wait 3,600 s" in caught.value.why
     assert "evaluate.apis.gpt.at_once=1" in caught.value.fix
 
@@ -225,12 +226,17 @@ def test_what_is_under_way_when_a_run_is_stopped_is_kept(tmp_path: Path) -> None
     with fake_api(lambda body: said(last_turn(body), tokens=(1, 1))) as api:
         to = address(api.url, at_once=3)
 
+        notes: list[str] = []
+
         def stops(event: Event) -> None:
+            if isinstance(event, NoteEvent):
+                notes.append(event.text)
             if not isinstance(event, NoteEvent) and len(read_kept(tmp_path / "gpt.jsonl").replies) == 2:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             replies(questions(20), to, kept=tmp_path / "gpt.jsonl", tell=stops, what="asking")
+        assert notes[-1].startswith("stopping: answers under way are waited for and kept")
     assert len(read_kept(tmp_path / "gpt.jsonl").replies) == len(api.bodies) < 20
 
 
@@ -284,9 +290,10 @@ def test_endpoint_is_made_of_what_people_write(url: str, endpoint: str) -> None:
 def test_rows_that_leave_the_machine_are_told_once_with_the_host(tmp_path: Path) -> None:
     """A name that cannot be: nothing is sent anywhere."""
     heard: list[Event] = []
+    private = Question("test:2", (Message("user", "write to ann@example.org, 203.0.113.77"),), 8)
     with pytest.raises(EvalError) as caught:
         replies(
-            questions(2),
+            [*questions(2), private],
             address("http://nobody.invalid/v1"),
             kept=tmp_path / "k",
             tell=heard.append,
@@ -295,5 +302,8 @@ def test_rows_that_leave_the_machine_are_told_once_with_the_host(tmp_path: Path)
         )
     (note,) = [event for event in heard if isinstance(event, NoteEvent)]
     assert note.level == "warning"
-    assert note.text == "asking: test rows leave this machine: 2 questions go to nobody.invalid, unencrypted"
+    assert note.text == (
+        "asking: test rows leave this machine: 3 questions go to nobody.invalid, unencrypted; "
+        "1 of them hold personal data or secrets (email, ip)"
+    )
     assert "cannot be reached" in caught.value.why

@@ -123,9 +123,10 @@ def test_price_tokens_and_missing_rows_are_told(tmp_path: Path) -> None:
     assert record["price_per_1000"] == pytest.approx(1000 * (10 * 3 + 2 * 15) / 1e6)
     assert record["is_local"]
     notes = [event.text for event in heard if isinstance(event, NoteEvent)]
-    assert len(notes) == 2
-    assert "on this machine" in notes[0]
-    assert "test:2: HTTP 400, it says too long" in notes[1]
+    assert len(notes) == 3
+    assert notes[0].endswith("bits_per_byte cannot compare it: evaluate.primary_metric=chrf does")
+    assert "on this machine" in notes[1]
+    assert "test:2: HTTP 400, it says too long" in notes[2]
 
 
 def test_price_is_not_known_where_an_answer_tells_no_tokens(tmp_path: Path) -> None:

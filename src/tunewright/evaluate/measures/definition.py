@@ -233,6 +233,8 @@ COMPARED = tuple(name for name, definition in METRICS.items() if definition.is_h
 """What a verdict can be about."""
 OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_auc", "pr_auc")
 """Only systems that give the probability of every label have them."""
+OF_LIKELIHOOD = (*OF_PROBABILITIES, "bits_per_byte", "end_argmax")
+"""Only systems whose weights are here have them."""
 
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "classify": (

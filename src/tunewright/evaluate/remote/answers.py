@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core.evaluate_plan import API
+from tunewright.core.events import NoteEvent
 from tunewright.core.values import Prediction, Row
 from tunewright.evaluate.asking import answered_rows
 from tunewright.evaluate.contest import Answers, Contest
+from tunewright.evaluate.measures.definition import OF_LIKELIHOOD
 from tunewright.evaluate.remote.ask import replies
 from tunewright.evaluate.remote.kept import Known, Question, read_kept, request_key
 from tunewright.evaluate.remote.key import address_of
@@ -35,7 +37,11 @@ def api_predictions(contest: Contest, system: str) -> Answers:
     """
     name = system.removeprefix(API)
     address = address_of(contest.plan, name)
-    questions = api_questions(contest)
+    questions, primary = api_questions(contest), contest.plan.evaluate.primary_metric
+    if primary in OF_LIKELIHOOD:
+        other = "chrf" if contest.plan.task == "generate" else "accuracy"
+        words = f"{system} gives no likelihood, so {primary} cannot compare it: evaluate.primary_metric={other} does"
+        contest.tell(NoteEvent(words, level="warning"))
     known = replies(
         questions, address, kept=kept_path(contest, name), tell=contest.tell, what=f"{system}: asking for answers"
     )

@@ -18,6 +18,7 @@ from tunewright.core.events import NoteEvent, ProgressEvent, Tracker
 from tunewright.evaluate.remote.kept import Known, Question, keeper, read_kept, request_body, request_key
 from tunewright.evaluate.remote.reply import Failure, Reply
 from tunewright.evaluate.remote.send import TRIES, Address, Wait, asked
+from tunewright.text.private import KINDS, private_in
 
 MOST_AT_FIRST = 3
 """Questions that fail one by one before any is answered: then it is not the row."""
@@ -67,7 +68,7 @@ def replies(
     open_ = [question for key, question in by_key.items() if key not in before]
     n_before, heard = len(by_key) - len(open_), _Heard()
     if open_:
-        _say(len(open_), n_before, address, tell=tell, what=what)
+        _say(open_, n_before, address, tell=tell, what=what)
         with keeper(kept) as file:
 
             def keep(question: Question, found: Reply | Failure) -> None:
@@ -75,7 +76,7 @@ def replies(
                 heard.add(found)
                 tell(ProgressEvent(what, n_before + heard.n, len(by_key)))
 
-            _ask_all(open_, address, heard=heard, keep=keep, pause=pause)
+            _ask_all(open_, address, heard=heard, keep=keep, tell=tell, pause=pause)
     if heard.is_hopeless or (heard.since and not n_before + heard.n_replies):
         raise _no_answer(heard.since[-1], address, kept=kept)
     found = read_kept(kept).of(by_key)
@@ -90,6 +91,7 @@ def _ask_all(
     *,
     heard: _Heard,
     keep: Callable[[Question, Reply | Failure], None],
+    tell: Tracker,
     pause: Wait | None,
 ) -> None:
     """One after the other until one is answered, since an address may be wrong; then several at once."""
@@ -108,6 +110,10 @@ def _ask_all(
                 start(waiting.popleft())
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 keep(running.pop(future), future.result())
+    except KeyboardInterrupt:
+        n, most = len(running), address.api.timeout_seconds
+        tell(NoteEvent(f"stopping: answers under way are waited for and kept ({n}, at most {most:g} s)"))
+        raise
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)  # what is under way is paid for
@@ -128,17 +134,19 @@ def _no_answer(failure: Failure, address: Address, *, kept: Path) -> EvalError:
     )
 
 
-def _say(n: int, n_kept: int, address: Address, *, tell: Tracker, what: str) -> None:
-    """Once for each errand, before the first question."""
-    api, questions = address.api, "1 question" if n == 1 else f"{n:,} questions"
+def _say(questions: Sequence[Question], n_kept: int, address: Address, *, tell: Tracker, what: str) -> None:
+    """Once for each errand, before the first question; what is private in the rows is counted."""
+    api, some = address.api, "1 question goes" if len(questions) == 1 else f"{len(questions):,} questions go"
     known = f" ({n_kept:,} more were answered before)" if n_kept else ""
     if api.is_local:
-        tell(NoteEvent(f"{what}: {questions} go to {api.host}, on this machine{known}"))
+        tell(NoteEvent(f"{what}: {some} to {api.host}, on this machine{known}"))
         return
-    open_ = ", unencrypted" if api.url.startswith("http:") else ""
-    tell(
-        NoteEvent(f"{what}: test rows leave this machine: {questions} go to {api.host}{open_}{known}", level="warning")
-    )
+    is_open = ", unencrypted" if api.url.startswith("http:") else ""
+    kinds = [{one.kind for turn in q.messages for one in private_in(turn.content)} for q in questions]
+    named = ", ".join(kind for kind in KINDS if any(kind in found for found in kinds))
+    private = f"; {sum(map(bool, kinds)):,} of them hold personal data or secrets ({named})" if named else ""
+    words = f"{what}: test rows leave this machine: {some} to {api.host}{is_open}{known}{private}"
+    tell(NoteEvent(words, level="warning"))
 
 
 def _say_missing(why_of: Mapping[str, str], address: Address, *, tell: Tracker) -> None:

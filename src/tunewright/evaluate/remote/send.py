@@ -24,7 +24,7 @@ TRIES = 5
 FIRST_WAIT_SECONDS = 1.0
 """Before the second try; twice as long before each further one: 15 s in all, as a busy server needs to recover."""
 MOST_WAIT_SECONDS = 120.0
-"""A server that asks for a longer pause is asked again by the next run."""
+"""A server that asks for a longer pause is left alone: the next run goes on."""
 MOST_BYTES = 16_000_000
 """Of a response: an answer of 512 tokens has a few thousand."""
 MOST_ERROR_BYTES = 20_000
@@ -71,12 +71,11 @@ def asked(
     found: Reply | Failure = Failure("it was not asked", "try")
     for attempt in range(n_tries):
         found = _posted(address, body)
+        if isinstance(found, Failure) and (found.wait_seconds or 0.0) > MOST_WAIT_SECONDS:
+            return replace(found, why=f"{found.why}: it asks to wait {found.wait_seconds:,.0f} s", reach="all")
         if isinstance(found, Reply) or found.reach != "try" or attempt == n_tries - 1 or stop.is_set():
             break
-        seconds = wait_seconds(found, attempt=attempt, draw=draws.random())
-        if seconds > MOST_WAIT_SECONDS:
-            return replace(found, why=f"{found.why}: it asks to wait {seconds:,.0f} s")
-        wait(seconds)
+        wait(wait_seconds(found, attempt=attempt, draw=draws.random()))
         if stop.is_set():
             break
     return found
