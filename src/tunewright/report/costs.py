@@ -56,15 +56,17 @@ def _api_lines(found: Sequence[Record]) -> tuple[CostLine, ...]:
         return tuple(words(api) if api else "" for api in apis)
 
     return (
-        CostLine("Tokens sent, written", "as the address counts them", cells(_tokens)),
+        CostLine("Tokens", "as the address counts them", cells(_tokens)),
         CostLine("Price of 1,000 answers", "by the plan's prices", cells(_price)),
         CostLine("Rows without an answer", "missing, not wrong", cells(_n_missing)),
     )
 
 
 def _tokens(api: Record) -> str:
-    sides = [api.get(side) for side in ("tokens_in", "tokens_out")]
-    return ", ".join(numbers.count_text(side) for side in sides) if all(map(numbers.is_known, sides)) else "not told"
+    sent, written = api.get("tokens_in"), api.get("tokens_out")
+    if not numbers.is_known(sent) or not numbers.is_known(written):
+        return "not told"
+    return f"{numbers.count_text(sent)} in, {numbers.count_text(written)} out"
 
 
 def _price(api: Record) -> str:

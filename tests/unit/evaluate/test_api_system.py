@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tunewright.core.values import Message, Prediction, Row
 from tunewright.evaluate.metrics import metrics
 from tunewright.evaluate.remote.answers import NO_LABEL, api_predictions, api_record, label_in
 from tunewright.evaluate.statistics.compare import compare
+from tunewright.evaluate.statistics.over_seeds import compare_over_seeds
 from tunewright.text.render import label_question
 
 LABELLED = tuple(
@@ -81,6 +83,19 @@ def test_a_missing_row_counts_for_neither_side_of_a_comparison(tmp_path: Path) -
         assert (found.a, found.b) == ("tuned", "api:gpt")
         assert "4 rows" in found.test
     assert compare(ours, theirs, metric="accuracy", task="classify", labels=LABELS).difference == 0.5
+
+
+def test_a_missing_row_counts_for_none_of_several_trainings(tmp_path: Path) -> None:
+    """Trainings right in all rows and in all but test:0, which they answered: 1 and .75 of the four, against .5."""
+    theirs = _classified(tmp_path)
+    right = tuple(
+        Prediction(row.row_id, "tuned", answer=row.label or "", reference=row.label or "") for row in LABELLED
+    )
+    other = (replace(right[0], answer="fee"), *right[1:])
+    for metric in ("accuracy", "balanced_accuracy"):
+        found = compare_over_seeds([right, other], theirs, metric=metric, task="classify", labels=LABELS)
+        assert found.difference == pytest.approx((1 + 0.75) / 2 - 0.5)
+        assert "4 rows" in found.test
 
 
 @pytest.mark.parametrize(
