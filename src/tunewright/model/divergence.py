@@ -1,6 +1,6 @@
-"""How far tuning moved the model on given rows: KL(base || tuned), token by token.
+"""How far tuning moved the model on given rows: KL(base || tuned), and how much likelier each token became.
 
-In: Pair and encoded rows. Out: a LossSum a row, in nats over its trained tokens. Its own file because it needs both
+In: Pair and encoded rows. Out: a Move a row, in nats over its trained tokens. Its own file because it needs both
 models' whole distributions at once, which no other score does.
 Axes: N trained positions, V vocabulary.
 """
@@ -8,6 +8,7 @@ Axes: N trained positions, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -23,16 +24,26 @@ NUMBERS_AT_ONCE = 100_000_000
 LEAST_TOKENS = 256
 
 
-def divergences(
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What tuning did to the model's opinion of one row."""
+
+    kl: LossSum = field(default_factory=LossSum)
+    """KL(base || tuned), summed over the trained tokens; (0.0, 0) without one."""
+    gains_nats: tuple[float, ...] = ()
+    """Of each trained token: its log-probability after tuning less that before. Natural log."""
+
+
+def moves(
     pair: Pair, encoded: Sequence[Encoded], *, progress: Callable[[int], None] = lambda _: None
-) -> tuple[LossSum, ...]:
-    """Sum over the trained tokens of each row, in its order; (0.0, 0) without one.
+) -> tuple[Move, ...]:
+    """One for each row, in its order.
 
     The direction is base to tuned, over the base's whole distribution after the same tokens: what the base held likely
     and the tuned model does not costs most. Both models must have the same tokens.
     Measured on the new task it predicts forgetting. Source: Shenfeld, Pari, Agrawal 2025, RL's Razor, arXiv 2509.04259.
     """
-    out = [LossSum()] * len(encoded)
+    out = [Move()] * len(encoded)
     scored = [i for i, row in enumerate(encoded) if any(row.trained[1:])]
     size = max(LEAST_TOKENS, NUMBERS_AT_ONCE // pair.tuned.card.vocabulary_size)
     done = 0
@@ -45,8 +56,9 @@ def divergences(
     return tuple(out)
 
 
-def _of_group(pair: Pair, rows: Sequence[Encoded]) -> list[LossSum]:
+def _of_group(pair: Pair, rows: Sequence[Encoded]) -> list[Move]:
     batch = batch_of(rows, pad_id=pair.tuned.pad_id, device=pair.tuned.device)
+    targets_N = batch.targets_BT[batch.targets_BT != IGNORE]
     with torch.inference_mode():
         tuned_NV = _logits(pair.tuned, batch)
         with pair.base() as base:
@@ -55,9 +67,13 @@ def _of_group(pair: Pair, rows: Sequence[Encoded]) -> list[LossSum]:
         q_NV = base_NV[:, :n_words].log_softmax(-1)
         p_NV = tuned_NV[:, :n_words].log_softmax(-1)
         nats_N = (q_NV.exp() * (q_NV - p_NV)).sum(-1).double()
+        gains_N = (p_NV - q_NV).gather(1, targets_N[:, None])[:, 0].tolist()
     counts = (batch.targets_BT != IGNORE).sum(1).tolist()
     starts = [sum(counts[:b]) for b in range(len(counts))]
-    return [LossSum(float(nats_N[i : i + n].sum()), n) for i, n in zip(starts, counts, strict=True)]
+    return [
+        Move(LossSum(float(nats_N[i : i + n].sum()), n), tuple(gains_N[i : i + n]))
+        for i, n in zip(starts, counts, strict=True)
+    ]
 
 
 def _logits(loaded: Loaded, batch: Batch) -> Tensor:

@@ -28,6 +28,7 @@ from tunewright.report.exported import Exported, exported_of
 from tunewright.report.forgetting import Forgetting, forgetting_of
 from tunewright.report.glossary import glossary
 from tunewright.report.judged import Judge, judge_of
+from tunewright.report.likelier import LikelierWords, likelier_of
 from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.parts import Parts, parts_of
 from tunewright.report.read import RunFiles, as_record
@@ -72,6 +73,7 @@ class Page:
     forgetting: Forgetting | None
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
+    likelier: LikelierWords | None
     explanations: Explanations | None
     label_doubts: LabelDoubts | None
     exported: Exported | None
@@ -113,6 +115,7 @@ def page_of(run: RunFiles) -> Page:
         forgetting=forgetting_of(run),
         mistakes=mistakes_of(run),
         examples=examples_of(run),
+        likelier=likelier_of(run),
         explanations=explanations_of(run),
         label_doubts=label_doubts_of(run),
         exported=exported_of(run),

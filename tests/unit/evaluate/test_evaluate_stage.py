@@ -67,6 +67,7 @@ KEYS = {
         "confusion",
     ),
     *("per_class", "cost", "generation", "test_set_uses", "without_leaked", "forgetting", "memorisation", "seeds"),
+    "words",
 }
 
 

@@ -12,7 +12,7 @@ from peft.tuners.lora import LoraLayer
 from tests.numerics.training import LORA, tiny_adapted, tiny_rows
 from tests.tiny import tiny_card
 from tunewright.core.values import Encoded
-from tunewright.model.divergence import divergences
+from tunewright.model.divergence import moves
 from tunewright.model.load import Loaded, load_model
 from tunewright.model.pair import Pair, weighed, why_no_weight
 from tunewright.model.verbatim import first_choices
@@ -77,21 +77,30 @@ def test_divergence_is_kl_from_base_to_tuned_one_row_at_a_time(tuned: Loaded, ba
     """Oracle: the sum over the vocabulary, written out, without batches."""
     rows = tiny_rows(base, task="generate", n_rows=7)
     for pair in (Pair(tuned, None), Pair(tuned, base)):
-        for row, found in zip(rows, divergences(pair, rows), strict=True):
+        for row, found in zip(rows, moves(pair, rows), strict=True):
             q_TV, p_TV = _log_p(base, row), _log_p(tuned, row)
             kl_T = (q_TV.exp() * (q_TV - p_TV)).sum(-1)
             places = [t - 1 for t, is_trained in enumerate(row.trained) if is_trained]
-            assert found.nats == pytest.approx(float(kl_T[places].sum()), rel=1e-4)
-            assert found.n_tokens == len(places)
+            assert found.kl.nats == pytest.approx(float(kl_T[places].sum()), rel=1e-4)
+            assert found.kl.n_tokens == len(places)
             reverse = (p_TV.exp() * (p_TV - q_TV)).sum(-1)[places].sum()
-            assert abs(float(reverse) - found.nats) > 0.01 * found.nats  # the other direction is another number
+            assert abs(float(reverse) - found.kl.nats) > 0.01 * found.kl.nats  # the other direction is another number
 
 
 def test_divergence_of_a_model_from_itself_is_nothing(base: Loaded) -> None:
     rows = tiny_rows(base, task="generate", n_rows=3)
-    assert [one.nats for one in divergences(Pair(base, base), rows)] == pytest.approx([0.0] * 3, abs=1e-6)
+    assert [one.kl.nats for one in moves(Pair(base, base), rows)] == pytest.approx([0.0] * 3, abs=1e-6)
     nothing = Encoded("test:9", rows[0].ids, (False,) * len(rows[0]))
-    assert [(d.nats, d.n_tokens) for d in divergences(Pair(base, base), [nothing])] == [(0.0, 0)]
+    assert [(d.kl.nats, d.kl.n_tokens, d.gains_nats) for d in moves(Pair(base, base), [nothing])] == [(0.0, 0, ())]
+
+
+def test_gain_is_how_much_likelier_each_token_of_the_reference_became(tuned: Loaded, base: Loaded) -> None:
+    rows = tiny_rows(base, task="generate", n_rows=7)
+    for row, found in zip(rows, moves(Pair(tuned, None), rows), strict=True):
+        places = [t for t, is_trained in enumerate(row.trained) if is_trained]
+        gain_TV = _log_p(tuned, row) - _log_p(base, row)
+        expected = [float(gain_TV[t - 1, row.ids[t]]) for t in places]
+        assert found.gains_nats == pytest.approx(expected, abs=1e-4)
 
 
 def test_first_choices_say_what_greedy_writing_would_put_there(base: Loaded) -> None:

@@ -478,6 +478,7 @@ def _write_evaluate(folder: Path, task: str, labels: tuple[str, ...], rows: list
             "cost": {system: {"seconds": 1.5 + 20 * (system in ("tuned", "base"))} for system in systems},
             "generation": {"rows": 60, "max_new_tokens": 128} if task == "generate" else None,
             "test_set_uses": 1,
+            "words": _words() if task == "generate" else None,
         },
     )
 
@@ -631,6 +632,24 @@ def _comparisons(found: dict[str, Any], primary: str) -> list[dict[str, Any]]:
                 }
             )
     return lines
+
+
+def _words() -> dict[str, Any]:
+    def word(text: str, gain: float, gained: int, *, is_clear: bool) -> dict[str, Any]:
+        numbers = {"n": 25, "rows": 20, "rows_gained": gained, "gain_nats": gain, "ci95": [gain - 0.2, gain + 0.2]}
+        return {"word": text, **numbers, "p_holm": 0.001 if is_clear else 0.4, "is_clear": is_clear}
+
+    return {
+        "reason": "",
+        "rows": 64,
+        "occurrences": 800,
+        "looked_at": 31,
+        "least_rows": 5,
+        "n_clear_gained": 1,
+        "n_clear_lost": 0,
+        "gained": [word("parcel", math.log(3.24), 20, is_clear=True), word("<b>day", 0.1, 12, is_clear=False)],
+        "lost": [word("assistant", -math.log(2), 8, is_clear=False)],
+    }
 
 
 def _secondary(found: dict[str, Any], primary: str) -> list[dict[str, Any]]:
