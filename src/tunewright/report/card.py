@@ -17,8 +17,8 @@ from tunewright.core.tasks import TASKS
 from tunewright.report import numbers
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import model_name
+from tunewright.report.environment import environment, visible
 from tunewright.report.exported import Exported, exported_of
-from tunewright.report.page import environment, visible
 from tunewright.report.read import RunFiles, as_list, as_record
 from tunewright.report.results import Results, Verdict, results_of, verdict_of
 from tunewright.report.training import Training, training_of

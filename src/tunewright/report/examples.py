@@ -63,14 +63,19 @@ Row = dict[str, Record]
 """One test row: system -> line of predictions.parquet. The model that the verdict is about stands under TUNED."""
 
 
-def examples_of(run: RunFiles) -> tuple[Group, ...]:
-    """Empty when there are no predictions or the task has none to show."""
+def answered_rows(run: RunFiles) -> tuple[list[Row], str]:
+    """The test rows that the subject answered, in the file's order, and the rival that they are held against."""
     rows: dict[str, Row] = {}
     for line in run.answers:
         system = TUNED if line.get("system") == run.subject else str(line.get("system"))
         rows.setdefault(str(line.get("row_id")), {})[system] = line
     rival = next((s for s in _RIVALS if any(s in row for row in rows.values())), "")
-    tuned = [row for row in rows.values() if TUNED in row]
+    return [row for row in rows.values() if TUNED in row], rival
+
+
+def examples_of(run: RunFiles) -> tuple[Group, ...]:
+    """Empty when there are no predictions or the task has none to show."""
+    tuned, rival = answered_rows(run)
     if not tuned:
         return ()
     if run.task == "regress":
@@ -93,15 +98,15 @@ def drawn(rows: Sequence[Row], *, seed: int, n: int = SHOWN) -> list[Row]:
 def _classified(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ...]:
     name, ours = words.system_name(rival), outside_name(str(rows[0][TUNED].get("system")))
     if not rival:
-        wrong = [row for row in rows if _is_right(row, TUNED) is False]
+        wrong = [row for row in rows if is_right(row, TUNED) is False]
         return (
             (_group(f"{words.system_name(str(rows[0][TUNED].get('system')))} wrong", wrong, shown=(TUNED,), seed=seed),)
             if wrong
             else ()
         )
-    fixed = [row for row in rows if _is_right(row, TUNED) is True and _is_right(row, rival) is False]
-    broken = [row for row in rows if _is_right(row, TUNED) is False and _is_right(row, rival) is True]
-    both = [row for row in rows if _is_right(row, TUNED) is False and _is_right(row, rival) is False]
+    fixed = [row for row in rows if is_right(row, TUNED) is True and is_right(row, rival) is False]
+    broken = [row for row in rows if is_right(row, TUNED) is False and is_right(row, rival) is True]
+    both = [row for row in rows if is_right(row, TUNED) is False and is_right(row, rival) is False]
     groups = (
         _group(f"Fixed: {ours} right, “{name}” wrong", fixed, shown=(TUNED, rival), seed=seed),
         _group(f"Broken: {ours} wrong, “{name}” right", broken, shown=(TUNED, rival), seed=seed),
@@ -117,7 +122,7 @@ def _generated(rows: Sequence[Row], *, rival: str, seed: int) -> tuple[Group, ..
         return ()
     shown = (TUNED, rival) if rival else (TUNED,)
     groups = [_group("Drawn by chance", written, shown=shown, seed=seed, n=4)]
-    gains = [(gain, row) for row in written if math.isfinite(gain := _gain(row, rival))]
+    gains = [(gain, row) for row in written if math.isfinite(gain := gain_bits(row, rival))]
     if len(gains) >= 4:
         gains.sort(key=lambda pair: pair[0])
         ours, theirs = outside_name(str(gains[0][1][TUNED].get("system"))), words.system_name(rival)
@@ -168,7 +173,7 @@ def _answer(line: Record, system: str) -> Answer:
     is_written = (
         numbers.number(line.get("reference_bytes")) > 0
     )  # an answer in words is seldom the reference to the letter
-    kind = "plain" if is_written else _RIGHT_OR_WRONG.get(_is_right({system: line}, system), "plain")
+    kind = "plain" if is_written else _RIGHT_OR_WRONG.get(is_right({system: line}, system), "plain")
     notes = ["equals the reference"] if is_written and line.get("is_correct") is True else []
     if numbers.is_known(line.get("probability")):
         notes.append(f"probability {numbers.percent_text(line['probability'])}")
@@ -190,12 +195,13 @@ def clipped(value: object) -> tuple[str, int]:
     return shown[:SHOWN_CHARACTERS], max(0, len(text) - SHOWN_CHARACTERS)
 
 
-def _is_right(row: Row, system: str) -> bool | None:
+def is_right(row: Row, system: str) -> bool | None:
+    """None: that cannot be said."""
     value = row.get(system, {}).get("is_correct")
     return value if isinstance(value, bool) else None
 
 
-def _gain(row: Row, rival: str) -> float:
+def gain_bits(row: Row, rival: str) -> float:
     """Bits per byte saved by tuning; nan when one of the two is unknown."""
     return _bits(row.get(rival, {})) - _bits(row[TUNED])
 

@@ -1,18 +1,14 @@
 """report.html: one page that needs nothing beside it, no network and no script.
 
-In: RunFiles. Out: the page's text. Its own file because it is the one place where views meet the template, and where
-text from data is made harmless: escaped, control characters made visible.
+In: RunFiles. Out: the page's text. Its own file because it is the one place where views meet the template.
 """
 
 from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tunewright.core.run import versions
@@ -22,6 +18,7 @@ from tunewright.report.confidence import BelievedConfidence, confidence_of
 from tunewright.report.data import Data, data_of
 from tunewright.report.decisions import Decisions, decisions_of
 from tunewright.report.doubts import LabelDoubts, label_doubts_of
+from tunewright.report.environment import environment
 from tunewright.report.examples import Group, examples_of
 from tunewright.report.explanations import Explanations, explanations_of
 from tunewright.report.exported import Exported, exported_of
@@ -33,14 +30,8 @@ from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.parts import Parts, parts_of
 from tunewright.report.read import RunFiles, as_record
 from tunewright.report.results import Results, Verdict, primary_of, results_of, verdict_of
+from tunewright.report.rows import has_rows_page
 from tunewright.report.training import Training, memory_words, minutes_of, training_of
-
-_VISIBLE = {
-    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
-    **dict.fromkeys((*range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}"),
-}
-"""Control characters and lone surrogates, which HTML forbids, as something a person can see.
-Source: HTML Living Standard, 13.2.3.5 "Preprocessing the input stream"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +64,8 @@ class Page:
     forgetting: Forgetting | None
     mistakes: Mistakes | None
     examples: tuple[Group, ...]
+    has_rows: bool
+    """rows.html lies beside this page."""
     likelier: LikelierWords | None
     explanations: Explanations | None
     label_doubts: LabelDoubts | None
@@ -115,6 +108,7 @@ def page_of(run: RunFiles) -> Page:
         forgetting=forgetting_of(run),
         mistakes=mistakes_of(run),
         examples=examples_of(run),
+        has_rows=has_rows_page(run),
         likelier=likelier_of(run),
         explanations=explanations_of(run),
         label_doubts=label_doubts_of(run),
@@ -130,45 +124,6 @@ def page_of(run: RunFiles) -> Page:
             (files("tunewright.report") / "templates" / "style.css").read_text(encoding="utf-8")
         ),  # ours, not data
     )
-
-
-@cache
-def environment(*, is_html: bool) -> Environment:
-    """Templates that fail on a misspelt name; text from data passes `visible` wherever it is printed.
-
-    One of each kind: to compile the templates takes half a second.
-    """
-    found = Environment(
-        loader=PackageLoader("tunewright.report"),
-        autoescape=is_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=visible,
-    )
-    found.filters["thousands"] = numbers.count_text
-    found.filters["tied"] = _tied
-    return found
-
-
-def visible(value: Any) -> Any:
-    """Text with control characters replaced by something a person can see; anything else as it is.
-
-    >>> visible("a" + chr(0) + "b")
-    'a␀b'
-    """
-    if isinstance(value, Markup):
-        return Markup(value.translate(_VISIBLE))
-    return value.translate(_VISIBLE) if isinstance(value, str) else value
-
-
-def _tied(text: str) -> str:
-    """A number and its sign stay on one line, and so do the ends of an interval."""
-    dash = (
-        "\N{NO-BREAK SPACE}–\N{WORD JOINER}\N{NO-BREAK SPACE}"  # lines may break after a dash, even before such a space
-    )
-    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace(" – ", dash)
 
 
 def _keys(run: RunFiles, decisions: Decisions) -> tuple[Key, ...]:
