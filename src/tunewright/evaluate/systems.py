@@ -16,7 +16,7 @@ from tunewright.core.evaluate_plan import API, OUTSIDE
 from tunewright.core.systems import SCRATCH, TUNED, is_scratch
 from tunewright.core.values import Example, Row, Split
 from tunewright.evaluate.able import unknown, why_not
-from tunewright.evaluate.asking import encoded_rows
+from tunewright.evaluate.asking import CHUNK_ROWS, encoded_rows
 from tunewright.evaluate.contest import Answers, Contest, Results
 from tunewright.evaluate.kept_answers import Answered
 from tunewright.evaluate.model_answers import before_tuning, measured, model_predictions
@@ -184,4 +184,9 @@ def _unable(system: str, contest: Contest) -> str:
 
 
 def _vectors(contest: Contest, loaded: Loaded, rows: Sequence[Row]) -> NDArray[np.float32]:
-    return text_vectors(loaded, encoded_rows(rows, plan=contest.plan, loaded=loaded, labels=contest.facts.labels))
+    """A part of the rows is encoded at a time: the ids of all would take more than the vectors."""
+    parts = [rows[start : start + CHUNK_ROWS] for start in range(0, len(rows), CHUNK_ROWS)] or [rows]
+    labels = contest.facts.labels
+    return np.concatenate(
+        [text_vectors(loaded, encoded_rows(part, plan=contest.plan, loaded=loaded, labels=labels)) for part in parts]
+    )
