@@ -14,7 +14,9 @@ from tests.pipeline.data import write_labelled, write_pairs
 from tunewright.core.errors import EvalError, PlanError
 from tunewright.core.events import Event, NoteEvent
 from tunewright.core.planfile import LoadedPlan, plan_from
+from tunewright.core.run import Run
 from tunewright.pipeline import run_plan
+from tunewright.verbs.reproduce import reproduce
 
 KEY = "sk-4fK9aQ2mZx81LpVt7Rw3Yb6N"
 
@@ -48,7 +50,9 @@ def test_written_answers_over_an_address_are_measured_and_not_paid_for_twice(
         found = metrics_of(tmp_path)
         again = {**asked, "metrics": ["exact_match", "chrf"]}
         run_plan(plan_of(tmp_path, tiny_decoder, url=api.url, **again), runs_dir=tmp_path / "runs")
-    assert len(api.bodies) == 3
+        repeated = reproduce(Run(tmp_path / "runs/try"))
+    assert len(api.bodies) == 3  # neither another metric nor the run once more asks anything
+    assert repeated.found.verdict == "identical"
     assert set(api.keys) == {f"Bearer {KEY}"}
     assert found["systems"]["api:gpt"]["exact_match"]["value"] == 1.0
     assert found["systems"]["api:gpt"]["exact_match"]["n"] == 3

@@ -6,6 +6,7 @@ In: a finished run. Out: Reproduction. Its own file because "it can be reproduce
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tunewright.core.planfile import LoadedPlan
 from tunewright.core.run import Run, create_run, locked, update_manifest
 from tunewright.core.section import AUTO
 from tunewright.decided import read_decided
+from tunewright.evaluate.kept_answers import FOLDER
 from tunewright.fingerprint import data_digests
 from tunewright.pipeline import run_plan
 from tunewright.train.default_rate import FIND
@@ -55,6 +57,7 @@ def reproduce(run: Run, *, tell: Tracker = null_tracker) -> Reproduction:
     again = _beside(run, name=name, made_from=made_from)
     for change in data_changes(run, data_digests(plan, folder=loaded.folder)):
         tell(NoteEvent(f"data.{change.name} has changed since the run: the second run reads other rows", "warning"))
+    _take_answers(run, again, tell=tell)
     outcome = run_plan(loaded, runs_dir=again.folder.parent, tell=tell)
     return Reproduction(
         run=str(run.folder),
@@ -62,6 +65,16 @@ def reproduce(run: Run, *, tell: Tracker = null_tracker) -> Reproduction:
         was_finished=outcome.was_finished,
         found=differences(run, outcome.run),
     )
+
+
+def _take_answers(run: Run, again: Run, *, tell: Tracker) -> None:
+    """What addresses answered the run was paid for, and they may answer otherwise by now."""
+    for path in run.stage(FOLDER).glob("*.jsonl"):
+        kept = again.stage(FOLDER) / path.name
+        if not kept.exists():
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, kept)
+            tell(NoteEvent(f"{path.stem} is not asked again: its answers are those of the run; rm {kept} to ask anew"))
 
 
 def _found_rate(run: Run) -> float | None:

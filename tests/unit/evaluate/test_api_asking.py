@@ -263,8 +263,18 @@ def test_parsed_reply_takes_parts_of_text_and_counts_only_counts() -> None:
     body = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}], "usage": usage}
     assert parsed_reply(json.dumps(body), seconds=0.5) == Reply("ab", True, 3, None, 0.5)
     assert parsed_reply('{"choices": [{"message": {"content": ""}}]}', seconds=0.5) == Reply("", True, None, None, 0.5)
-    said_no = parsed_reply('{"error": {"message": "no"}}', seconds=0.5)
-    assert said_no == Failure("it says no", "row")
+
+
+def test_an_error_in_a_reply_that_says_200_is_an_error() -> None:
+    busy = parsed_reply('{"error": {"message": "busy", "code": 429}}', seconds=0.5)
+    assert isinstance(busy, Failure)
+    assert (busy.why, busy.reach) == ("HTTP 429, it says busy", "try")
+    closed = parsed_reply('{"error": {"message": "no", "code": 401}}', seconds=0.5)
+    assert isinstance(closed, Failure)
+    assert (closed.why, closed.reach) == ("HTTP 401, it says no", "all")
+    odd = parsed_reply('{"error": {"message": "no", "code": "x"}}', seconds=0.5)
+    assert isinstance(odd, Failure)
+    assert (odd.why, odd.reach) == ("it says no", "try")
 
 
 def test_what_a_server_says_is_short_and_masks_what_is_private() -> None:

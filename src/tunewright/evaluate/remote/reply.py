@@ -69,7 +69,7 @@ def parsed_reply(text: str, *, seconds: float) -> Reply | Failure:
     except RecursionError:
         return _nonsense("what it sent is JSON too deep to read")
     if isinstance(body, dict) and body.get("error"):  # some say 200 and mean no
-        return Failure(f"it says {shown(_message(text))}", "row")
+        return _refused_late(body["error"], text)
     choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return _nonsense(f"its reply has no choices: {shown(text)}")
@@ -80,6 +80,14 @@ def parsed_reply(text: str, *, seconds: float) -> Reply | Failure:
         return Failure(f"its reply has no text{hidden}", "row", "a larger evaluate.max_new_tokens, or {field}.body")
     n_in, n_out = (_count(body.get("usage"), of=name) for name in ("prompt_tokens", "completion_tokens"))
     return Reply(content, end != "length", n_in, n_out, seconds)
+
+
+def _refused_late(error: Any, text: str) -> Failure:
+    """A gateway that has begun its answer puts the status into it."""
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, int) and 400 <= code < 600:
+        return refused(code, text)
+    return Failure(f"it says {shown(_message(text))}", "try", "look at {field}.model and {field}.body")
 
 
 def refused(status: int, text: str, *, retry_after: str | None = None, now: float | None = None) -> Failure:
