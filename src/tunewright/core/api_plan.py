@@ -6,6 +6,7 @@ stand beside a secret: the plan holds the name of a variable, never what is in i
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,6 +49,8 @@ class ApiPlan(Section):
     @classmethod
     def _is_plain_address(cls, value: str) -> str:
         parts = urlsplit(value)
+        if not value.isascii() or parts.port == 0:  # a port that is none is a ValueError of its own
+            raise ValueError("an address is written in ASCII, with a port from 1 to 65535")
         if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
             raise ValueError("an address begins with https:// or http:// and a host")
         if parts.username is not None or parts.query or parts.fragment:
@@ -59,6 +62,15 @@ class ApiPlan(Section):
     def _is_a_name(cls, value: str | None) -> str | None:
         if value is not None and not _VARIABLE.fullmatch(value):
             raise ValueError("it is the name of an environment variable, in capitals, never the key itself")
+        return value
+
+    @field_validator("body")
+    @classmethod
+    def _is_json(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(value, allow_nan=False)
+        except TypeError as error:
+            raise ValueError("it holds what JSON has no word for, as a date: put quotes around it") from error
         return value
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import traceback
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from pathlib import Path
 from threading import Event as Flag
@@ -15,8 +16,9 @@ import pytest
 
 from tests.fake_api import Body, Response, fake_api, last_turn, said
 from tunewright.core.api_plan import ApiPlan
-from tunewright.core.errors import EvalError
+from tunewright.core.errors import EvalError, PlanError
 from tunewright.core.events import Event, NoteEvent
+from tunewright.core.planfile import plan_from
 from tunewright.core.values import Message
 from tunewright.evaluate.remote.ask import MOST_AT_FIRST, MOST_IN_A_ROW, replies
 from tunewright.evaluate.remote.kept import Known, Question, read_kept, request_key
@@ -295,6 +297,48 @@ def test_what_a_server_says_is_short_and_masks_what_is_private() -> None:
 )
 def test_endpoint_is_made_of_what_people_write(url: str, endpoint: str) -> None:
     assert ApiPlan(url=url, model="m").endpoint == endpoint
+
+
+ODD: dict[str, tuple[dict[str, object], str]] = {
+    "no scheme": ({"url": "api.example.com/v1"}, "begins with https://"),
+    "another scheme": ({"url": "file:///etc/passwd"}, "begins with https://"),
+    "no host": ({"url": "https://"}, "begins with https://"),
+    "no port": ({"url": "http://127.0.0.1:99999"}, "out of range 0-65535"),
+    "port nought": ({"url": "http://127.0.0.1:0"}, "from 1 to 65535"),
+    "other letters": ({"url": "https://example.com/ü"}, "ASCII"),
+    "half an address": ({"url": "http://[::1"}, "Invalid IPv6 URL"),
+    "a password": ({"url": f"https://me:{KEY}@example.com"}, "the key stands in a variable"),
+    "a key in the query": ({"url": f"https://example.com/v1?key={KEY}"}, "the key stands in a variable"),
+    "a key for a name": ({"key_env": KEY}, "never the key itself"),
+    "a key that looks like a name": ({"key_env": "hf_aBcDeF"}, "never the key itself"),
+    "a key in a field of its own": ({"api_key": KEY}, "it has url, model, key_env"),
+    "no model": ({"model": ""}, "at least 1 character"),
+    "nobody at once": ({"at_once": 0}, "greater than or equal to 1"),
+    "no number": ({"price_in": KEY}, "a valid number"),
+    "no JSON": ({"body": {"since": date(2026, 1, 1)}}, "as a date"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_address_is_refused_without_repeating_what_may_be_a_key(name: str) -> None:
+    fields, why = ODD[name]
+    with pytest.raises(PlanError) as caught:
+        plan_from(
+            {"evaluate": {"apis": {"big": {"url": "http://127.0.0.1", "model": "m", **fields}}}},
+            folder=Path(),
+            name="try",
+        )
+    assert why in caught.value.why
+    assert "evaluate.apis.big" in caught.value.what or "api_key" in caught.value.what
+    shown_to_a_programmer = "".join(traceback.format_exception(caught.value))
+    assert KEY not in shown_to_a_programmer
+    assert "aBcDeF" not in shown_to_a_programmer
+
+
+def test_a_host_that_is_no_name_cannot_be_reached(tmp_path: Path) -> None:
+    with pytest.raises(EvalError, match="does not answer") as caught:
+        asked(questions(1), address(f"http://{'a' * 70}.invalid/v1"), tmp_path)
+    assert "cannot be reached" in caught.value.why
 
 
 def test_rows_that_leave_the_machine_are_told_once_with_the_host(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def judge_record(contest: Contest, predictions: Mapping[str, Answers]) -> dict[s
         "api": name,
         "prompt_version": VERSION,
         "is_a_rival": f"api:{name}" in predictions,
+        "trainings": contest.plan.evaluate.seeds,
         "rivals": rivals,
         "cost": spent(questions, address, known),
     }

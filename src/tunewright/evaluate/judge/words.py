@@ -25,7 +25,9 @@ def judge_sentences(record: Mapping[str, Any], *, ours: str = TUNED) -> tuple[st
     if not rivals:
         return ("The judge was asked nothing: no other system wrote an answer.",)
     said = [_against(one, record, ours=ours) for one in rivals]
-    return (*said, _price(cost), f"{LIMIT} {OWN}" if record["is_a_rival"] else LIMIT)
+    own = f" {OWN}" if record["is_a_rival"] else ""
+    first = f" Of the {record['trainings']} trainings it saw the first." if record["trainings"] > 1 else ""
+    return (*said, _price(cost), f"{LIMIT}{own}{first}")
 
 
 def _against(one: Mapping[str, Any], record: Mapping[str, Any], *, ours: str) -> str:

@@ -115,7 +115,7 @@ def _tried(address: Address, body: Mapping[str, Any]) -> Reply | Failure:
             return refused(error.code, text, retry_after=error.headers.get("Retry-After"))
     except TimeoutError:
         return _late(api)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:  # a host that is no name is a UnicodeError
         return _unreached(error, api)
     return parsed_reply(_without_key(text, address, least=SECRET_CHARACTERS), seconds=time.perf_counter() - started)
 
