@@ -108,16 +108,16 @@ def test_agreement_of_two_who_always_agree_and_of_nobody() -> None:
 
 def test_several_votes_on_a_row_count_once_by_majority() -> None:
     votes = {
-        "Ann": {"r:1": 1, "r:2": -1, "r:3": 0, "r:4": None},
+        "Ann": {"r:1": -1, "r:2": -1, "r:3": 0, "r:4": None},
         "Ben": {"r:1": 1, "r:2": 1, "r:3": -1},
-        "Cem": {"r:1": -1, "r:3": None},
+        "Cem": {"r:1": 1, "r:3": None},
     }
     found = counted(votes, systems=SYSTEMS, groups={}, rows=5, seed=0)
     preferred = found.preference
     assert (preferred.wins, preferred.losses, preferred.ties) == (1, 1, 1)  # r:2 is even
     assert found.rows_voted == 3
     assert [(one.wins, one.losses, one.ties, one.skipped) for one in found.raters] == [
-        *((1, 1, 1, 1), (2, 1, 0, 0), (0, 1, 0, 1))
+        *((0, 2, 1, 1), (2, 1, 0, 0), (1, 0, 0, 1))
     ]
     assert [row_sign(signs) for signs in ([1, 1, -1], [-1, 1], [0, -1])] == [1, 0, -1]
 
