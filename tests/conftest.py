@@ -16,6 +16,22 @@ import torch
 
 from tests.tiny import save_tiny_decoder, save_tiny_encoder
 
+LONGEST_FIRST = (
+    *("tests/faults/test_faults", "tests/docs/test_howtos", "tests/pipeline/test_kill", "tests/pipeline/test_export"),
+    *("tests/pipeline/test_predict_killed", "tests/unit/verbs", "tests/unit/cli/test_cli_every", "tests/pipeline"),
+    *("tests/unit/prepare", "tests/unit/export", "tests/unit/cli", "tests/numerics"),
+)
+"""Files and folders in the order in which they start. Each file is one process's to its end, so that a long one that
+starts last leaves the other processes idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        found = (i for i, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start))
+        return next(found, len(LONGEST_FIRST))
+
+    items.sort(key=place)  # stable: within a folder as they were
+
 
 def pytest_runtest_setup() -> None:
     """Tiny models gain nothing from a second thread, and waiting threads burn a core that another test process needs.

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +27,7 @@ PAGES = sorted(path.stem for path in (ROOT / "docs/howto").glob("[a-z]*.md"))
 SUPPORT = ROOT / "examples/support"
 TAKES_A_PLAN = ("run", "check", "selftest", "prepare")
 """Verbs whose model the tests replace."""
+NEED_ALL_MESSAGES = ("rows-to-look-at", "a-gate-before-shipping")
 QUICK = "train.epochs=1 evaluate.max_new_tokens=8"
 """A random model never ends its answers: each would be as long as it may be."""
 LIMIT_SECONDS = 600
@@ -46,15 +46,21 @@ def typed(line: str, *, model: Path) -> str:
     return f"{line} model.name={model} {QUICK}" if verb in TAKES_A_PLAN else line
 
 
-def write_files(folder: Path, *, decoder: Path) -> None:
-    """What the pages say you have."""
-    shutil.copy(SUPPORT / "messages.csv", folder / "tickets.csv")
-    texts = [line.split(",")[0] for line in (SUPPORT / "messages.csv").read_text(encoding="utf-8").splitlines()[1:9]]
+def write_files(folder: Path, *, decoder: Path, is_whole: bool) -> None:
+    """What the pages say you have: of the shipped examples every third row.
+
+    is_whole: every message, enough that their labels are looked at (200) and an accuracy of 90 % can be shown.
+    """
+    header, *messages = (SUPPORT / "messages.csv").read_text(encoding="utf-8").splitlines()
+    (folder / "tickets.csv").write_text(
+        "\n".join([header, *messages[:: 1 if is_whole else 3]]) + "\n", encoding="utf-8"
+    )
+    texts = [line.split(",")[0] for line in messages[:8]]
     (folder / "new.csv").write_text("\n".join(["text", *(text.strip('"') for text in texts)]) + "\n", encoding="utf-8")
-    more = [{"prompt": f"How heavy is tent {i}?", "completion": f"Tent {i} weighs {i} kg."} for i in range(60)]
-    lines = [*(SUPPORT / "replies.jsonl").read_text(encoding="utf-8").splitlines(), *map(json.dumps, more)]
+    more = [{"prompt": f"How heavy is tent {i}?", "completion": f"Tent {i} weighs {i} kg."} for i in range(20)]
+    lines = [*(SUPPORT / "replies.jsonl").read_text(encoding="utf-8").splitlines()[::3], *map(json.dumps, more)]
     (folder / "chats.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    for name, word, n in (("notes.txt", "river", 90), ("more_notes.txt", "harbour", 60), ("held_out.txt", "sea", 30)):
+    for name, word, n in (("notes.txt", "river", 40), ("more_notes.txt", "harbour", 30), ("held_out.txt", "sea", 20)):
         lines = [f"note {i}: the {word} rises and falls with the moon, day {i % 7}\n" for i in range(n)]
         (folder / name).write_text("".join(lines), encoding="utf-8")
     torch.manual_seed(0)
@@ -99,7 +105,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.timeout(900)
 def test_howto_does_what_it_says(page: str, models: dict[str, Path], typed_before: set[str], tmp_path: Path) -> None:
-    write_files(tmp_path, decoder=models["decoder"])
+    write_files(tmp_path, decoder=models["decoder"], is_whole=page in NEED_ALL_MESSAGES)
     model = models["encoder" if page in ("my-csv", "rows-to-look-at", "a-gate-before-shipping") else "decoder"]
 
     for language, text in blocks(page):

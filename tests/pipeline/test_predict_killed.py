@@ -78,8 +78,8 @@ def test_predict_ends_with_the_same_bytes_when_it_was_killed_twice(run: Run, tmp
     assert not list(tmp_path.glob(".out.csv.parts*"))
 
 
-NOTE_CHARACTERS = 3_000
-"""Of a column that is not asked: what makes a row that is held weigh."""
+NOTE_CHARACTERS = 12_000
+"""Of a column that is not asked: what makes a row that is held weigh, and a chunk end after 87 of them."""
 
 
 def write_wide_rows(path: Path, *, n: int) -> Path:
@@ -101,7 +101,7 @@ def test_predict_holds_no_more_memory_when_the_file_has_five_times_the_rows(
     run: Run, tmp_path: Path, suffix: str
 ) -> None:
     """Both files fill whole chunks, so that only their number differs. Rows that are all held would take 48 MB more."""
-    n_small, n_large = 4_000, 20_000
+    n_small, n_large = 1_000, 5_000
     peaks = []
     for n in (n_small, n_large):
         source = write_wide_rows(tmp_path / f"{n}.csv", n=n)
@@ -113,12 +113,12 @@ def test_predict_holds_no_more_memory_when_the_file_has_five_times_the_rows(
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is read from /proc")
 def test_predict_holds_no_more_memory_when_the_rows_are_long(run: Run, tmp_path: Path) -> None:
-    """Both files fill a chunk with letters, before its number of rows is reached. All tokens at once would take 600 MB
-    more: some 80 bytes for each of the 8 million letters, which are a token each here."""
+    """Both files fill a chunk with letters, before its number of rows is reached. All tokens at once would take 350 MB
+    more: some 80 bytes for each of the 4 million letters, which are a token each here."""
     peaks = []
     for n_letters in (1_000, 5_000):
         source = tmp_path / f"{n_letters}.csv"
-        lines = (f"{i},{'parcel ' * (n_letters // 7)}" for i in range(2_000))
+        lines = (f"{i},{'parcel ' * (n_letters // 7)}" for i in range(1_100))
         source.write_text("id,text\n" + "\n".join(lines) + "\n", encoding="utf-8")
         peaks.append(peak_bytes(words_for(run, source, tmp_path / f"out-{n_letters}.csv")))
 

@@ -1,4 +1,8 @@
-"""Two processes under torchrun train what one trains alone."""
+"""Two processes under torchrun train what one trains alone.
+
+torchrun itself starts those that are stopped and go on; the others are started as it starts them, with its variables
+and a store of ours in place of its own, and need not load torch.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,21 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.distributed import TCPStore
 
 from tests.pipeline.data import write_labelled, write_pairs
+from tests.warm import run_warm, started_warm
 
 if sys.platform == "win32":
     pytest.skip("gloo's test uses signals that Windows does not have", allow_module_level=True)
 
-TOGETHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+LIMIT_SECONDS = 250
 
 
 def plan(folder: Path, model: Path, task: str, **train: Any) -> Path:
@@ -35,9 +43,45 @@ def plan(folder: Path, model: Path, task: str, **train: Any) -> Path:
     return path
 
 
-def command(path: Path, runs: str, *, before: list[str]) -> list[str]:
-    words = ["-m", "tunewright", "train", str(path), "--quiet", "--runs-dir", str(path.parent / runs)]
-    return [sys.executable, *before, *words]
+def words(path: Path, runs: str) -> list[str]:
+    return ["train", str(path), "--quiet", "--runs-dir", str(path.parent / runs)]
+
+
+def under_torchrun(path: Path, runs: str) -> list[str]:
+    return [sys.executable, *TORCHRUN, "-m", "tunewright", *words(path, runs)]
+
+
+def run_alone(path: Path, runs: str) -> None:
+    done = run_warm(words(path, runs), cwd=path.parent, env=os.environ, limit_seconds=LIMIT_SECONDS)
+    assert done.returncode == 0, done.stderr
+
+
+def run_together(path: Path, runs: str) -> None:
+    """Both ranks to their end."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    launched = {
+        **os.environ,
+        "TORCHELASTIC_RUN_ID": "test",
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "WORLD_SIZE": "2",
+    }
+    with ExitStack() as stack:
+        ranks = [
+            stack.enter_context(
+                started_warm(
+                    words(path, runs),
+                    cwd=path.parent,
+                    env={**launched, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                    limit_seconds=LIMIT_SECONDS,
+                )
+            )
+            for rank in range(2)
+        ]
+        for rank in ranks:
+            done = rank.ended()
+            assert done.returncode == 0, done.stderr
 
 
 def steps(folder: Path, runs: str) -> list[dict[str, Any]]:
@@ -58,9 +102,8 @@ def test_two_processes_train_what_one_trains(
 ) -> None:
     """1e-4: sums of two processes in float32. The last batch of an epoch has fewer rows than the others."""
     path = plan(tmp_path, tiny_encoder if task == "classify" else tiny_decoder, task, **train)
-    subprocess.run(command(path, "one", before=[]), check=True, capture_output=True)
-    done = subprocess.run(command(path, "two", before=TOGETHER), check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_alone(path, "one")
+    run_together(path, "two")
     alone, together = steps(tmp_path, "one"), steps(tmp_path, "two")
     assert len(alone) == len(together) > 4
     for key in ("n_tokens", "n_targets", "learning_rate"):
@@ -71,10 +114,10 @@ def test_two_processes_train_what_one_trains(
 
 def test_two_processes_that_are_stopped_go_on_where_they_stopped(tiny_decoder: Path, tmp_path: Path) -> None:
     path = plan(
-        tmp_path, tiny_decoder, "generate", method="lora", lora_r=4, lora_dropout=0.2, epochs=30, save_steps=500
+        tmp_path, tiny_decoder, "generate", method="lora", lora_r=4, lora_dropout=0.2, epochs=20, save_steps=500
     )
-    subprocess.run(command(path, "whole", before=TOGETHER), check=True, capture_output=True)
-    process = subprocess.Popen(command(path, "cut", before=TOGETHER), start_new_session=True, stderr=subprocess.PIPE)
+    run_together(path, "whole")
+    process = subprocess.Popen(under_torchrun(path, "cut"), start_new_session=True, stderr=subprocess.PIPE)
     log = tmp_path / "cut/plan/train/steps.jsonl"
     deadline = time.monotonic() + 120
     while not log.exists() or log.read_text(encoding="utf-8").count("StepEvent") < 7:
@@ -84,8 +127,7 @@ def test_two_processes_that_are_stopped_go_on_where_they_stopped(tiny_decoder: P
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
     assert 7 <= len(steps(tmp_path, "cut")) < len(steps(tmp_path, "whole"))
-    subprocess.run(command(path, "cut", before=TOGETHER), check=True, capture_output=True)
-    again = subprocess.run(command(path, "cut", before=TOGETHER), check=False, capture_output=True, timeout=100)
-    assert again.returncode == 0, again.stderr  # everything is finished: the other process is let go
+    subprocess.run(under_torchrun(path, "cut"), check=True, capture_output=True)
+    run_together(path, "cut")  # everything is finished: the other process is let go
     whole, cut = steps(tmp_path, "whole"), steps(tmp_path, "cut")
     assert [s["loss_nats"] for s in cut] == [s["loss_nats"] for s in whole]

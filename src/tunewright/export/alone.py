@@ -1,7 +1,8 @@
 """An exported folder as a stranger's program uses it: plain transformers and peft, nothing of tunewright.
 
-In: pickled questions on stdin; the first says what to load. Out: one pickled answer each on stdout. Its own file
-because it runs as a program of its own, in which tunewright cannot be imported: that it answers is the proof.
+In: pickled questions on stdin, of which "load" says what the others are about. Out: one pickled answer each on stdout.
+Its own file because it runs as a program of its own, in which tunewright cannot be imported: that it answers is the
+proof.
 Axes: B rows, T positions, N scored positions, V vocabulary, C classes.
 """
 
@@ -145,16 +146,21 @@ def main() -> None:
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    alone = load(**pickle.load(sys.stdin.buffer))
-    with torch.inference_mode():
-        while True:
-            try:
-                what, given = pickle.load(sys.stdin.buffer)
-            except EOFError:
-                return
-            answer = ANSWERS[what](alone, **given)
-            pickle.dump(answer, answers)
-            answers.flush()
+    alone: Alone | None = None
+    while True:
+        try:
+            what, given = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        answer = None
+        if what == "load":
+            alone = None  # one model at a time
+            alone = load(**given)
+        else:
+            with torch.inference_mode():
+                answer = ANSWERS[what](alone, **given)
+        pickle.dump(answer, answers)
+        answers.flush()
 
 
 if __name__ == "__main__":

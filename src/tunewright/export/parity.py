@@ -25,7 +25,7 @@ from tunewright.export.checks import (
     same_stops,
 )
 from tunewright.export.loading import Kind
-from tunewright.export.plain import Ask, Asked, broken, kind_of, plainly_loaded
+from tunewright.export.plain import Ask, Asked, PlainLoad, broken, kind_of
 from tunewright.export.sample import POSITIONS, Sample
 from tunewright.model.forward import class_logits, precision, trained_logits
 from tunewright.model.load import Loaded
@@ -83,6 +83,7 @@ class _Distances:
 def parity(
     asked: Asked,
     *,
+    load: PlainLoad,
     proven: Loaded,
     sample: Sample,
     measured: Loaded | None = None,
@@ -90,22 +91,23 @@ def parity(
 ) -> Parity:
     """Compare in float32 on both sides, so that what differs is the export and nothing else.
 
+    load: of a program that may have loaded other folders before.
     measured: the proven model as its scores were measured, where its base was in few bits then.
     Raises ExportError with the first thing that is not the same.
     """
-    with plainly_loaded(asked, proven=proven) as ask:
-        found = ask("facts")
-        checks = {
-            "labels": same_labels(asked, found, proven=proven),
-            "unit": same_scale(asked, found, proven=proven),
-            "special tokens": same_special_tokens(asked, found, proven=proven),
-            "prompt ids": same_prompt_ids(asked, ask, found, proven=proven, sample=sample),
-            "end tokens": same_ends(asked, found, proven=proven),
-        }
-        measured = measured or proven
-        distances = _distances(ask, proven=proven, measured=measured, sample=sample, progress=progress)
-        _refuse_far(asked, distances)
-        checks["stops"] = same_stops(asked, ask, distances.stops, proven=proven)
+    ask = load(asked, proven)
+    found = ask("facts")
+    checks = {
+        "labels": same_labels(asked, found, proven=proven),
+        "unit": same_scale(asked, found, proven=proven),
+        "special tokens": same_special_tokens(asked, found, proven=proven),
+        "prompt ids": same_prompt_ids(asked, ask, found, proven=proven, sample=sample),
+        "end tokens": same_ends(asked, found, proven=proven),
+    }
+    measured = measured or proven
+    distances = _distances(ask, proven=proven, measured=measured, sample=sample, progress=progress)
+    _refuse_far(asked, distances)
+    checks["stops"] = same_stops(asked, ask, distances.stops, proven=proven)
     worst = int(np.argmax(distances.kl_nats))
     return Parity(
         rows=len({row.row_id for row in sample.encoded}),

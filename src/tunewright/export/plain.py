@@ -1,7 +1,7 @@
 """The other side of alone.py: a process that knows an exported folder and nothing of us.
 
-In: what to load. Out: a function that asks it. Its own file because a process that dies must read like any other fault
-of an export, whatever killed it.
+In: one folder after the other. Out: a function that asks it. Its own file because a process that dies must read like
+any other fault of an export, whatever killed it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -25,6 +26,8 @@ from tunewright.model.trained import body_of
 ALONE = Path(__file__).with_name("alone.py")
 Ask = Callable[..., Any]
 """ask("facts"), ask("class_logits", ids_BT=..., mask_BT=...): the functions of alone.ANSWERS by name."""
+PlainLoad = Callable[["Asked", Loaded], Ask]
+"""load(asked, proven): the folder of `asked`, and no other from then on, is what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,46 @@ def kind_of(loaded: Loaded) -> Kind:
 
 
 @contextmanager
-def plainly_loaded(asked: Asked, *, proven: Loaded) -> Iterator[Ask]:
-    """The folder in a process of its own; it costs as long as importing torch and transformers (4 s on two cores).
+def plain_program() -> Iterator[PlainLoad]:
+    """A process that loads folders; to start it costs as long as importing torch and transformers (4 s on two cores).
 
-    Raises ExportError, with that process's last words, when it does not load or stops answering.
+    One for all folders: it starts with the first, and anew after one that ended it. Loading and asking raise
+    ExportError, with that process's last words, when it does not load or stops answering.
     """
+    with ExitStack() as stack:
+        running: list[_Program] = []
+
+        def load(asked: Asked, proven: Loaded) -> Ask:
+            if not running or running[-1].process.poll() is not None:
+                running.append(stack.enter_context(_program()))
+            ask = partial(_answer, running[-1], asked)
+            ask(
+                "load",
+                folder=str(asked.folder),
+                base=asked.base,
+                kind=kind_of(proven),
+                n_classes=len(proven.labels),
+                n_embeddings=body_of(proven.model).get_input_embeddings().weight.shape[0],
+                device=asked.device,
+                threads=asked.threads,
+                trust=asked.trust_remote_code,
+            )
+            return ask
+
+        yield load
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    process: subprocess.Popen[bytes]
+    questions: IO[bytes]
+    answers: IO[bytes]
+    words: IO[bytes]
+    """Its stderr."""
+
+
+@contextmanager
+def _program() -> Iterator[_Program]:
     command = [sys.executable, "-P", str(ALONE)]  # -P: the files beside alone.py must not shadow anybody's modules
     with (
         TemporaryFile() as words,
@@ -64,38 +102,21 @@ def plainly_loaded(asked: Asked, *, proven: Loaded) -> Iterator[Ask]:
     ):
         assert process.stdin, "we asked for a pipe"
         assert process.stdout, "we asked for a pipe"
-        questions, answers = process.stdin, process.stdout
-
-        def ask(name: str, **given: Any) -> Any:
-            try:
-                _say(questions, (name, given))
-                return pickle.load(answers)
-            except (EOFError, OSError, pickle.UnpicklingError) as error:
-                process.wait()
-                raise _does_not_work(asked, words=words) from error
-
         try:
-            _say(
-                questions,
-                {
-                    "folder": str(asked.folder),
-                    "base": asked.base,
-                    "kind": kind_of(proven),
-                    "n_classes": len(proven.labels),
-                    "n_embeddings": body_of(proven.model).get_input_embeddings().weight.shape[0],
-                    "device": asked.device,
-                    "threads": asked.threads,
-                    "trust": asked.trust_remote_code,
-                },
-            )
-            yield ask
+            yield _Program(process, process.stdin, process.stdout, words)
         finally:
             process.kill()
 
 
-def _say(stream: IO[bytes], value: Any) -> None:
-    pickle.dump(value, stream)
-    stream.flush()
+def _answer(program: _Program, asked: Asked, name: str, **given: Any) -> Any:
+    try:
+        pickle.dump((name, given), program.questions)
+        program.questions.flush()
+        return pickle.load(program.answers)
+    except (EOFError, OSError, pickle.UnpicklingError) as error:
+        program.process.kill()  # an answer that nobody can read
+        program.process.wait()
+        raise _does_not_work(asked, words=program.words) from error
 
 
 def _does_not_work(asked: Asked, *, words: IO[bytes]) -> ExportError:

@@ -17,7 +17,7 @@ from tunewright.core.tasks import TASKS
 from tunewright.core.values import Subject
 from tunewright.export.loading import loading_lines, readme
 from tunewright.export.parity import Parity, parity
-from tunewright.export.plain import Asked, kind_of
+from tunewright.export.plain import Asked, kind_of, plain_program
 from tunewright.export.sample import sample
 from tunewright.export.targets import chosen
 from tunewright.model.subject import load_subject
@@ -53,23 +53,24 @@ def export(inputs: ExportInputs, *, work: Path, tell: Tracker = null_tracker) ->
         inputs.prepared, loaded=proven, labels=subject.labels, max_length=subject.max_length, seed=plan.run.seed
     )
     records: dict[str, dict[str, Any]] = {}
-    for name in targets:
-        asked = Asked(
-            folder=work / name,
-            target=name,
-            base=subject.card.path if name == "adapter" else "",
-            device=subject.device,
-            threads=subject.threads,
-            trust_remote_code=subject.trust_remote_code,
-            max_kl_nats=plan.export.max_kl_nats,
-        )
-        progress = _progress(tell, name, total=len(tried.encoded))
-        found = parity(asked, proven=proven, measured=measured, sample=tried, progress=progress)
-        if measured.quantization:
-            tell(NoteEvent(f"{name}: {_away(found, same=TASKS[subject.task].same_answer)}"))
-        loading = loading_lines(kind_of(proven), target=name, task=subject.task, n_classes=len(proven.labels))
-        records[name] = _record(asked, found, note=notes[name], loading=loading)
-        write_text(work / name / "README.md", readme(subject, name=name, record=records[name]))
+    with plain_program() as load:
+        for name in targets:
+            asked = Asked(
+                folder=work / name,
+                target=name,
+                base=subject.card.path if name == "adapter" else "",
+                device=subject.device,
+                threads=subject.threads,
+                trust_remote_code=subject.trust_remote_code,
+                max_kl_nats=plan.export.max_kl_nats,
+            )
+            progress = _progress(tell, name, total=len(tried.encoded))
+            found = parity(asked, load=load, proven=proven, measured=measured, sample=tried, progress=progress)
+            if measured.quantization:
+                tell(NoteEvent(f"{name}: {_away(found, same=TASKS[subject.task].same_answer)}"))
+            loading = loading_lines(kind_of(proven), target=name, task=subject.task, n_classes=len(proven.labels))
+            records[name] = _record(asked, found, note=notes[name], loading=loading)
+            write_text(work / name / "README.md", readme(subject, name=name, record=records[name]))
     found_json = {"subject": subject.name, "targets": records, "left_out": left_out}
     write_json(work / "export.json", found_json)
     return found_json

@@ -6,8 +6,7 @@ import io
 import json
 import shlex
 import shutil
-import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tunewright.cli.answers import ANSWERS
 from tunewright.cli.main import main
 from tunewright.cli.usage import usage, usage_text, verb_command
 from tunewright.cli.verbs import VERBS, options_of
+from tunewright.verbs.example import example_folder
 
 TAKES_A_MODEL = ("run", "check", "prepare", "select", "train", "evaluate", "show", "selftest")
 """Verbs whose example names data alone: the tests add a tiny model, and an epoch is enough."""
@@ -35,10 +35,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
     plan = f"model: {tiny_encoder}\n{data}{systems}train: {{epochs: 1, batch_size: 16}}\n"
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     for name, more in (("tickets", []), ("tickets-lora", ["train.method=lora"])):
-        words = ["run", "plan.yaml", f"run.name={name}", "explain.methods=[]", *more, "--quiet", "--json"]
-        command = [sys.executable, "-m", "tunewright", *words]
-        done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        words = ["run", "plan.yaml", f"run.name={name}", "explain.methods=[]", *more, "--quiet"]
+        with chdir(folder):
+            assert main(words) == 0
     return folder
 
 
@@ -67,18 +66,28 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str
 
 
 DEMO_MARKS = (pytest.mark.starter, pytest.mark.timeout(900))
-"""It trains a real model: a minute or two on two idle cores."""
+"""It trains a real model."""
 EVERY_VERB = pytest.mark.parametrize(
     "verb", [pytest.param(verb, marks=DEMO_MARKS if verb == "demo" else ()) for verb in VERBS]
 )
 
 
+def shortened_example(folder: Path) -> Path:
+    """The shipped example whole, to be trained for eight steps instead of some hundred."""
+    shutil.copytree(example_folder("support"), folder)
+    with (folder / "plan.yaml").open("a", encoding="utf-8") as file:
+        file.write("train: {max_steps: 8}\nexplain: {rows: 2}\n")
+    return folder
+
+
 @EVERY_VERB
 def test_verb_tells_programs_one_object_with_the_keys_that_its_page_names(
-    verb: str, here: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+    verb: str, here: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if verb == "demo":
         starter_folder("minilm-l6")
+        place = shortened_example(here / "support")
+        monkeypatch.setattr("tunewright.cli.demo.example_folder", lambda _: place)
     if verb == "init":
         (here / "plan.yaml").unlink()  # it would not be overwritten
     code, out, err = told([*example(verb, model=tiny_encoder), "--json"], capsys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tunewright.core.errors import ExportError
 from tunewright.core.values import Encoded, Task
 from tunewright.export.checks import same_stops
 from tunewright.export.parity import Parity, divergence_nats, parity
-from tunewright.export.plain import Asked
+from tunewright.export.plain import Asked, PlainLoad, plain_program
 from tunewright.export.sample import ROWS, Sample, sample, thinned
 from tunewright.export.targets import TARGETS
 from tunewright.model.load import Loaded
@@ -62,34 +62,42 @@ class Case:
     tried: Sample
     folder: Path
     """Of both targets, unharmed."""
+    load: PlainLoad
 
     def parity(self, folder: Path, *, target: str, limit: float = 0.01) -> Parity:
         base = self.proven.card.path if target == "adapter" else ""
         asked = Asked(folder, target, base, device="cpu", threads=1, trust_remote_code=False, max_kl_nats=limit)
-        return parity(asked, proven=self.proven, sample=self.tried)
+        return parity(asked, load=self.load, proven=self.proven, sample=self.tried)
 
 
-def case_of(folder: Path, base: Path, *, task: Task, architecture: str) -> Case:
+@pytest.fixture(scope="module")
+def load() -> Iterator[PlainLoad]:
+    """One program for all: each folder is loaded after others, harmed ones among them."""
+    with plain_program() as found:
+        yield found
+
+
+def case_of(folder: Path, base: Path, load: PlainLoad, *, task: Task, architecture: str) -> Case:
     proven = changed_model(base, task=task, architecture=architecture)
     for name, target in TARGETS.items():
         target.write(folder / name, proven, max_length=64)
     prepared = write_prepared(folder / "prepared", task=task)
-    return Case(proven, sample(prepared, loaded=proven, labels=LABELS, max_length=64, seed=0), folder)
+    return Case(proven, sample(prepared, loaded=proven, labels=LABELS, max_length=64, seed=0), folder, load)
 
 
 @pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory, tiny_decoder: Path) -> Case:
-    return case_of(tmp_path_factory.mktemp("chat"), tiny_decoder, task="generate", architecture="decoder")
+def chat(tmp_path_factory: pytest.TempPathFactory, tiny_decoder: Path, load: PlainLoad) -> Case:
+    return case_of(tmp_path_factory.mktemp("chat"), tiny_decoder, load, task="generate", architecture="decoder")
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Case:
-    return case_of(tmp_path_factory.mktemp("encoder"), tiny_encoder, task="classify", architecture="encoder")
+def encoder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, load: PlainLoad) -> Case:
+    return case_of(tmp_path_factory.mktemp("encoder"), tiny_encoder, load, task="classify", architecture="encoder")
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory, tiny_decoder: Path) -> Case:
-    return case_of(tmp_path_factory.mktemp("classifier"), tiny_decoder, task="classify", architecture="decoder")
+def classifier(tmp_path_factory: pytest.TempPathFactory, tiny_decoder: Path, load: PlainLoad) -> Case:
+    return case_of(tmp_path_factory.mktemp("classifier"), tiny_decoder, load, task="classify", architecture="decoder")
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -47,7 +47,11 @@ def look(shown: Look) -> Found:
     suggestion = f"keep one of each: prepare.actions.{NAME}=drop"
     if action == "drop":
         suggestion = f"keep them: prepare.actions.{NAME}=report"
-    least = {group: min(p.jaccard for p in pairs if p.left in group and p.right in group) for group in groups[:SHOWN]}
+    group_of = {i: group for group in groups[:SHOWN] for i in group}
+    least: dict[Sequence[int], float] = {}
+    for pair in pairs:
+        if (group := group_of.get(pair.left)) is not None:  # the other one is in the same
+            least[group] = min(pair.jaccard, least.get(group, 1.0))
     return Found(
         (Finding(NAME, "warning" if torn else "info", message, ids, suggestion, action), *in_part),
         dropped=dropped,
