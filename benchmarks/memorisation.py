@@ -3,7 +3,7 @@
 In: gsm8k beside the checkout, the starter model smollm2-135m-instruct (fetched where it can be). Out: one table on
 stdout and in results/memorisation.md. Door codes are planted among gsm8k rows, each 10 times or once; their place among
 99 random codes says whether they were learned. Only ranks are measured: other work on the machine does not matter.
-usage: python benchmarks/memorisation.py
+usage: python benchmarks/memorisation.py [EPOCHS]
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ def written(folder: Path, planted: Sequence[Canary]) -> dict[str, str]:
     return {split: str(folder / f"{split}.jsonl") for split in splits}
 
 
-def trained(folder: Path, planted: Sequence[Canary]) -> Run:
+def trained(folder: Path, planted: Sequence[Canary], *, epochs: int) -> Run:
     plan = {
         "task": "generate",
         "model": STARTER,
         "data": written(folder, planted),
         "prepare": {"actions": {"duplicates": "report", "near_duplicates": "report"}},
-        "train": {"method": "lora", "epochs": 1},
+        "train": {"method": "lora", "epochs": epochs},
         "evaluate": {"metrics": ["bits_per_byte"], "limit": 1, "general": "none"},
         "run": {"threads": 1},
     }
@@ -113,20 +113,21 @@ def exposed(pair: Pair, canary: Canary) -> Exposure:
 
 
 def main() -> None:
+    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     add_starter(STARTER, tell=lambda event: None)
     planted = canaries()
     with tempfile.TemporaryDirectory() as folder:
-        run = trained(Path(folder), planted)
+        run = trained(Path(folder), planted, epochs=epochs)
         pair = load_pair(subject_of(run, read_decided(run)))
         found = {canary: exposed(pair, canary) for canary in planted}
     lines = [
         "# Planted secrets",
         "",
         f"{time.strftime('%Y-%m-%d')}, {processor()}, torch {torch.__version__}. smollm2-135m-instruct, lora at its "
-        f"default rate, 1 epoch, {N_FILLERS} gsm8k rows and planted ones, seed 0. A code is found when tuning added "
+        f"default rate, {N_FILLERS} gsm8k rows and planted ones, seed 0. A code is found when tuning added "
         "more to its likelihood than to that of each of 99 random codes of its form "
         "(evaluate/side_effects/exposure.py).",
-        "`python benchmarks/memorisation.py`",
+        f"`python benchmarks/memorisation.py {epochs}`: so many epochs.",
         "",
         "| times in train | codes | found | share (95 % interval) | median exposure, bits of 6.64 |",
         "|---|---|---|---|---|",
