@@ -47,7 +47,8 @@ def typed(line: str, *, model: Path) -> str:
 
 
 def write_files(folder: Path, *, decoder: Path, is_whole: bool) -> None:
-    """What the pages say you have: of the shipped examples every third row.
+    """What the pages say you have: enough chats and notes that two runs can be compared (20 test rows); of the shipped
+    messages every third.
 
     is_whole: every message, enough that their labels are looked at (200) and an accuracy of 90 % can be shown.
     """
@@ -57,8 +58,8 @@ def write_files(folder: Path, *, decoder: Path, is_whole: bool) -> None:
     )
     texts = [line.split(",")[0] for line in messages[:8]]
     (folder / "new.csv").write_text("\n".join(["text", *(text.strip('"') for text in texts)]) + "\n", encoding="utf-8")
-    more = [{"prompt": f"How heavy is tent {i}?", "completion": f"Tent {i} weighs {i} kg."} for i in range(20)]
-    lines = [*(SUPPORT / "replies.jsonl").read_text(encoding="utf-8").splitlines()[::3], *map(json.dumps, more)]
+    more = [{"prompt": f"How heavy is tent {i}?", "completion": f"Tent {i} weighs {i} kg."} for i in range(40)]
+    lines = [*(SUPPORT / "replies.jsonl").read_text(encoding="utf-8").splitlines(), *map(json.dumps, more)]
     (folder / "chats.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name, word, n in (("notes.txt", "river", 40), ("more_notes.txt", "harbour", 30), ("held_out.txt", "sea", 20)):
         lines = [f"note {i}: the {word} rises and falls with the moon, day {i % 7}\n" for i in range(n)]
