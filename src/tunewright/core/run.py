@@ -129,6 +129,8 @@ def _started(run: Run) -> tuple[float, float]:
 def locked(run: Run) -> Iterator[None]:
     """Nobody else works in this run meanwhile; the system frees the lock even when we are killed.
 
+    What a killed writer left half is removed: whoever writes in a run holds this lock.
+
     Raises RunError at once when another process holds it.
     """
     lock = FileLock(run.folder / LOCK, timeout=0)
@@ -143,9 +145,19 @@ def locked(run: Run) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(run.folder, error) from error
     try:
+        _remove_halves(run)
         yield
     finally:
         lock.release()
+
+
+def _remove_halves(run: Run) -> None:
+    try:
+        for pattern in (".*.tmp", ".*.partial"):
+            for path in tuple(run.folder.rglob(pattern)):
+                remove(path)
+    except OSError as error:
+        raise cannot_write(run.folder, error) from error
 
 
 def update_manifest(run: Run, **facts: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tunewright.core.errors import EvalError, PlanError, RunError
 from tunewright.core.files import digest, write_json, write_text
-from tunewright.core.run import Run
+from tunewright.core.run import Run, locked
 from tunewright.report.blind import BlindPage, ShownPair, Turn, blind_html
 from tunewright.report.read import RunFiles, read_run
 from tunewright.text.private import masked
@@ -97,9 +97,10 @@ def write_page(run: Run, rival: str) -> Written:
     path, key_path = _paths(run, key)
     was_finished = path.is_file() and key_path.is_file()
     if not was_finished:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(key_path, key)
-        write_text(path, blind_html(page))
+        with locked(run):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(key_path, key)
+            write_text(path, blind_html(page))
     return Written(
         run=str(run.folder),
         page=str(path),

@@ -250,6 +250,22 @@ def test_locked_refuses_a_second_process_at_once_and_frees_itself(run: Run) -> N
     assert other() == "mine"
 
 
+def test_locked_removes_what_a_writer_killed_half_way_left(run: Run) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tunewright.core.files import write_atomically\n"
+        "with write_atomically(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run.stage("train").mkdir()
+    for name in ("run.json", "train/summary.json"):
+        subprocess.run([sys.executable, "-c", code, str(run.folder / name)], check=False)
+    (run.folder / ".export.partial" / "merged").mkdir(parents=True)
+    (run.folder / "README.md").write_text("whole")
+    assert len(list(run.folder.rglob(".*"))) == 3
+    with locked(run):
+        assert {p.name for p in run.folder.rglob("*")} == {".lock", "README.md", "train"}
+
+
 def test_locked_frees_the_run_when_the_block_fails_or_its_process_is_killed(run: Run) -> None:
     with pytest.raises(ValueError, match="mine"), locked(run):
         raise ValueError("mine")
