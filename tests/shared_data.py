@@ -21,3 +21,11 @@ def shared_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs the real data set file {name}, which is not beside this checkout")
     return path
+
+
+def published(name: str) -> Path:
+    """A file below shared/ground_truth; skips the test that asks for it when it is not there."""
+    path = shared_folder() / "ground_truth" / name
+    if not path.exists():
+        pytest.skip(f"needs the published measurements {name}, which are not beside this checkout")
+    return path
