@@ -35,6 +35,7 @@ from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits
 from tunewright.model.layers import layer_indices
 from tunewright.model.memory import MemoryPlan
 from tunewright.required import refuse_impossible
+from tunewright.select.budget import race_seconds
 from tunewright.train.trackers.table import refuse_missing_trackers
 
 WORDS: dict[str, tuple[str, ...]] = {
@@ -58,10 +59,7 @@ def refuse_unsupported(plan: Plan) -> None:
 
     Raises PlanError, ModelError, MissingExtra.
     """
-    asked = {
-        "select.race": plan.select.race is True,
-        "train.packing": plan.train.packing is True,
-    }
+    asked = {"train.packing": plan.train.packing is True}
     shares = (plan.prepare.test_fraction, plan.prepare.validation_fraction)
     if sum(0.0 if is_auto(share) else share for share in shares) >= 1:
         raise PlanError(
@@ -93,6 +91,7 @@ def refuse_unsupported(plan: Plan) -> None:
             why=f"it measures {outside_name(subject_word(plan))} as it is, and no seed of ours is in it",
             fix="evaluate.seeds=1, or evaluate.systems=[tuned, base]",
         )
+    race_seconds(plan)
     if plan.run.memory_limit:
         size_bytes(plan.run.memory_limit)
     if not subject_word(plan):

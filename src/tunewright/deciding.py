@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from tunewright.core.errors import ModelError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
 from tunewright.core.machine import Machine, this_machine
@@ -36,9 +35,10 @@ from tunewright.prepare.length_price import length_prices
 from tunewright.prepare.told import masked_row
 from tunewright.resolve import Context, Resolved, resolve, with_choices
 from tunewright.select.rank import Candidate, candidates, not_chosen
-from tunewright.select.stage import write_candidates
-from tunewright.text.chat import Tokenizer, end_token_ids
+from tunewright.select.stage import won, write_candidates
+from tunewright.text.chat import Tokenizer
 from tunewright.text.encode import cut_at, encode
+from tunewright.text.endless import refuse_endless
 from tunewright.text.lengths import length_facts
 from tunewright.text.render import render
 from tunewright.text.token_view import TokenSample, row_tokens, token_sample
@@ -60,15 +60,20 @@ class Decisions:
     """What the tokens say; its refusal, if any, is for the caller to raise."""
 
 
-def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
+def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker, given: tuple[Choice, ...] = ()) -> Decisions:
     """Pick the model, encode every row, resolve the plan.
 
-    counted.refusal is for the caller to raise: its evidence is published first.
+    given: choices of a race; they win over the facts. counted.refusal is for the caller to raise: its evidence is
+    published first.
     Raises ModelError (none fits, end token never trained), PlanError, DoesNotFit.
     """
     machine = _usable(this_machine(), tell=tell)
-    plan, _ = with_choices(loaded.plan, data.choices)
+    plan, raced = with_choices(loaded.plan, given)
+    plan, _ = with_choices(plan, data.choices)
     picked = (_chosen if trains(plan) else _given)(plan, loaded=loaded, data=data, machine=machine, tell=tell)
+    decided = {choice.field for choice in raced}
+    open_choices = tuple(choice for choice in picked.choices if choice.field not in decided)
+    picked = replace(picked, ranked=won(picked.ranked, raced), choices=open_choices)
     _check_outside(plan, labels=data.facts.labels, tell=tell)
     tokenizer = shared_tokenizer(picked.tokenizer_folder, trust_remote_code=plan.model.trust_remote_code)
     encoded = {
@@ -80,11 +85,11 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker) -> Decisions:
         for split in SPLITS
     }
     if trains(plan):
-        _refuse_endless(plan, encoded["train"], tokenizer=tokenizer)
+        refuse_endless(encoded["train"], task=plan.task, tokenizer=tokenizer)
     lengths = length_facts(encoded["train"])
     counts = counting(picked.card, encoded, labels=data.facts.labels, machine=machine)
     context = Context(picked.reader, machine, data.facts, lengths, loaded.default_name, counts)
-    resolved = resolve(loaded.plan, context, given=(*data.choices, *picked.choices))
+    resolved = resolve(loaded.plan, context, given=(*data.choices, *raced, *picked.choices))
     refuse_absent(resolved.plan.run.device)
     if note := emulation_note(resolved.plan, machine):
         tell(note)
@@ -113,7 +118,7 @@ def _chosen(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, te
         machine=machine,
         need_bytes=lambda card: need_bytes(card, data.facts, quantization=plan.model.quantization),
     )
-    card = _card(ranked[0].name, loaded=loaded, tell=tell)
+    card = card_of(ranked[0].name, loaded=loaded, tell=tell)
     language = data.facts.language
     if language and card.languages and language not in card.languages:
         words = f"the data look like {language}, and the card of {card.name} names {', '.join(card.languages)} only"
@@ -127,7 +132,7 @@ def _given(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tel
     outside = outside_folder(folder_of(system), trust_remote_code=trust)
     name = outside_name(system)
     if not is_auto(plan.model.name):
-        card, base = _card(plan.model.name, loaded=loaded, tell=tell), "the plan names what it was made from"
+        card, base = card_of(plan.model.name, loaded=loaded, tell=tell), "the plan names what it was made from"
     else:
         card, base = _made_from(outside, trust=trust, tell=tell), "what it was made from is not known"
         base = f"its {ADAPTER_CONFIG} names this base" if outside.is_adapter else base
@@ -285,7 +290,8 @@ def need_bytes(card: ModelCard, facts: DataFacts, *, quantization: str | None = 
     return replace(memory, weights=base_bytes(card, quantization=quantization)).total
 
 
-def _card(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:
+def card_of(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:
+    """The facts of a model by its own files; a starter that is missing is fetched. Raises ModelError."""
     _fetch_starter(name, tell=tell)
     plan = loaded.plan.model
     card = model_card(name, folder=loaded.folder, revision=plan.revision, trust_remote_code=plan.trust_remote_code)
@@ -297,19 +303,3 @@ def _fetch_starter(name: str, *, tell: Tracker) -> None:
     starter = name.removeprefix(PREFIX)
     if name.startswith(PREFIX) and starter_path(starter) is None:
         add_starter(starter, tell=tell)
-
-
-def _refuse_endless(plan: Plan, encoded: Sequence[Encoded], *, tokenizer: Tokenizer) -> None:
-    """Before anything is trained: the last trained token of every answer ends it."""
-    if plan.task != "generate":
-        return
-    ends = set(end_token_ids(tokenizer))
-    trained = [e for e in encoded if any(e.trained)]
-    endless = [e for e in trained if e.ids[max(i for i, t in enumerate(e.trained) if t)] not in ends]
-    if endless:
-        raise ModelError(
-            f"in {len(endless)} of {len(trained)} rows the answer has no end token: the tuned model would never stop",
-            where=endless[0].row_id,
-            why="the model's chat template closes an assistant turn without a control token",
-            fix="use a chat model whose template ends turns",
-        )

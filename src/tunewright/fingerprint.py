@@ -29,6 +29,18 @@ CODE_OF: dict[str, tuple[str, ...]] = {
     "report": ("report",),
 }
 """Packages whose source makes a stage's result: changed code is a changed input."""
+FILES_OF = {
+    "prepare": (
+        *("train.parquet", "validation.parquet", "test.parquet", "dropped.parquet"),
+        *("ledger.json", "findings.json", "facts.json", "shape.json", "evidence.json", "changes.parquet"),
+    ),
+    "select": ("candidates.json", "card.json"),
+    "train": ("summary.json", "steps.jsonl"),
+    "evaluate": ("metrics.json", "predictions.parquet"),
+    "explain": ("explanations.json",),
+    "export": ("export.json",),
+}
+"""Without one of these a stage is not finished, whatever the manifest says."""
 REVIEW = "prepare.review"
 PLACES = {
     "data": ("train", "validation", "test"),

@@ -51,8 +51,9 @@ from tunewright.decided import Decided, choices_as_dicts, read_decided, subject_
 from tunewright.evaluate.remote.key import refuse_missing_keys
 from tunewright.evaluate.side_effects.general import general_digest
 from tunewright.explain.cost import LABEL_ERRORS
-from tunewright.fingerprint import asked_fingerprint, data_digests, stage_fingerprint
+from tunewright.fingerprint import FILES_OF, asked_fingerprint, data_digests, stage_fingerprint
 from tunewright.outcome import Outcome, outcome_of
+from tunewright.raced import race_of, write_curve, write_race
 from tunewright.required import refuse_missed, requirements_of
 from tunewright.resolve import Resolved, refuse_unsupported
 from tunewright.scored import count_use, test_set_uses
@@ -61,18 +62,6 @@ from tunewright.train_on import retrained, train_on, trained_again
 STAGES = ("prepare", "select", "train", "evaluate", "explain", "export", "report")
 BESIDE = ("explain", "export")
 """Stages that only the report reads: one that fails leaves everything as it is."""
-FILES_OF = {
-    "prepare": (
-        *("train.parquet", "validation.parquet", "test.parquet", "dropped.parquet"),
-        *("ledger.json", "findings.json", "facts.json", "shape.json", "evidence.json", "changes.parquet"),
-    ),
-    "select": ("candidates.json", "card.json"),
-    "train": ("summary.json", "steps.jsonl"),
-    "evaluate": ("metrics.json", "predictions.parquet"),
-    "explain": ("explanations.json",),
-    "export": ("export.json",),
-}
-"""Without one of these a stage is not finished, whatever the manifest says."""
 
 
 def run_plan(loaded: LoadedPlan, *, runs_dir: Path, tell: Tracker = null_tracker, until: str = "report") -> Outcome:
@@ -172,7 +161,8 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
     refuse_unusable_model(loaded)
     refuse_unusable_general(loaded)
     deciding = importlib.import_module("tunewright.deciding")  # tokenizers and model arithmetic wait for torch
-    decisions = deciding.decisions(loaded, draft, tell=tell)
+    raced = race_of(run, loaded, draft, tell=tell)
+    decisions = deciding.decisions(loaded, draft, tell=tell, given=raced.choices)
     deciding.say_counted(decisions, tell=tell)
     plan = decisions.resolved.plan
     prepared = stage_fingerprint("prepare", plan=plan, before=before, facts=decisions.card.fingerprint)
@@ -183,10 +173,11 @@ def _decide_anew(run: Run, loaded: LoadedPlan, *, data: dict[str, str], tell: Tr
     with _stage(run, "prepare", fingerprint=prepared, tell=_without_start(tell), ran=ran) as work:
         if work:
             deciding.write_prepared(decisions, draft, work=work)
-    selected = stage_fingerprint("select", plan=plan, before=prepared, facts=decisions.card.fingerprint)
+    selected = stage_fingerprint("select", plan=plan, before=prepared, facts=raced.facts(decisions.card))
     with _stage(run, "select", fingerprint=selected, tell=tell, ran=ran) as work:
         if work:
             deciding.write_selected(decisions, work=work)
+            write_race(raced, work=work)
     memory = decisions.resolved.memory
     decided = Decided(plan, decisions.card, decisions.facts, memory.total, memory.by_term())
     write_decided(run, decided, choices=choices_as_dicts(decisions.resolved.choices), notes=loaded.notes)
@@ -205,6 +196,7 @@ def _train(run: Run, decided: Decided, *, tell: Tracker, ran: list[str], is_meas
         evaluation = importlib.import_module("tunewright.evaluate.stage")
         evaluation.preview(decided.plan, facts=decided.facts, prepared=run.stage("prepare"), tell=tell)
         train_on(run.stage("prepare"), decided, fingerprint=fingerprint, work=work, tell=tell)
+        write_curve(run, decided, work=work, tell=tell)
 
 
 def _evaluate(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -> None:

@@ -30,6 +30,7 @@ from tunewright.evaluate.side_effects.general import general_choice
 from tunewright.explain.cost import methods_choice
 from tunewright.model.memory import MemoryPlan, formula_memory
 from tunewright.required import refuse_unmeasured
+from tunewright.select.budget import race_choices
 from tunewright.text.lengths import LengthFacts as LengthFacts
 from tunewright.train.default_rate import default_rate
 from tunewright.train.to_find import choices_to_find
@@ -141,8 +142,7 @@ def run_rules(plan: Plan, context: Context) -> Iterator[Choice]:
         else "the processor has no bfloat16 products (avx512_bf16, amx_bf16); emulated ones would be slower",
     )
     yield Choice("select.candidates", (context.card.name,), "the models that were compared are in candidates.json")
-    yield Choice("select.race", False, "not in this version: the choice is by facts")
-    yield Choice("select.budget", "0min", "a choice by facts takes no training time")
+    yield from race_choices(plan)
 
 
 def length_rules(plan: Plan, context: Context) -> Iterator[Choice]:

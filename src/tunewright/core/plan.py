@@ -37,9 +37,10 @@ class SelectPlan(Section):
     candidates: tuple[str, ...] = AUTO
     """Models to choose among. Left out: the starter models."""
     race: bool = AUTO
-    """Train candidates briefly and compare (not in this version: the choice is by facts). Left out: no."""
+    """Train models, methods and rates briefly on growing parts of the rows, and take what is told to be best with all.
+    Left out: yes when select.budget gives it time, else no: the choice is by facts."""
     budget: str = AUTO
-    """Time that the selection may take, as in 20min. Left out: none, a choice by facts takes no time."""
+    """Time that the race may take, as in 90s, 20min, 1h. Left out: 20min for a race, else none."""
 
 
 class DataPlan(Section):

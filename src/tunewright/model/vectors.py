@@ -1,7 +1,8 @@
-"""One vector a text, from a frozen model: the mean of its last layer's token vectors.
+"""One vector a text, from a frozen model: the mean of its last layer's token vectors, or of each layer's.
 
-In: a bare model and encoded texts. Out: vectors_NH in float32. Its own file because the base encoder's cosine, the
-linear probe and later model selection all start from these.
+In: a bare model and encoded texts. Out: vectors_NH, or vectors_LNH, in float32. Its own file because the base encoder's
+cosine, the linear probe and the scores of a race all start from these.
+Axes: L layers, N texts, H vector width.
 """
 
 from __future__ import annotations
@@ -43,4 +44,19 @@ def text_vectors(
         out[list(group)] = pooled.float().cpu().numpy()
         done += len(group)
         progress(done)
+    return out
+
+
+def layer_vectors(loaded: Loaded, encoded: Sequence[Encoded]) -> npt.NDArray[np.float32]:
+    """Of every block, lowest first, in the order of `encoded`: L N H. Word vectors are left out."""
+    out = np.zeros((loaded.card.n_layers, len(encoded), loaded.card.hidden_size), dtype=np.float32)
+    options = {} if loaded.card.architecture == "encoder" else {"logits_to_keep": 1}
+    for group in by_length(encoded, max_tokens=SCORING_TOKENS):
+        batch = batch_of([encoded[i] for i in group], pad_id=loaded.pad_id, device=loaded.device)
+        with torch.inference_mode(), precision(loaded.device, loaded.dtype):
+            result = loaded.model(
+                input_ids=batch.ids_BT, attention_mask=batch.mask_BT, output_hidden_states=True, **options
+            )
+        for layer, states in enumerate(result.hidden_states[1:]):
+            out[layer, list(group)] = mean_pooled(states, mask_BT=batch.mask_BT).float().cpu().numpy()
     return out

@@ -28,6 +28,7 @@ from tunewright.report.judged import Judge, judge_of
 from tunewright.report.likelier import LikelierWords, likelier_of
 from tunewright.report.mistakes import Mistakes, mistakes_of
 from tunewright.report.parts import Parts, parts_of
+from tunewright.report.race import RaceView, race_of
 from tunewright.report.read import RunFiles, as_record
 from tunewright.report.results import Results, Verdict, primary_of, results_of, verdict_of
 from tunewright.report.rows import has_rows_page
@@ -57,6 +58,7 @@ class Page:
     test_set_uses: str
     results: Results | None
     judge: Judge | None
+    race: RaceView | None
     training: Training | None
     data: Data | None
     confidence: BelievedConfidence | None
@@ -101,6 +103,7 @@ def page_of(run: RunFiles) -> Page:
         test_set_uses=_uses(run),
         results=results,
         judge=judge_of(run),
+        race=race_of(run),
         training=training,
         data=data_of(run),
         confidence=confidence_of(run),

@@ -37,6 +37,10 @@ class RunFiles:
     """resolved.yaml: plan, choices, notes, predicted_peak_memory_bytes."""
     candidates: tuple[Record, ...]
     card: Record
+    race: Record
+    """race.json; empty when nothing raced."""
+    learning_curve: Record
+    """learning_curve.json, of the race and the whole training."""
     ledger: Record
     findings: Record
     cards: Record
@@ -99,6 +103,8 @@ def read_run(folder: Path) -> RunFiles:
         decision=decision,
         candidates=_candidates(select / "candidates.json"),
         card=_json(select / "card.json"),
+        race=_json(select / "race.json"),
+        learning_curve=_json(train / "learning_curve.json"),
         ledger=_json(prepare / "ledger.json"),
         findings=_json(prepare / "findings.json"),
         cards=_json(prepare / "cards.json"),

@@ -34,6 +34,8 @@ class Extrapolation:
     """Of the log of the loss over the log of the rows; negative while more rows help. nan from one size."""
     error: float
     """Standard error of the loss, from how far the measured ones lie off the line; nan from fewer than three sizes."""
+    slope_error: float = math.nan
+    """Standard error of the slope; nan from fewer than three sizes."""
 
 
 def accept_then_stop(losses: Mapping[int, float], *, size: int) -> Extrapolation:
@@ -66,12 +68,13 @@ def _is_on_line(x_N: Floats, y_N: Floats) -> bool:
 def _line(x_N: Floats, y_N: Floats, *, size: int) -> Extrapolation:
     slope, start = np.polyfit(x_N, y_N, 1)
     loss = math.exp(start + slope * math.log(size))
-    error = math.nan
+    error = slope_error = math.nan
     if len(x_N) > 2:  # the variance of a prediction by a straight line, taken from logs to the loss
         variance = float(np.sum((y_N - start - slope * x_N) ** 2)) / (len(x_N) - 2)
-        far = (math.log(size) - x_N.mean()) ** 2 / float(np.sum((x_N - x_N.mean()) ** 2))
-        error = loss * math.sqrt(variance * (1 + 1 / len(x_N) + far))
-    return Extrapolation(loss, tuple(round(math.exp(x)) for x in x_N), float(slope), error)
+        spread = float(np.sum((x_N - x_N.mean()) ** 2))
+        far = (math.log(size) - x_N.mean()) ** 2 / spread
+        error, slope_error = loss * math.sqrt(variance * (1 + 1 / len(x_N) + far)), math.sqrt(variance / spread)
+    return Extrapolation(loss, tuple(round(math.exp(x)) for x in x_N), float(slope), error, slope_error)
 
 
 @dataclass(frozen=True, slots=True)

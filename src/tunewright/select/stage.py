@@ -6,9 +6,11 @@ In: ranked Candidates. Out: candidates.json. Its own file because every stage ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tunewright.core.files import write_json
+from tunewright.core.values import Choice
 from tunewright.select.rank import Candidate
 
 CANDIDATES = "candidates.json"
@@ -20,3 +22,14 @@ def write_candidates(work: Path, candidates: Sequence[Candidate]) -> None:
     Raises RunError when it cannot be written.
     """
     write_json(work / CANDIDATES, {"candidates": list(candidates)})
+
+
+def won(ranked: tuple[Candidate, ...], raced: Sequence[Choice]) -> tuple[Candidate, ...]:
+    """The same models, with the race's reason beside the facts of the one that won it."""
+    reasons = [choice.reason for choice in raced if choice.field == "model.name"]
+    if not reasons:
+        return ranked
+    first, *others = ranked
+    facts = first.reason.removeprefix("named in the plan; ")
+    others = [replace(one, reason=one.reason.replace("the plan names", "the race was won by")) for one in others]
+    return (replace(first, reason=f"{reasons[0]}; {facts}"), *others)
