@@ -21,6 +21,8 @@ LAYERS = (
     {"contradictions"},
     {"resolve", "fingerprint", "asked", "scored", "decided"},
     {"deciding", "train_on", "outcome"},
+    {"racing"},
+    {"raced"},
     {"pipeline"},
     {"verbs"},
     {"cli"},
@@ -30,7 +32,7 @@ ABOVE = {"__init__", "__main__"}
 """The front doors: they may name anything."""
 LEVEL = {part: i for i, layer in enumerate(LAYERS) for part in layer}
 
-LAZY = {"__init__.py", "__main__.py", "pipeline.py"}
+LAZY = {"__init__.py", "__main__.py", "pipeline.py", "raced.py"}
 """Files that import when called, and why: a run with nothing to do must not wait seconds for torch."""
 
 

@@ -17,7 +17,7 @@ from tunewright.core.values import ModelCard
 SMALL_PARAMETERS = 150_000_000
 """Up to here every weight may be trained, also of a decoder. Source: DESIGN 5, of encoders."""
 RATES = (1.0, 3.0)
-"""Times the default rate. A third is left out: short trainings never choose it, and it costs as much as the others."""
+"""Times the default rate. A third is left out: few steps favour high rates, and it costs as much as the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def test_scores_are_higher_for_vectors_that_know_the_labels() -> None:
     rng = np.random.default_rng(0)
     classes_N = np.arange(120) % 3
     noise_NH = rng.normal(size=(120, 8))
-    telling_NH = noise_NH + 4 * np.eye(3, 8)[classes_N]
+    telling_NH = noise_NH + 20 * np.eye(3, 8)[classes_N]
     assert h_score(telling_NH, classes_N) > 2 * h_score(noise_NH, classes_N)
     assert logme(telling_NH, classes_N) > logme(noise_NH, classes_N)
     labels = [f"class {c}" for c in classes_N]
