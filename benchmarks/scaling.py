@@ -28,7 +28,7 @@ TASKS = ("flan", "wmt19", "gigaword")
 DOUBLINGS = range(3, 10)
 PUBLISHED_HALVING = ((512, 15), (128, 6), (32, 2), (8, 1))
 """Share of the rows (one in), and how many go on after it. REFERENCES A: chosen after seeing these data."""
-WIDTHS = (2560, 8192)
+WIDTHS = (2880, 8192)
 """Between these lie the widths of the sweep's models that the table of architectures lacks."""
 Losses = Mapping[str, Mapping[int, float]]
 Law = Callable[[Mapping[int, float], int], float]

@@ -10,7 +10,7 @@ import importlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import write_json
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # it reads files with pyarrow; a finished run does not
     from tunewright.prepare.draft import Draft
 
 RACE, CURVE = "race.json", "learning_curve.json"
+_NOTHING: dict[str, Any] = {"losses": {}}
 
 
 def race_of(run: Run, loaded: LoadedPlan, draft: Draft, *, tell: Tracker) -> Raced:
@@ -58,7 +59,7 @@ def write_curve(run: Run, decided: Decided, *, work: Path, tell: Tracker) -> Non
     racing = importlib.import_module("tunewright.racing.trained")
     curves = importlib.import_module("tunewright.select.more_data")
     loss = racing.last_loss(work / "steps.jsonl", prepared=run.stage("prepare"), task=decided.plan.task)
-    won = next((one for one in record["candidates"] if one["name"] == record["winner"]), {"losses": {}})
+    won = next((one for one in record["candidates"] if one["name"] == record["winner"]), _NOTHING)
     short = {int(size): value for size, value in won["losses"].items()}
     n_rows = decided.facts.n_rows["train"]
     curve = curves.learning_curve({**short, n_rows: loss}, n_rows=n_rows)

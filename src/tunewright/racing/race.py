@@ -78,8 +78,8 @@ def raced(loaded: LoadedPlan, draft: Draft, *, budget_seconds: float, folder: Pa
     first = decisions(loaded, draft, tell=null_tracker)
     cards = _cards(course, first)
     frozen, spent = _frozen(course, cards, budget_seconds=budget_seconds)
-    cards = _by_frozen(cards, frozen)[:MOST_MODELS]
-    entered = _entered(course, cards, task_plan=first.resolved.plan)
+    best = _by_frozen(cards, frozen)[:MOST_MODELS]
+    entered = _entered(course, best, task_plan=first.resolved.plan)
     by_name = {one.name: one for one in entered}
     tell(NoteEvent(f"race: {len(entered)} candidates, at most {budget_seconds:.0f} s, {spent:.0f} of them gone"))
     trainings = Trainings(
@@ -167,7 +167,7 @@ def _entered(course: _Course, cards: Sequence[ModelCard], *, task_plan: Plan) ->
 
 
 def _with(loaded: LoadedPlan, one: Contestant) -> LoadedPlan:
-    plan, train = loaded.plan, {}
+    plan, train = loaded.plan, dict[str, Any]()
     if one.method is not None:
         train["method"] = one.method
     if one.learning_rate is not None:

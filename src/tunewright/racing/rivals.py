@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunewright.core.values import DataFacts, Row, Task
+from tunewright.core.values import DataFacts, Row, Split, Task
 from tunewright.evaluate.rivals.keywords import keyword_predictions
 
 KEYWORDS, UNTUNED = "the keyword model", "the model before tuning"
@@ -27,7 +27,7 @@ def rival_loss(
         return UNTUNED, math.nan if bits is None else float(bits)
     if task != "classify" or not held:
         return KEYWORDS, math.nan
-    rows = {"train": train, "validation": (), "test": held}
+    rows: dict[Split, Sequence[Row]] = {"train": train, "validation": (), "test": held}
     answers = keyword_predictions(rows, task=task, labels=facts.labels, seed=seed)
     of = {label: i for i, label in enumerate(facts.labels)}
     nats = [-math.log(max(LEAST, one.probabilities[of[one.reference]])) for one in answers if one.reference in of]

@@ -89,7 +89,7 @@ class RectifiedLaw:
     """E: the loss that no number of rows removes."""
 
     def loss(self, size: float) -> float:
-        return self.b / (self.learned + size**self.beta) + self.floor
+        return float(self.b / (self.learned + size**self.beta) + self.floor)
 
 
 def rectified_law(losses: Mapping[int, float]) -> RectifiedLaw:

@@ -54,7 +54,7 @@ def test_default_rate_is_within_a_fiftieth_of_a_nat_of_the_best_cell_and_never_d
     for model, ranks in sweep.items():
         rank = min(ranks, key=lambda r: abs(math.log(r / SHIPPED_RANK)))
         best = min(min(cells.values()) for cells in ranks.values())
-        for width in (widths[model],) if model in widths else (2560, 8192):
+        for width in (widths[model],) if model in widths else (2880, 8192):
             rates.append(default_rate(card(model, width=width), method="lora").value)
             if rates[-1] > max(ranks[rank]):
                 beyond.add(model)
