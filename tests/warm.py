@@ -171,7 +171,8 @@ def _ours() -> list[str]:
     import tunewright
 
     found = pkgutil.walk_packages(tunewright.__path__, "tunewright.")
-    return [one.name for one in found if not one.name.startswith(("tunewright.__main__", "tunewright.train.trackers."))]
+    not_loaded = ("tunewright.__main__", "tunewright.train.trackers.", "tunewright.serve.http.")
+    return [one.name for one in found if not one.name.startswith(not_loaded)]
 
 
 def _prepare_caches() -> None:

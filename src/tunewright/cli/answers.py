@@ -119,6 +119,12 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "not_compared": "metric -> why",
         "differences": "plan fields that are not the same everywhere",
     },
+    "serve": {
+        "run": _RUN,
+        "url": "where it answers; told when it does, not at the end",
+        "task": "classify, generate or text",
+        "models": "who can be named as model",
+    },
     "models": {"models": "list: one object a starter; add: name, path, was_there; info: the facts of one model"},
     "doctor": {
         "is_ok": "nothing is wrong",

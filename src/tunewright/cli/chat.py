@@ -27,8 +27,9 @@ from tunewright.text.render import opening, said
 
 if TYPE_CHECKING:
     from tunewright.serve.answer import Answered
+    from tunewright.serve.queue.wanted import System
     from tunewright.serve.talk import Reply
-    from tunewright.verbs.load import Session, System
+    from tunewright.verbs.load import Session
 
 Words = Annotated[
     list[str] | None,

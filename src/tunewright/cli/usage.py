@@ -67,7 +67,8 @@ def usage_text(found: Usage) -> str:
     <BLANKLINE>
     Example: tunewright runs
     """
-    blocks = [found.line, _wrapped("", found.about, column=0)]
+    line = textwrap.fill(found.line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    blocks = [line, _wrapped("", found.about, column=0)]
     column = max(len(word) for word, _ in (*found.words, *found.options))
     for pairs in (found.words, found.options):
         if pairs:

@@ -1,6 +1,6 @@
-"""Which verbs there are, and which will come: tables, and the help made from them.
+"""Which verbs there are: a table, and the help made from it.
 
-In: nothing. Out: VERBS, LATER, the help text, the error for a word that is neither. Its own file because help must
+In: nothing. Out: VERBS, the help text, the error for a word that is neither. Its own file because help must
 answer without loading any verb.
 """
 
@@ -120,6 +120,14 @@ VERBS: Mapping[str, Verb] = {
         "runs on the same rows, with paired tests",
         "tunewright compare tickets tickets-lora",
     ),
+    "serve": Verb(
+        "Experts",
+        "serve",
+        "[RUN] [a.b=c ...] [--host HOST] [--port PORT] [--token TOKEN] [--queue QUEUE] [--chat] [--log-prompts]"
+        " [--engine ENGINE]",
+        "OpenAI's clients ask the model; --chat: a page",
+        "tunewright serve tickets --chat",
+    ),
     "models": Verb(
         "Experts", "models", "list|add|info [NAME]", "the starter models", "tunewright models info minilm-l6"
     ),
@@ -142,11 +150,6 @@ VERBS: Mapping[str, Verb] = {
         "tunewright completion bash",
     ),
 }
-
-LATER: Mapping[str, str] = {
-    "serve": "RUN/train/model and RUN/train/adapter are standard folders: vLLM and others serve them",
-}
-"""Verbs of later versions, and what does nearly the same today."""
 
 
 def help_text() -> str:
@@ -182,8 +185,6 @@ def options_of(usage: str) -> tuple[str, ...]:
 def unknown_verb(word: str, rest: Sequence[str]) -> PlanError:
     """What to say to a first word that is no verb."""
     where = "command line"
-    if word in LATER:
-        return PlanError(f"{word} is not in this version", where=where, fix=LATER[word])
     if word.startswith("-"):
         return PlanError(f"there is no option {word} before the verb", where=where, fix="tunewright --help")
     if word.lower().endswith(DATA_SUFFIXES) or Path(word).exists():

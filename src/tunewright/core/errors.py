@@ -142,11 +142,13 @@ class MissingExtra(TunewrightError):
 
     exit_code = 8
 
-    def __init__(self, package: str, *, extra: str, needed_for: str) -> None:
+    def __init__(self, package: str, *, needed_for: str, extra: str = "", install: str = "") -> None:
+        """extra: of ours that brings it. install: how it is had, where none does."""
         self.package = package
+        name = package if install else f"the package {package}"
         super().__init__(
-            f"{needed_for} needs the package {package}, which is not installed",
-            fix=f'pip install "tunewright[{extra}]"',
+            f"{needed_for} needs {name}, which is not installed",
+            fix=install or f'pip install "tunewright[{extra}]"',
         )
 
 

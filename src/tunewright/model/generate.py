@@ -21,7 +21,7 @@ from tunewright.model.load import Loaded
 from tunewright.text.batch import by_length
 from tunewright.text.chat import end_token_ids
 
-_HALF = "\ufffd"
+HALF = "\ufffd"
 """What decoding the first bytes of a longer character gives."""
 
 
@@ -109,7 +109,7 @@ class _Pieces(BaseStreamer):  # type: ignore[misc]  # transformers' hook for tok
 
     def say(self, text: str, *, is_whole: bool = False) -> None:
         """What is new of the text so far; half a character at its end waits for its other half."""
-        if len(text) > len(self.said) and (is_whole or not text.endswith(_HALF)):
+        if len(text) > len(self.said) and (is_whole or not text.endswith(HALF)):
             self.tell(text[len(self.said) :])
             self.said = text
 

@@ -15,8 +15,9 @@ import torch
 
 from tunewright.core.values import Encoded
 from tunewright.model.classifier import mean_pooled
-from tunewright.model.forward import precision
+from tunewright.model.forward import precision, unwrapped
 from tunewright.model.load import Loaded
+from tunewright.model.trained import body_of
 from tunewright.text.batch import batch_of, by_length
 
 SCORING_TOKENS = 8_192
@@ -26,21 +27,15 @@ SCORING_TOKENS = 8_192
 def text_vectors(
     loaded: Loaded, encoded: Sequence[Encoded], *, progress: Callable[[int], None] = lambda _: None
 ) -> npt.NDArray[np.float32]:
-    """Vectors in the order of `encoded`; progress is told how many rows are done."""
+    """Vectors in the order of `encoded`, whatever head the model has; progress is told how many rows are done."""
+    body = unwrapped(body_of(loaded.model)).base_model
     out = np.zeros((len(encoded), loaded.card.hidden_size), dtype=np.float32)
     done = 0
     for group in by_length(encoded, max_tokens=SCORING_TOKENS):
         batch = batch_of([encoded[i] for i in group], pad_id=loaded.pad_id, device=loaded.device)
         with torch.inference_mode(), precision(loaded.device, loaded.dtype):
-            result = loaded.model(
-                input_ids=batch.ids_BT,
-                attention_mask=batch.mask_BT,
-                **(
-                    {} if loaded.card.architecture == "encoder" else {"output_hidden_states": True, "logits_to_keep": 1}
-                ),
-            )
-            states = result.last_hidden_state if loaded.card.architecture == "encoder" else result.hidden_states[-1]
-            pooled = mean_pooled(states, mask_BT=batch.mask_BT)
+            states_BTH = body(input_ids=batch.ids_BT, attention_mask=batch.mask_BT).last_hidden_state
+            pooled = mean_pooled(states_BTH, mask_BT=batch.mask_BT)
         out[list(group)] = pooled.float().cpu().numpy()
         done += len(group)
         progress(done)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tunewright.core.errors import PlanError
 from tunewright.core.run import Run, find_run
@@ -21,15 +21,13 @@ from tunewright.model.load import Loaded
 from tunewright.model.subject import load_base, load_subject
 from tunewright.serve.answer import Answered, Limits, answered
 from tunewright.serve.ask import asked
+from tunewright.serve.queue.wanted import System
 from tunewright.serve.talk import Reply, Tell, continuation, reply
 from tunewright.serve.untuned import untuned, untuned_label
 from tunewright.tables.shape import Shape
 from tunewright.tables.table import Record
 from tunewright.text.render import opening, said
 from tunewright.verbs.asking import Asking, asking
-
-System = Literal["tuned", "base"]
-"""Who answers: the model that the run trained, or the same before tuning."""
 
 _COLUMN = "input"
 _SHAPES: Mapping[Task, Shape] = {
@@ -40,7 +38,7 @@ _SHAPES: Mapping[Task, Shape] = {
     "text": Shape("text", "text", text_column=_COLUMN),
 }
 """A bare text as the only cell of a row."""
-_NO_BASE: Mapping[Task, str] = {"multilabel": "several labels", "regress": "numbers"}
+NO_BASE: Mapping[Task, str] = {"multilabel": "several labels", "regress": "numbers"}
 """What the model answers with only after training."""
 
 
@@ -67,14 +65,17 @@ class Session:
         """
         if isinstance(inputs, str):
             raise TypeError("predict takes a list of texts; for one text: predict([text])")
-        rows = [self._asked(i, one) for i, one in enumerate(inputs, start=1)]
-        if system == "base" and self.loaded.task in _NO_BASE:
+        return self.answers([self._asked(i, one) for i, one in enumerate(inputs, start=1)], system=system)
+
+    def answers(self, rows: Sequence[Row | Dropped], *, system: System = "tuned") -> list[Answered]:
+        """The same for rows."""
+        if system == "base" and self.loaded.task in NO_BASE:
             raise PlanError(
-                f"the model before tuning gives no {_NO_BASE[self.loaded.task]}",
+                f"the model before tuning gives no {NO_BASE[self.loaded.task]}",
                 why="the layer that gives them is there only after training",
                 fix="leave /base or system='base' out",
             )
-        with self._model(system) as loaded:
+        with self.model(system) as loaded:
             if system == "base" and loaded.task == "classify":
                 return [self._base_label(loaded, row) for row in rows]
             limits = Limits(self.asking.subject.max_length, self.asking.max_new_tokens)
@@ -100,14 +101,15 @@ class Session:
             what = "numbers" if self.loaded.task == "regress" else "labels"
             raise PlanError(f"this model gives {what}, it does not talk", fix="predict([text]) gives them")
         n = self.asking.max_new_tokens
-        with self._model(system) as loaded:
+        with self.model(system) as loaded:
             if loaded.task == "text":
                 return continuation(loaded, text, max_new_tokens=n, tell=tell)
             before = opening(self.asking.system) if history is None else tuple(history)
             return reply(loaded, (*before, said(text)), max_new_tokens=n, tell=tell)
 
     @contextmanager
-    def _model(self, system: System) -> Iterator[Loaded]:
+    def model(self, system: System) -> Iterator[Loaded]:
+        """Who answers, while the block lasts."""
         if system == "tuned":
             yield self.loaded
         else:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 import shutil
-from contextlib import chdir
+import signal
+import socket
+import threading
+import time
+import urllib.request
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +66,28 @@ def here(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     capsys.readouterr()
-    code = main(words)
+    code = main(words) if words[0] != "serve" or "--nonsense" in words else served(words)
     captured = capsys.readouterr()
     return code, captured.out, captured.err
+
+
+def served(words: list[str]) -> int:
+    """The same of a server that gets Ctrl-C as soon as it is ready."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+
+    def stop_when_ready() -> None:
+        for _ in range(3_000):
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=1):
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+            time.sleep(0.02)
+
+    watching = threading.Thread(target=stop_when_ready)
+    watching.start()
+    code = main([*words, "--port", str(port)])
+    watching.join()
+    return code
 
 
 DEMO_MARKS = (pytest.mark.starter, pytest.mark.timeout(900))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tunewright.cli.main import main, typed_again, verb_first
-from tunewright.cli.verbs import GROUPS, LATER, VERBS, help_text
+from tunewright.cli.verbs import GROUPS, VERBS, help_text
 
 HEAVY = ("torch", "transformers", "numpy", "pyarrow", "sklearn", "rich", "typer")
 
@@ -96,16 +96,6 @@ def test_main_ends_with_2_and_what_to_do_when_words_are_wrong(
     assert captured.err.startswith("command line: ")
     assert said in captured.err
     assert "  try: " in captured.err
-
-
-@pytest.mark.parametrize("word", list(LATER))
-def test_main_names_what_to_use_instead_when_the_verb_comes_later(
-    word: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert word not in VERBS
-    assert f"  {word}" not in help_text()
-    assert main([word, "x"]) == 2
-    assert capsys.readouterr().err == (f"command line: {word} is not in this version\n  try: {LATER[word]}\n")
 
 
 def test_options_mean_the_same_when_they_stand_on_either_side(
