@@ -22,7 +22,6 @@ from typing import Any
 
 import torch
 import transformers
-from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -38,6 +37,7 @@ class Alone:
     model: Any
     tokenizer: Any
     device: str
+    is_adapter: bool
 
 
 def load(
@@ -51,12 +51,14 @@ def load(
     model: Any = LOADERS[kind].from_pretrained(base or folder, **options)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
     if base:
+        from peft import PeftModel  # 3 s that a whole model does not need
+
         if model.get_input_embeddings().weight.shape[0] != n_embeddings:
             model.resize_token_embeddings(n_embeddings, mean_resizing=False)
         model = PeftModel.from_pretrained(model, folder)
         if kind == "classifier" and model.config.pad_token_id is None:
             model.config.pad_token_id = tokenizer.pad_token_id
-    return Alone(Path(folder), model.to(device).eval(), tokenizer, device)
+    return Alone(Path(folder), model.to(device).eval(), tokenizer, device, is_adapter=bool(base))
 
 
 def facts(alone: Alone) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def class_logits(alone: Alone, *, ids_BT: Any, mask_BT: Any) -> Any:
 def scored_logits(alone: Alone, *, ids_BT: Any, mask_BT: Any, is_scored_BT: Any) -> Any:
     """logits_NV of the scored positions, row after row; the others are never computed."""
     ids, mask, is_scored = (torch.from_numpy(array).to(alone.device) for array in (ids_BT, mask_BT, is_scored_BT))
-    inner = alone.model.get_base_model() if isinstance(alone.model, PeftModel) else alone.model
+    inner = alone.model.get_base_model() if alone.is_adapter else alone.model
     hook = inner.get_output_embeddings().register_forward_pre_hook(
         lambda _, inputs: (inputs[0][is_scored].unsqueeze(0), *inputs[1:])
     )
