@@ -88,26 +88,14 @@ def run_warm(
 
 
 @contextmanager
-def started_warm(
-    words: Sequence[str],
-    *,
-    cwd: Path,
-    env: Mapping[str, str],
-    limit_seconds: float,
-    terminal: int | None = None,
-) -> Iterator[Warm]:
-    """The same while it works; it is killed when the block ends before it.
-
-    terminal: a terminal's file, which becomes its own, with the keys that stop it; its streams then.
-    """
+def started_warm(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], limit_seconds: float) -> Iterator[Warm]:
+    """The same while it works; it is killed when the block ends before it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open("rb") as nothing:
         reading, writing = os.pipe()
         with os.fdopen(reading, "rb", buffering=0) as told:
             request = {"words": list(words), "cwd": str(cwd), "env": dict(env), "limit_seconds": limit_seconds}
-            request["is_on_terminal"] = terminal is not None
-            streams = [nothing.fileno(), out.fileno(), err.fileno()] if terminal is None else [terminal] * 3
             try:
-                _ask(request, [*streams, writing])
+                _ask(request, [nothing.fileno(), out.fileno(), err.fileno(), writing])
             finally:
                 os.close(writing)
             pid = told.read(_PID_BYTES)
@@ -212,8 +200,6 @@ def _keep(request: Mapping[str, Any], files: Sequence[int]) -> list[str]:
             os.dup2(file, number)
         for file in files:
             os.close(file)
-        if request["is_on_terminal"]:
-            os.login_tty(os.dup(0))
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -34,13 +33,10 @@ SAME = "everything: the same command ended digit for digit as an undisturbed run
 
 
 def play_stops(scene: Scene) -> Mapping[str, Record]:
-    """One training stopped four times at later and later steps, then ended beside a second command.
-
-    The installed command is what Ctrl-C stops first; the others need not load torch.
-    """
+    """One training stopped four times at later and later steps, then ended beside a second command."""
     arrange(scene)
     before, run, records = users_files(scene.folder), scene.folder / RUN, {}
-    with _training(scene, at_step=20, is_warm=False) as running:
+    with _training(scene, at_step=20) as running:
         running.press(CTRL_C)
         records["ctrl-c"] = _stopped(running, run)
     with _training(scene, at_step=60) as running:
@@ -52,7 +48,7 @@ def play_stops(scene: Scene) -> Mapping[str, Record]:
         assert running.ended() == 130
         records["terminal-closed"] = _saved(run, message="nothing: nobody would see it")
     with _training(scene, at_step=140, columns=20, rows=5) as running:
-        os.kill(running.process.pid, signal.SIGTERM)
+        running.process.send_signal(signal.SIGTERM)
         records["terminated"] = _stopped(running, run)
     records |= _two_at_once(scene, run)
     assert users_files(scene.folder) == before
@@ -60,16 +56,16 @@ def play_stops(scene: Scene) -> Mapping[str, Record]:
     return records
 
 
-def _training(scene: Scene, *, at_step: int, columns: int = 80, rows: int = 24, is_warm: bool = True) -> _AtStep:
-    terminal = on_terminal(scene, TYPED, columns=columns, rows=rows, is_warm=is_warm)
-    return _AtStep(terminal, scene.folder / RUN, at_step)
+def _training(scene: Scene, *, at_step: int, columns: int = 80, rows: int = 24) -> _AtStep:
+    return _AtStep(scene, at_step, columns, rows)
 
 
 class _AtStep:
     """A run on a terminal, from the moment when its log has that many steps."""
 
-    def __init__(self, terminal: AbstractContextManager[OnTerminal], run: Path, at_step: int) -> None:
-        self.terminal, self.run, self.at_step = terminal, run, at_step
+    def __init__(self, scene: Scene, at_step: int, columns: int, rows: int) -> None:
+        self.terminal = on_terminal(scene, TYPED, columns=columns, rows=rows)
+        self.run, self.at_step = scene.folder / RUN, at_step
 
     def __enter__(self) -> OnTerminal:
         running = self.terminal.__enter__()

@@ -9,18 +9,16 @@ import fcntl
 import io
 import os
 import pty
-import shlex
 import struct
 import subprocess
 import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.faults.fault import LIMIT_SECONDS, Scene
-from tests.warm import Warm, started_warm
 
 CTRL_C = b"\x03"
 
@@ -29,7 +27,7 @@ CTRL_C = b"\x03"
 class OnTerminal:
     """A running command and the person's side of its terminal."""
 
-    process: subprocess.Popen[bytes] | Warm
+    process: subprocess.Popen[bytes]
     ours: io.FileIO
     """The person's side. A file, not its number: closed twice, a number would close whatever has it by then."""
     seen: bytearray = field(default_factory=bytearray)
@@ -43,8 +41,6 @@ class OnTerminal:
 
     def ended(self, *, limit_seconds: float = LIMIT_SECONDS) -> int:
         """The exit code; negative: killed by that signal."""
-        if isinstance(self.process, Warm):
-            return self.process.ended().returncode
         return self.process.wait(timeout=limit_seconds)
 
     def screen(self) -> str:
@@ -52,46 +48,29 @@ class OnTerminal:
 
 
 @contextmanager
-def on_terminal(
-    scene: Scene, line: str, *, columns: int = 80, rows: int = 24, is_warm: bool = False
-) -> Iterator[OnTerminal]:
-    """The command, started on a terminal that is read to its end.
-
-    is_warm: in a process that has not to load torch.
-    """
+def on_terminal(scene: Scene, line: str, *, columns: int = 80, rows: int = 24) -> Iterator[OnTerminal]:
+    """The command, started on a terminal that is read to its end."""
     number, theirs = pty.openpty()
     ours = io.FileIO(number, "r+")
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     environment = {**scene.environment(), "TERM": "xterm-256color"}
     environment.pop("COLUMNS")
-    with ExitStack() as stack:
-        if is_warm:
-            options = {"cwd": scene.folder, "env": environment, "limit_seconds": LIMIT_SECONDS, "terminal": theirs}
-            process = stack.enter_context(started_warm(shlex.split(line), **options))
-        else:
-            process = stack.enter_context(_started(scene.command(line), scene, environment, theirs=theirs))
-        os.close(theirs)
-        running = OnTerminal(process, ours)
-        reader = threading.Thread(target=_read, args=(running,), daemon=True)
-        reader.start()
-        yield running
-    reader.join(timeout=5)
-    with suppress(OSError):
-        ours.close()
-
-
-@contextmanager
-def _started(
-    words: list[str], scene: Scene, environment: dict[str, str], *, theirs: int
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The installed command; it is killed when the block ends before it."""
-    process = subprocess.Popen(words, cwd=scene.folder, env=environment, preexec_fn=lambda: os.login_tty(theirs))
+    process = subprocess.Popen(
+        scene.command(line), cwd=scene.folder, env=environment, preexec_fn=lambda: os.login_tty(theirs)
+    )
+    os.close(theirs)
+    running = OnTerminal(process, ours)
+    reader = threading.Thread(target=_read, args=(running,), daemon=True)
+    reader.start()
     try:
-        yield process
+        yield running
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+        reader.join(timeout=5)
+        with suppress(OSError):
+            ours.close()
 
 
 def wait_until(is_there: Callable[[], bool], *, what: str, limit_seconds: float = LIMIT_SECONDS) -> None:
