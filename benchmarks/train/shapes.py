@@ -2,7 +2,8 @@
 
 In: the installed package; SmolLM2-135M, and ModernBERT-base and Qwen3-0.6B with random weights in their real shapes.
 Out: two tables on stdout and as sections of results.md, and a chart, shapes.svg. A step after one that warms up is
-timed. usage: python benchmarks/train/shapes.py [LONGEST]: rows of at most LONGEST tokens (4,096). Run it alone.
+timed; a long one warms itself.
+usage: python benchmarks/train/shapes.py [LONGEST]: rows of at most LONGEST tokens (4,096). Run it alone.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 2, 4, 8, 16, 32)
 MOST_TOKENS = 16_384
 """Of a batch: its parts are as large as those of a smaller one."""
+WARM_TOKENS = 4096
+"""A step of so many goes through the model in four parts and more: the first of them warms the others."""
 COLOURS = ("#1b6ca8", "#2a9d8f", "#8ab17d", "#e9c46a", "#f4a261", "#d1495b")
 QWEN = {
     "model_type": "qwen3",
@@ -63,9 +66,9 @@ def training(case: Case, card: ModelCard) -> Iterator[Training]:
 
 
 def seconds_a_token(case: Case, card: ModelCard) -> float:
-    """Of the second step."""
+    n_steps = 1 if case.length * case.batch_size >= WARM_TOKENS else 2
     with training(case, card) as made:
-        *_, last = train_steps(replace(made, n_steps=2))
+        *_, last = train_steps(replace(made, n_steps=n_steps))
     return last.seconds / last.n_tokens
 
 
