@@ -34,6 +34,7 @@ from tunewright.prepare.histogram import length_histogram
 from tunewright.prepare.length_price import length_prices
 from tunewright.prepare.told import masked_row
 from tunewright.resolve import Context, Resolved, resolve, with_choices
+from tunewright.select.budget import race_seconds
 from tunewright.select.rank import Candidate, candidates, not_chosen
 from tunewright.select.stage import won, write_candidates
 from tunewright.text.chat import Tokenizer
@@ -69,6 +70,8 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker, given: tuple[Ch
     """
     machine = _usable(this_machine(), tell=tell)
     plan, raced = with_choices(loaded.plan, given)
+    if not given and race_seconds(plan):
+        tell(NoteEvent("models race when this plan is run: what stands here is the choice by facts, before it"))
     plan, _ = with_choices(plan, data.choices)
     picked = (_chosen if trains(plan) else _given)(plan, loaded=loaded, data=data, machine=machine, tell=tell)
     decided = {choice.field for choice in raced}

@@ -12,12 +12,12 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from tests.pipeline.data import write_labelled
+from tests.pipeline.data import write_labelled, write_pairs
 from tests.tiny import save_tiny_encoder
 from tunewright.core.errors import ModelError, PlanError
 from tunewright.core.events import Event, NoteEvent, Tracker, null_tracker
 from tunewright.core.planfile import plan_from
-from tunewright.pipeline import Outcome, run_plan
+from tunewright.pipeline import Outcome, decide, run_plan
 from tunewright.report.race import race_of
 from tunewright.report.read import read_run
 
@@ -137,6 +137,18 @@ def test_the_page_shows_what_raced(raced: tuple[Path, list[str], list[str]]) -> 
     assert "Twice the data would buy" in view.curve_words
 
 
+def test_before_the_run_the_choice_by_facts_is_shown_and_said_to_be_that(tmp_path: Path) -> None:
+    write_labelled(tmp_path / "rows.csv")
+    write_models(tmp_path)
+    plan = {"task": "classify", "data": "rows.csv", "select": {"candidates": ["broken", "good"], "budget": "1min"}}
+    told: list[str] = []
+    loaded = plan_from(plan, folder=tmp_path, name="rows")
+    shown = decide(loaded, tell=lambda event: told.append(event.text) if isinstance(event, NoteEvent) else None)
+    assert shown.plan.model.name == "broken"
+    assert shown.plan.select.race is True
+    assert "models race when this plan is run: what stands here is the choice by facts, before it" in told
+
+
 def test_a_race_of_failures_ends_with_the_reason(tmp_path: Path) -> None:
     write_labelled(tmp_path / "rows.csv")
     write_models(tmp_path, ("broken",))
@@ -149,3 +161,30 @@ def test_a_budget_that_is_no_time_is_refused_before_anything_is_read(tmp_path: P
     with pytest.raises(PlanError, match="'soon' is not a time") as caught:
         run(tmp_path, budget="soon")
     assert caught.value.where == "select.budget"
+
+
+def test_models_that_write_race_in_bits_per_byte_against_the_model_before_tuning(
+    tmp_path: Path, tiny_decoder: Path
+) -> None:
+    """Of 28 train rows one round of 16 is possible."""
+    write_pairs(tmp_path / "rows.jsonl")
+    plan = {
+        "model": str(tiny_decoder),
+        "data": "rows.jsonl",
+        "select": {"budget": "30min"},
+        "train": {"max_steps": 10, "learning_rate": 3e-3},
+        "evaluate": {"systems": ["tuned", "base"]},
+        "run": {"threads": 1},
+    }
+    loaded = plan_from(plan, folder=tmp_path, name="rows")
+    run_plan(loaded, runs_dir=tmp_path / "runs", until="select")
+    record = read(tmp_path, "select/race.json")
+    (frozen,) = record["frozen"]
+    losses = [one["losses"]["16"] for one in record["candidates"]]
+    assert [one["name"] for one in record["candidates"]] == [f"{tiny_decoder}, full", f"{tiny_decoder}, lora"]
+    assert record["unit"] == "bits per byte"
+    assert losses == sorted(losses)
+    assert 0 < losses[0] < losses[1] < frozen["bits_per_byte"] < 10  # a random byte is 8 bits and a little
+    assert record["rival"] == {"name": "the model before tuning", "loss": frozen["bits_per_byte"]}
+    assert record["worth"].startswith("tuning is worth it")
+    assert "not known: fewer than two sizes" in record["learning_curve"]["sentence"]
