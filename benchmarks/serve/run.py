@@ -4,7 +4,8 @@ In: nothing; gsm8k's questions from ../shared/data and SmolLM2-135M from the sta
 in results.md: answer tokens a second, seconds for an answer (p50, p95), and whether each answer is the one that its
 request gets alone. A run of one step is trained first; the peers get its merged folder. transformers' own server needs
 `pip install transformers[serving]`, llama.cpp's `pip install llama-cpp-python[server]`; what is not there is said.
-usage: python benchmarks/serve/run.py [CLIENTS,... [REQUESTS [MAX_TOKENS]]]    (1,8,32  64  48)
+usage: python benchmarks/serve/run.py [CLIENTS,... [REQUESTS [MAX_TOKENS [ours]]]]    (1,8,32  64  48)
+ours: without the peers, and results.md stays as it is: for many requests.
 """
 
 from __future__ import annotations
@@ -82,11 +83,10 @@ def questions(n: int) -> list[str]:
 
 
 def trained_run(folder: Path) -> Run:
-    rows = [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()[-40:]]
-    pairs = [{"prompt": row["question"], "completion": row["answer"]} for row in rows]
-    (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
-    plan = [f"model.name={MODEL}", "model.dtype=float32", "train.max_steps=1", "train.method=lora"]
-    plan += ["prepare.max_length=256", "evaluate.general=none"]
+    rows = [{"prompt": f"How heavy is tent {i}?", "completion": f"Tent {i} weighs {i} kg."} for i in range(40)]
+    (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    plan = [f"model.name={MODEL}", "model.dtype=float32", "train.method=lora", "train.learning_rate=1e-4"]
+    plan += ["train.max_steps=1", "train.batch_size=2"]
     return tunewright.run(folder / "pairs.jsonl", overrides=plan, runs_dir=folder / "runs", until="train")
 
 
@@ -214,7 +214,9 @@ def servers(run: Run, folder: Path) -> list[Server]:
     return found
 
 
-def compared(n_clients: Sequence[int], n_requests: int, max_tokens: int, tell: Callable[[str], None]) -> list[str]:
+def compared(
+    n_clients: Sequence[int], n_requests: int, max_tokens: int, *, only_ours: bool, tell: Callable[[str], None]
+) -> list[str]:
     lines = [
         "| server | clients | tokens/s | p50 s | p95 s | failed | other than alone |",
         "|---|---|---|---|---|---|---|",
@@ -226,7 +228,7 @@ def compared(n_clients: Sequence[int], n_requests: int, max_tokens: int, tell: C
         loaded.model.save_pretrained(folder)  # type: ignore[operator]
         loaded.tokenizer.save_pretrained(folder)
         texts = questions(n_requests)
-        for server in servers(run, folder):
+        for server in servers(run, folder)[: 1 if only_ours else None]:
             try:
                 with started(server, port := free_port()) as url:
                     tell(f"{server.name} at {port}")
@@ -251,7 +253,10 @@ def main(words: Sequence[str]) -> None:
     n_clients = [int(n) for n in (words[0] if words else "1,8,32").split(",")]
     n_requests = int(words[1]) if len(words) > 1 else 64
     max_tokens = int(words[2]) if len(words) > 2 else 48
-    lines = compared(n_clients, n_requests, max_tokens, tell=lambda text: print(text, flush=True))
+    only_ours = words[3:] == ["ours"]
+    lines = compared(n_clients, n_requests, max_tokens, only_ours=only_ours, tell=lambda text: print(text, flush=True))
+    if only_ours:
+        return
     what = f"{n_requests} requests, at most {max_tokens} tokens each, float32, greedy"
     where = f"{processor()}, Python {platform.python_version()}"
     head = f"# Serving\n\n`python benchmarks/serve/run.py`. SmolLM2-135M, {what}.\n{where}.\n"

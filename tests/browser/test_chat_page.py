@@ -139,7 +139,8 @@ def driven(
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return generate_run(tmp_path_factory.mktemp("page"))
+    train = {"max_steps": 4, "batch_size": 8, "learning_rate": 3e-3, "lora_r": 4}
+    return generate_run(tmp_path_factory.mktemp("page"), train=train)
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +170,7 @@ def test_enter_asks_both_models_and_each_remembers_its_own_answers(
         first = session.chat("How far is 3?", system=system)  # type: ignore[arg-type]
         second = session.chat("and 4?", history=first.messages, system=system)  # type: ignore[arg-type]
         assert told[system] == [first.answer, second.answer]
+    assert told["tuned"] != told["base"]
     assert told["heads"] == ["tuned", "before tuning"] * 2
     assert told["said"] == ["How far is 3?", "and 4?"]
     assert (told["focus"], told["again"]) == ("text", "How far is 3?")

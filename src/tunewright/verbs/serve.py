@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.errors import ExportError, MissingExtra, PlanError
@@ -138,7 +139,7 @@ def offered(run: Run, serving: Serving, *, overrides: Sequence[str], tell: Track
     )
     return Offer(
         name=run.name,
-        made_from=card.name,
+        made_from=Path(card.name).name if Path(card.name).is_absolute() else card.name,  # no paths of this machine
         task=how.subject.task,
         labels=how.subject.labels,
         vocabulary_size=card.vocabulary_size,
