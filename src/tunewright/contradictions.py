@@ -6,10 +6,7 @@ Its own file because what must be refused grows with every field, and resolve on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from tunewright.core.errors import DoesNotFit, PlanError
+from tunewright.core.errors import PlanError
 from tunewright.core.evaluate_plan import API, OUTSIDE
 from tunewright.core.machine import Machine, size_bytes, usable_bytes
 from tunewright.core.plan import Plan
@@ -29,11 +26,9 @@ from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import ModelCard
 from tunewright.evaluate.measures.definition import COMPARED, METRICS
 from tunewright.evaluate.remote.named import refuse_unknown_apis
-from tunewright.evaluate.rivals.scratch_plan import RATES, scratch_plan
 from tunewright.explain.cost import LABEL_ERRORS, METHODS, refuse_label_errors, refuse_unexplained
-from tunewright.model.few_bits import may_have_few_bits, refuse_few_bits
+from tunewright.model.few_bits import refuse_few_bits
 from tunewright.model.layers import layer_indices
-from tunewright.model.memory import MemoryPlan
 from tunewright.required import refuse_impossible
 from tunewright.select.budget import race_seconds
 from tunewright.train.trackers.table import refuse_missing_trackers
@@ -46,10 +41,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "export.targets": ("adapter", "merged"),
 }
 """Fields that name parts, and the parts there are."""
-STEP_TOKENS = 64
-"""Of the lengths that are tried when a row is too long; the default length is a multiple of it too."""
-_CHEAP = {"train.batch_size", "train.gradient_checkpointing"}
-"""Changes that cost time and change nothing in the model."""
 _OTHERS_KNOW = (OUTSIDE, API)
 """Systems that are no word of ours: a folder, an address."""
 
@@ -190,6 +181,7 @@ def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:
         )
     if plan.train.method != "head" and not is_auto(plan.train.layers):
         layer_indices(plan.train.layers, n_layers=card.n_layers)
+    _refuse_high_limit(plan, machine=machine)
     is_blind = device == "cuda" and not machine.accelerator and not plan.run.memory_limit
     if not is_auto(device) and is_blind:  # nvidia-smi does not know every GPU: who states its memory may use it
         raise PlanError(
@@ -199,89 +191,17 @@ def refuse_misfits(plan: Plan, *, card: ModelCard, machine: Machine) -> None:
         )
 
 
-def refuse_too_large(plan: Plan, *, machine: Machine, memory_at: Callable[[Plan], MemoryPlan]) -> None:
-    """Raises DoesNotFit, with the largest term and what would fit, when the predicted peak is over the limit.
-
-    memory_at: predicted for this plan or one like it.
-    """
-    limit, memory = memory_limit_bytes(plan, machine), memory_at(plan)
-    if memory.total <= limit:
-        return
-    raise DoesNotFit(
-        f"this {'training' if trains(plan) else 'model'} does not fit by {(memory.total - limit) / 1e9:.1f} GB; "
-        f"the largest term is {memory.largest_term} ({getattr(memory, memory.largest_term) / 1e9:.1f} GB)",
-        need_bytes=memory.total,
-        have_bytes=limit,
-        fix=" or ".join(_what_fits(plan, fits=lambda other: memory_at(other).total <= limit)),
-    )
-
-
-def refuse_large_scratch(plan: Plan, *, machine: Machine, memory_at: Callable[[Plan], MemoryPlan]) -> None:
-    """Raises DoesNotFit when the model fits as the plan trains it, and with every weight trained from random it does
-    not."""
-    if not scratch_words(plan) or not trains(plan):
-        return
-    limit, memory = memory_limit_bytes(plan, machine), memory_at(scratch_plan(plan, rate=RATES[0], n_steps=1))
-    if memory.total > limit:
-        raise DoesNotFit(
-            f"a training from random weights trains them all and does not fit by {(memory.total - limit) / 1e9:.1f} GB",
-            need_bytes=memory.total,
-            have_bytes=limit,
-            fix="leave scratch out of evaluate.systems",
-        )
-
-
-def _what_fits(plan: Plan, *, fits: Callable[[Plan], bool]) -> list[str]:
-    """Each change that is enough by itself; else all of them together; else another machine."""
-    if not trains(plan):
-        return ["measure it on a machine with more memory", "raise run.memory_limit"]
-    train = plan.train
-    changes: dict[str, Any] = {
-        **({"train.batch_size": 1} if train.batch_size > 1 else {}),
-        **({"train.gradient_checkpointing": True} if not train.gradient_checkpointing else {}),
-        **({"train.method": "lora"} if train.method == "full" else {}),
-        **({"model.quantization": "nf4"} if may_have_few_bits(plan) else {}),
-    }
-    enough = [field for field, value in changes.items() if fits(_changed(plan, {field: value}))]
-    found = [f"{field}={_word(changes[field])}" for field in enough]
-    if not set(enough) & _CHEAP and (n := _longest(plan, fits=fits)):
-        found.append(f"prepare.max_length={n}")
-    if found:
-        return found
-    smallest = _changed(plan, changes)
-    n = plan.prepare.max_length if fits(smallest) else _longest(smallest, fits=fits)
-    if not n:
-        return ["a smaller model", "raise run.memory_limit"]
-    words = [f"{field}={_word(value)}" for field, value in changes.items()]
-    return [" ".join(words + ([f"prepare.max_length={n}"] if n < plan.prepare.max_length else []))]
-
-
-def _changed(plan: Plan, changes: Mapping[str, Any]) -> Plan:
-    """With these fields, as section.field."""
-    for field, value in changes.items():
-        section, _, name = field.partition(".")
-        plan = plan.with_(**{section: getattr(plan, section).with_(**{name: value})})
-    return plan
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _longest(plan: Plan, *, fits: Callable[[Plan], bool]) -> int:
-    """The longest prepare.max_length below the plan's that fits, in steps of STEP_TOKENS; 0 when none does."""
-    low, high = 0, -(-plan.prepare.max_length // STEP_TOKENS)  # low fits, high does not, in steps
-    while high - low > 1:
-        middle = (low + high) // 2
-        is_enough = fits(plan.with_(prepare=plan.prepare.with_(max_length=middle * STEP_TOKENS)))
-        low, high = (middle, high) if is_enough else (low, middle)
-    return low * STEP_TOKENS
-
-
-def memory_limit_bytes(plan: Plan, machine: Machine) -> int:
-    """What the run may use: the plan's limit, else nine tenths of what the device has."""
+def _refuse_high_limit(plan: Plan, *, machine: Machine) -> None:
+    """More than there is would only be found out when the system ends the run. A GPU that is not listed may have it."""
     is_gpu = not is_auto(plan.run.device) and plan.run.device == "cuda"
-    return usable_bytes(machine, limit=plan.run.memory_limit, is_gpu=is_gpu)
+    there = machine.accelerator_memory_bytes if is_gpu else machine.memory_bytes
+    if plan.run.memory_limit and there and (asked := size_bytes(plan.run.memory_limit)) > there:
+        raise PlanError(
+            f"run.memory_limit is {asked / 1e9:.1f} GB, and this machine has {there / 1e9:.1f} GB",
+            where="run.memory_limit",
+            why="a run that may use more than there is would be ended by the system, not by us",
+            fix=f"run.memory_limit={usable_bytes(machine, limit=None, is_gpu=is_gpu) / 1e9:.1f}GB, or leave it out",
+        )
 
 
 def named_lora_fields(train: TrainPlan) -> tuple[str, ...]:

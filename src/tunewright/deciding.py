@@ -17,17 +17,11 @@ from tunewright.core.files import write_json
 from tunewright.core.machine import Machine, this_machine
 from tunewright.core.plan import Plan
 from tunewright.core.planfile import LoadedPlan
-from tunewright.core.section import is_auto
-from tunewright.core.systems import folder_of, outside_name, outside_words, subject_word, trains
-from tunewright.core.tasks import has_head
+from tunewright.core.systems import trains
 from tunewright.core.values import SPLITS, Choice, DataFacts, Encoded, Example, ModelCard, Row, Split, Task
-from tunewright.model.card import model_card
 from tunewright.model.device import emulation_note, refuse_absent
 from tunewright.model.load import shared_tokenizer
-from tunewright.model.memory import FLOAT_BYTES, PROCESS_BYTES, base_bytes, lora_parameters, memory_plan
-from tunewright.model.outside import answering
-from tunewright.model.outside_folder import ADAPTER_CONFIG, OutsideFolder, base_name, made_from, outside_folder
-from tunewright.model.starter import PREFIX, add_starter, starter_path
+from tunewright.picking import picked
 from tunewright.prepare.counted import Counted, Tokens, counted
 from tunewright.prepare.draft import Draft, write_draft
 from tunewright.prepare.histogram import length_histogram
@@ -35,7 +29,7 @@ from tunewright.prepare.length_price import length_prices
 from tunewright.prepare.told import masked_row
 from tunewright.resolve import Context, Resolved, resolve, with_choices
 from tunewright.select.budget import race_seconds
-from tunewright.select.rank import Candidate, candidates, not_chosen
+from tunewright.select.candidate import Ranked
 from tunewright.select.stage import won, write_candidates
 from tunewright.text.chat import Tokenizer
 from tunewright.text.encode import cut_at, encode
@@ -53,7 +47,7 @@ class Decisions:
     resolved: Resolved
     card: ModelCard
     facts: DataFacts
-    ranked: tuple[Candidate, ...]
+    ranked: Ranked
     encoded: dict[Split, tuple[Encoded, ...]]
     """By split, before any cut."""
     tokenizer: Tokenizer
@@ -73,12 +67,11 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker, given: tuple[Ch
     if not given and race_seconds(plan):
         tell(NoteEvent("models race when this plan is run: what stands here is the choice by facts, before it"))
     plan, _ = with_choices(plan, data.choices)
-    picked = (_chosen if trains(plan) else _given)(plan, loaded=loaded, data=data, machine=machine, tell=tell)
+    model = picked(plan, loaded=loaded, data=data, machine=machine, tell=tell)
     decided = {choice.field for choice in raced}
-    open_choices = tuple(choice for choice in picked.choices if choice.field not in decided)
-    picked = replace(picked, ranked=won(picked.ranked, raced), choices=open_choices)
-    _check_outside(plan, labels=data.facts.labels, tell=tell)
-    tokenizer = shared_tokenizer(picked.tokenizer_folder, trust_remote_code=plan.model.trust_remote_code)
+    open_choices = tuple(choice for choice in model.choices if choice.field not in decided)
+    model = replace(model, ranked=won(model.ranked, raced), choices=open_choices)
+    tokenizer = shared_tokenizer(model.tokenizer_folder, trust_remote_code=plan.model.trust_remote_code)
     encoded = {
         split: encode(
             _examples(data, split, task=plan.task),
@@ -90,89 +83,14 @@ def decisions(loaded: LoadedPlan, data: Draft, *, tell: Tracker, given: tuple[Ch
     if trains(plan):
         refuse_endless(encoded["train"], task=plan.task, tokenizer=tokenizer)
     lengths = length_facts(encoded["train"])
-    counts = counting(picked.card, encoded, labels=data.facts.labels, machine=machine)
-    context = Context(picked.reader, machine, data.facts, lengths, loaded.default_name, counts)
-    resolved = resolve(loaded.plan, context, given=(*data.choices, *raced, *picked.choices))
+    counts = counting(model.card, encoded, labels=data.facts.labels, machine=machine)
+    context = Context(model.reader, machine, data.facts, lengths, loaded.default_name, counts)
+    resolved = resolve(loaded.plan, context, given=(*data.choices, *raced, *model.choices))
     refuse_absent(resolved.plan.run.device)
     if note := emulation_note(resolved.plan, machine):
         tell(note)
-    found = _counted(data, resolved.plan, encoded, most=picked.reader.context_tokens, tokenizer=tokenizer)
-    return Decisions(resolved, picked.card, data.facts, picked.ranked, encoded, tokenizer, found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Picked:
-    """The model that a plan is about."""
-
-    card: ModelCard
-    """Of what is trained, or of what the measured model was made from."""
-    reader: ModelCard
-    """Of what reads the rows: its context bounds their length."""
-    tokenizer_folder: str
-    ranked: tuple[Candidate, ...]
-    choices: tuple[Choice, ...]
-
-
-def _chosen(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tell: Tracker) -> _Picked:
-    ranked = candidates(
-        plan,
-        folder=loaded.folder,
-        facts=data.facts,
-        machine=machine,
-        need_bytes=lambda card: need_bytes(card, data.facts, quantization=plan.model.quantization),
-    )
-    card = card_of(ranked[0].name, loaded=loaded, tell=tell)
-    language = data.facts.language
-    if language and card.languages and language not in card.languages:
-        words = f"the data look like {language}, and the card of {card.name} names {', '.join(card.languages)} only"
-        tell(NoteEvent(f"{words}: name a model that knows {language}, model=FOLDER_OR_ID", level="warning"))
-    return _Picked(card, card, card.path, ranked, (Choice("model.name", card.name, ranked[0].reason),))
-
-
-def _given(plan: Plan, *, loaded: LoadedPlan, data: Draft, machine: Machine, tell: Tracker) -> _Picked:
-    """Nothing is chosen and nothing trained: the plan measures a folder."""
-    system, trust = subject_word(plan), plan.model.trust_remote_code
-    outside = outside_folder(folder_of(system), trust_remote_code=trust)
-    name = outside_name(system)
-    if not is_auto(plan.model.name):
-        card, base = card_of(plan.model.name, loaded=loaded, tell=tell), "the plan names what it was made from"
-    else:
-        card, base = _made_from(outside, trust=trust, tell=tell), "what it was made from is not known"
-        base = f"its {ADAPTER_CONFIG} names this base" if outside.is_adapter else base
-    own = answering(outside, base=card, task=data.facts.task, labels=data.facts.labels, trust_remote_code=trust)
-    n_tokens = min(own.card.context_tokens, card.context_tokens)
-    reader = replace(own.card, name=card.name, context_tokens=n_tokens)
-    only = not_chosen(
-        reader,
-        plan=plan,
-        facts=data.facts,
-        machine=machine,
-        need_bytes=FLOAT_BYTES * reader.n_parameters + PROCESS_BYTES,
-        reason=f"nothing was chosen: {name} is measured as it is, and {base}",
-    )
-    choices = [Choice("model.name", card.name, only.reason)]
-    if data.facts.task == "classify" and not own.labels:
-        choices.append(Choice("explain.methods", (), f"{name} is asked for label names, which gives no probability"))
-    tokenizer_folder = str(outside.path) if outside.has_tokenizer else card.path
-    return _Picked(card, reader, tokenizer_folder, (only,), tuple(choices))
-
-
-def _check_outside(plan: Plan, *, labels: tuple[str, ...], tell: Tracker) -> None:
-    """Every folder beside the subject, before anything is trained.
-
-    Raises ModelError for one that cannot be measured.
-    """
-    trust = plan.model.trust_remote_code
-    for system in outside_words(plan):
-        if system != subject_word(plan):
-            outside = outside_folder(folder_of(system), trust_remote_code=trust)
-            base = _made_from(outside, trust=trust, tell=tell)
-            answering(outside, base=base, task=plan.task, labels=labels, trust_remote_code=trust)
-
-
-def _made_from(outside: OutsideFolder, *, trust: bool, tell: Tracker) -> ModelCard:
-    _fetch_starter(base_name(outside), tell=tell)
-    return made_from(outside, trust_remote_code=trust)
+    found = _counted(data, resolved.plan, encoded, most=model.reader.context_tokens, tokenizer=tokenizer)
+    return Decisions(resolved, model.card, data.facts, model.ranked, encoded, tokenizer, found)
 
 
 def _usable(machine: Machine, *, tell: Tracker) -> Machine:
@@ -275,34 +193,3 @@ def _counted(
         tokenizer=tokenizer,
     )
     return counted(tokens, prices=() if plan.task == "text" else prices)
-
-
-def need_bytes(card: ModelCard, facts: DataFacts, *, quantization: str | None = None) -> int:
-    """A candidate's training memory before lengths are known: default method, rows of mean length, one at a time."""
-    tokens = min(card.context_tokens, max(64, int(facts.bytes_per_row / 3)))
-    is_headed = has_head(facts.task)
-    is_whole = card.architecture == "encoder" and quantization is None
-    memory = memory_plan(
-        card,
-        n_trainable=card.n_parameters if is_whole else lora_parameters(card, r=16),
-        batch_size=1,
-        length=tokens,
-        logit_rows=1 if is_headed else tokens,
-        n_classes=len(facts.labels) if is_headed else 0,
-    )
-    return replace(memory, weights=base_bytes(card, quantization=quantization)).total
-
-
-def card_of(name: str, *, loaded: LoadedPlan, tell: Tracker) -> ModelCard:
-    """The facts of a model by its own files; a starter that is missing is fetched. Raises ModelError."""
-    _fetch_starter(name, tell=tell)
-    plan = loaded.plan.model
-    card = model_card(name, folder=loaded.folder, revision=plan.revision, trust_remote_code=plan.trust_remote_code)
-    tell(NoteEvent(f"model: {name}, {card.n_parameters / 1e6:.1f} M parameters, licence {card.licence}"))
-    return card
-
-
-def _fetch_starter(name: str, *, tell: Tracker) -> None:
-    starter = name.removeprefix(PREFIX)
-    if name.startswith(PREFIX) and starter_path(starter) is None:
-        add_starter(starter, tell=tell)

@@ -10,14 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tunewright.contradictions import (
-    memory_limit_bytes,
-    named_lora_fields,
-    refuse_contradictions,
-    refuse_large_scratch,
-    refuse_misfits,
-    refuse_too_large,
-)
+from tunewright.contradictions import named_lora_fields, refuse_contradictions, refuse_misfits
 from tunewright.contradictions import refuse_unsupported as refuse_unsupported
 from tunewright.core.machine import Machine
 from tunewright.core.plan import Plan, open_fields
@@ -28,6 +21,7 @@ from tunewright.core.values import Choice, DataFacts, ModelCard, Task
 from tunewright.evaluate.measures.definition import TASK_METRICS
 from tunewright.evaluate.side_effects.general import general_choice
 from tunewright.explain.cost import methods_choice
+from tunewright.fitting import memory_limit_bytes, refuse_large_scratch, refuse_too_large
 from tunewright.model.memory import MemoryPlan, formula_memory
 from tunewright.required import refuse_unmeasured
 from tunewright.select.budget import race_choices
@@ -104,7 +98,13 @@ def resolve(asked: Plan, context: Context, *, given: tuple[Choice, ...] = ()) ->
     assert not left, f"no rule decides {left}"
     refuse_unmeasured(plan)
     memory = planned_memory(plan, context)
-    refuse_too_large(plan, machine=context.machine, memory_at=lambda other: planned_memory(other, context))
+    refuse_too_large(
+        plan,
+        machine=context.machine,
+        lengths=context.lengths,
+        n_layers=context.card.n_layers,
+        memory_at=lambda other: planned_memory(other, context),
+    )
     refuse_large_scratch(plan, machine=context.machine, memory_at=lambda other: planned_memory(other, context))
     return Resolved(plan, choices, memory)
 

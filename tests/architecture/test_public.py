@@ -19,7 +19,7 @@ VERBS_IN_PYTHON = (
 
 OPTIONS = {
     "model": "name revision dtype quantization trust_remote_code",
-    "select": "candidates race budget",
+    "select": "candidates licences race budget",
     "data": (
         "train validation test format sheet text_column label_column label_separator prompt_column completion_column"
         " messages_column group_column slice_columns system limit"

@@ -20,6 +20,7 @@ from tunewright.model.memory import MemoryPlan
 from tunewright.resolve import Context, Resolved, refuse_unsupported, resolve, with_choices
 
 DECODER_MEMORY = MemoryPlan(weights=1, gradients=2, optimizer=3, activations=4, logits=5)
+LONG = replace(GENERATE.lengths, p995=1500, longest=1600, lengths=(400,) * 800 + (1600,) * 600)
 TEXT = replace(with_facts(GENERATE, task="text"), default_name="notes")
 CONTEXTS = {
     "classify": CLASSIFY,
@@ -369,48 +370,82 @@ class TestRefusals:
         assert caught.value.have_bytes == 500_000_000
         assert caught.value.need_bytes > 500_000_000
         assert "0.5 GB" in str(caught.value)
-        assert caught.value.fix == "a smaller model or raise run.memory_limit", "no training of this model fits"
-
-    def test_resolve_says_when_only_a_base_in_few_bits_fits(self) -> None:
-        with pytest.raises(DoesNotFit) as caught:
-            _resolve(GENERATE, run={"memory_limit": "1GB"})
-
-        assert "model.quantization=nf4" in caught.value.fix
-        found = _resolve(GENERATE, run={"memory_limit": "1GB"}, **asked_by(caught.value.fix.split(" or ")[0]))
-        assert found.memory.total <= 1_000_000_000
+        assert caught.value.fix.startswith("run.memory_limit="), "no training of this model fits, and there is more"
 
     def test_resolve_offers_few_bits_only_below_an_adapter_that_may_have_them(self) -> None:
         for train in ({"method": "full"}, {"use_pissa": True}):
             with pytest.raises(DoesNotFit) as caught:
                 _resolve(GENERATE, run={"memory_limit": "1.5GB"}, train=train)
-            assert "quantization" not in caught.value.fix
+            few = [way.change for way in caught.value.ways if "quantization" in way.change]
+            assert all("train.method=lora" in change for change in few)
 
-    @pytest.mark.parametrize("limit", ["1.8GB", "2GB", "4GB"])
-    @pytest.mark.parametrize(
-        "train", [{}, {"method": "full"}, {"gradient_checkpointing": False}, {"batch_size": 64}], ids=str
-    )
-    def test_resolve_says_what_would_fit_and_it_does(self, limit: str, train: dict[str, Any]) -> None:
-        long = replace(GENERATE, lengths=replace(GENERATE.lengths, p995=7000, longest=8000))
+    @pytest.mark.parametrize("train", [{}, {"method": "full"}, {"lora_r": 64}], ids=str)
+    def test_a_plan_that_needs_a_gigabyte_more_is_refused_with_three_ways_that_fit(self, train: dict[str, Any]) -> None:
+        """Each way is planned again from nothing, and fits: that is what is promised."""
+        long = replace(GENERATE, lengths=LONG)
+        asked = {**train, "gradient_checkpointing": False, "batch_size": 8}
+        need = _resolve(long, run={"memory_limit": "32GB"}, train=asked).memory.total
+        limit = f"{(need - 1e9) / 1e9:.3f}GB"
         with pytest.raises(DoesNotFit) as caught:
-            _resolve(long, run={"memory_limit": limit}, train=train)
+            _resolve(long, run={"memory_limit": limit}, train=asked)
 
-        for advice in caught.value.fix.split(" or "):
-            asked = asked_by(advice)
-            asked |= {"run": {"memory_limit": limit}, "train": {**train, **asked.get("train", {})}}
-            assert _resolve(long, **asked).memory.total <= caught.value.have_bytes
+        error = caught.value
+        assert error.exit_code == 4
+        assert error.what.startswith("this training does not fit by 1.0 GB; the largest term is ")
+        assert len(error.ways) == 3
+        assert error.fix == " or ".join(way.change for way in error.ways)
+        for way in error.ways:
+            words = asked_by(way.change)
+            again = words | {"run": {"memory_limit": limit} | words.get("run", {})}
+            again["train"] = {**asked, **words.get("train", {})}
+            found = _resolve(long, **again)
+            assert max(found.memory.total, way.need_bytes) <= round(1e9 * float(limit.removesuffix("GB")))
+            assert way.price
+            assert f"{way.change}\n       {way.need_bytes / 1e9:.1f} GB; {way.price}" in str(error)
+        assert [way["change"] for way in error.facts()["ways"]] == [way.change for way in error.ways]
 
-    def test_resolve_says_the_longest_length_that_fits(self) -> None:
-        long = replace(GENERATE, lengths=replace(GENERATE.lengths, p995=7000, longest=8000))
+    def test_ways_that_fit_are_as_mild_as_they_may_be(self) -> None:
+        """One step less of a length, and it does not fit any more."""
+        long = replace(GENERATE, lengths=LONG)
         with pytest.raises(DoesNotFit) as caught:
-            _resolve(long, run={"memory_limit": "2GB"})
-        length = int(caught.value.fix.removeprefix("prepare.max_length="))
+            _resolve(long, run={"memory_limit": "4GB"}, train={"gradient_checkpointing": False})
+        way = next(way for way in caught.value.ways if way.change.startswith("prepare.max_length="))
+        length = int(way.change.removeprefix("prepare.max_length="))
 
+        longer = {"prepare": {"max_length": length + 64}, "train": {"gradient_checkpointing": False}}
         with pytest.raises(DoesNotFit):
-            _resolve(long, run={"memory_limit": "2GB"}, prepare={"max_length": length + 64})
+            _resolve(long, run={"memory_limit": "4GB"}, **longer)
+        assert way.price == "600 of 1,400 rows are cut (42.9 %)", "800 rows have 400 tokens, 600 have 1,600"
+
+    def test_changes_that_are_not_enough_alone_are_put_together(self) -> None:
+        long = replace(GENERATE, lengths=LONG)
+        with pytest.raises(DoesNotFit) as caught:
+            _resolve(long, run={"memory_limit": "1.2GB"})
+
+        assert all(" " in way.change for way in caught.value.ways if "memory_limit" not in way.change)
+        assert any("model.quantization=nf4" in way.change for way in caught.value.ways)
+
+    def test_a_higher_limit_is_a_way_only_where_the_machine_has_it(self) -> None:
+        def ways(memory_bytes: int) -> list[str]:
+            small = replace(GENERATE, machine=replace(LAPTOP, memory_bytes=memory_bytes))
+            with pytest.raises(DoesNotFit) as caught:
+                _resolve(small, run={"memory_limit": "700MB"})
+            return [way.change for way in caught.value.ways]
+
+        assert [change for change in ways(32_000_000_000) if "memory_limit" in change]
+        assert not [change for change in ways(1_000_000_000) if "memory_limit" in change]
+
+    def test_resolve_refuses_a_limit_that_is_more_than_the_machine_has(self) -> None:
+        with pytest.raises(PlanError, match=r"this machine has 32\.0 GB") as caught:
+            _resolve(GENERATE, run={"memory_limit": "33GB"})
+
+        assert (caught.value.exit_code, caught.value.where) == (2, "run.memory_limit")
+        assert _resolve(GENERATE, **asked_by(caught.value.fix.split(",")[0])).plan.run.memory_limit == "28.8GB"
 
     def test_resolve_calculates_blocks_twice_only_where_the_longest_row_needs_it(self) -> None:
         long = replace(GENERATE, lengths=replace(GENERATE.lengths, p995=7000, longest=8000))
-        tight, roomy = (_resolve(long, run={"memory_limit": limit}) for limit in ("8GB", "200GB"))
+        large = replace(long, machine=replace(LAPTOP, memory_bytes=256_000_000_000))
+        tight, roomy = (_resolve(large, run={"memory_limit": limit}) for limit in ("8GB", "200GB"))
 
         assert tight.plan.train.gradient_checkpointing is True
         assert "a third more time" in _reason(tight, "train.gradient_checkpointing")

@@ -50,7 +50,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "findings": "check, severity, message, row_ids, suggestion, action",
         "checks": "check -> status (ok, found, not run) and why",
         "cards": "check, the first rows behind its findings (texts in pieces, masked), mended cells",
-        "model": "the model, the resolved plan, tokens, memory, time; null when it stopped before",
+        "model": "the model, the resolved plan, tokens, memory, time, costs; null when it stopped before",
         "error": "why a run cannot start; null: it can",
     },
     "init": {
@@ -125,7 +125,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "task": "classify, generate or text",
         "models": "who can be named as model",
     },
-    "models": {"models": "list: one object a starter; add: name, path, was_there; info: the facts of one model"},
+    "models": {"models": "list: one object a model; add: name, path, was_there; info: facts, effort, sources of one"},
     "doctor": {
         "is_ok": "nothing is wrong",
         "checks": "name, status, found, fix",

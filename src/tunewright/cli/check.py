@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tunewright.cli.console import Console, has_colour, open_console, show_error
+from tunewright.cli.costs import cost_lines as money_lines
 from tunewright.cli.length_prices import price_table
+from tunewright.cli.memory_bars import bar_lines
 from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanPath, Quiet, RunsDir
 from tunewright.cli.progress import event_printer
+from tunewright.cli.selected import candidate_table
 from tunewright.cli.token_view import show_tokens
 from tunewright.cli.words import duration, one_line, size, table
 from tunewright.core.events import NoteEvent
@@ -30,7 +33,8 @@ from tunewright.core.values import Split, Task
 
 if TYPE_CHECKING:
     from tunewright.verbs.check import Check
-    from tunewright.verbs.model_check import Memory, ModelCheck, Resolution, SplitTokens, TimeEstimate
+    from tunewright.verbs.model_check import Memory, ModelCheck, SplitTokens, TimeEstimate
+    from tunewright.verbs.resolution import Resolution
 
 RowId = Annotated[str | None, typer.Option("--row", metavar="ROW_ID", help="The row to show token by token: train:17")]
 NoStep = Annotated[bool, typer.Option("--no-step", help="Do not take the real training steps that are measured.")]
@@ -142,6 +146,10 @@ def model_lines(model: ModelCheck) -> Iterator[tuple[str, str]]:
     reason = next((c.reason for c in model.choices if c.field == "model.name"), "you asked")
     yield "", ""
     yield "model", f"{plan.model.name}: {model.n_parameters / 1e6:.1f} M parameters, licence {model.licence}; {reason}"
+    if len(model.ranked.candidates) > 1:
+        yield "", candidate_table(asdict(model.ranked))
+    for words in model.ranked.rules:
+        yield "rows", words
     train = plan.train
     how = f"{train.method}, {train.epochs:g} epochs, {train.batch_size} rows a batch"
     base = f" on a base in {plan.model.quantization}" if plan.model.quantization else ""
@@ -200,7 +208,11 @@ def cost_lines(model: ModelCheck, *, n_labels: int) -> Iterator[tuple[str, str]]
     """Memory, time, disk, and what the test rows can tell apart."""
     yield "", ""
     yield "memory", memory_words(model.memory, why_not=model.why_no_step)
+    terms = {name: value for name, value in model.memory.predicted.by_term().items() if isinstance(value, int)}
+    yield "", "\n".join(f"{'':<{_INDENT}}{line}" for line in bar_lines(terms, limit_bytes=model.memory.limit_bytes))
     yield "time", time_words(model.time) if model.time else f"not run: {model.why_no_step}"
+    if model.costs:
+        yield from money_lines(model.costs, is_timed=model.time is not None)
     disk = f"the run folder takes up to {size(model.disk_bytes)}; {size(model.disk_free_bytes)} are free"
     is_full = model.disk_bytes > model.disk_free_bytes
     yield ("warning" if is_full else "disk"), disk + ("; another place: --runs-dir DIR" if is_full else "")

@@ -20,6 +20,7 @@ from tunewright.cli.options import RUNS_DIR, Json, Overrides, PlanOrRun, PlanPat
 from tunewright.cli.outcome import show_requirements, show_verdict, shown_path, systems_table
 from tunewright.cli.progress import event_printer
 from tunewright.cli.run import run_aloud
+from tunewright.cli.selected import selected_lines
 from tunewright.cli.verbs import DATA_SUFFIXES
 from tunewright.cli.words import duration, number, size
 from tunewright.core.planfile import load_plan
@@ -144,8 +145,8 @@ def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -
         for i, line in enumerate(review_lines(run)):
             console.result(line if i else f"\n{line}")
     elif stage == "select":
-        for candidate in found["candidates"]:
-            console.result(f"{candidate['rank']}  {candidate['name']}: {candidate['reason']}")
+        for line in selected_lines(found):
+            console.result(line)
     elif stage == "train":
         for line in trained_lines(found):
             console.result(line)

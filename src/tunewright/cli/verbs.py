@@ -129,7 +129,7 @@ VERBS: Mapping[str, Verb] = {
         "tunewright serve tickets --chat",
     ),
     "models": Verb(
-        "Experts", "models", "list|add|info [NAME]", "the starter models", "tunewright models info minilm-l6"
+        "Experts", "models", "list|add|info [NAME]", "models here and elsewhere", "tunewright models list qwen3"
     ),
     "doctor": Verb("Experts", "doctor", "", "is everything here that a run needs?", "tunewright doctor"),
     "selftest": Verb(

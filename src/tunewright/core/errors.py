@@ -18,6 +18,10 @@ Add a class only when a caller can act differently on it; a new cause of an exis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
 EXIT_INTERRUPTED = 130
 """Ctrl-C: the state is saved and the same command goes on. Source: shells' 128 + SIGINT."""
 
@@ -42,7 +46,7 @@ class TunewrightError(Exception):
             lines.append(f"  try: {self.fix}")
         return "\n".join(lines)
 
-    def facts(self) -> dict[str, str | int]:
+    def facts(self) -> dict[str, Any]:
         """The same for machines: what `--json` prints."""
         return {
             "error": type(self).__name__,
@@ -72,17 +76,46 @@ class ModelError(TunewrightError):
     exit_code = 4
 
 
+class NotHere(ModelError):
+    """A model whose files are not on this machine, and cannot be fetched now: another one may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A change of the plan with which it fits, as predicted."""
+
+    change: str
+    """Fields as one writes them behind a command: train.batch_size=1 train.gradient_accumulation_steps=8."""
+    need_bytes: int
+    """With the change."""
+    price: str
+    """What it costs: time, quality."""
+
+
 class DoesNotFit(ModelError):
     """The run would need more memory than there is."""
 
-    def __init__(self, what: str, *, need_bytes: int, have_bytes: int, fix: str) -> None:
+    def __init__(self, what: str, *, need_bytes: int, have_bytes: int, fix: str, ways: Sequence[Way] = ()) -> None:
         self.need_bytes = need_bytes
         self.have_bytes = have_bytes
+        self.ways = tuple(ways)
         super().__init__(
             what,
             why=f"it needs about {need_bytes / 1e9:.1f} GB and {have_bytes / 1e9:.1f} GB can be used",
             fix=fix,
         )
+
+    def __str__(self) -> str:
+        """With a line for each way, where there are any."""
+        if not self.ways:
+            return super().__str__()
+        head, _, _ = super().__str__().partition("\n  try: ")
+        lines = [f"  try: {way.change}\n       {way.need_bytes / 1e9:.1f} GB; {way.price}" for way in self.ways]
+        return "\n".join([head, *lines])
+
+    def facts(self) -> dict[str, Any]:
+        """With every way that fits."""
+        return {**super().facts(), "ways": [asdict(way) for way in self.ways]}
 
 
 class TrainError(TunewrightError):
@@ -126,7 +159,7 @@ class RequirementsMissed(EvalError):
         self.folder = folder
         super().__init__(what, where=where, why=why, fix=fix)
 
-    def facts(self) -> dict[str, str | int]:
+    def facts(self) -> dict[str, Any]:
         """With the run, whose metrics.json holds the numbers."""
         return {**super().facts(), "run": self.folder}
 

@@ -28,6 +28,7 @@ EXAMPLES: dict[str, str] = {
     "model.revision": "main",
     "model.quantization": "nf4",
     "select.candidates": "[starter:minilm-l6, ./my-model]",
+    "select.licences": "[Apache-2.0, MIT]",
     "select.race": "false",
     "select.budget": "20min",
     "data.train": "tickets.csv",

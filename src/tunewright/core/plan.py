@@ -35,7 +35,11 @@ class ModelPlan(Section):
 
 class SelectPlan(Section):
     candidates: tuple[str, ...] = AUTO
-    """Models to choose among. Left out: the starter models."""
+    """Models to choose among; the word cache stands for every whole model of the local Hugging Face cache.
+    Left out: the starter models."""
+    licences: tuple[str, ...] = ()
+    """Licences that the model may have, as its card writes them; others, and unknown ones, are passed over.
+    Left out: any."""
     race: bool = AUTO
     """Train models, methods and rates briefly on growing parts of the rows, and take what is told to be best with all.
     Left out: yes when select.budget gives it time, else no: the choice is by facts."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tunewright.core.files import digest, file_digest
 from tunewright.core.values import Architecture, ModelCard
 from tunewright.model.files import TensorHeader, check_folder, read_config, read_json, tensor_headers, weight_files
 from tunewright.model.find import model_folder
+from tunewright.model.shapes import GATE, shapes_of
 from tunewright.model.starter import PREFIX, STARTERS
 
 ENCODER_TYPES = frozenset(
@@ -30,10 +31,6 @@ ENCODER_TYPES = frozenset(
     }
 )
 """model_type of models that read in both directions. Source: transformers, MODEL_FOR_MASKED_LM_MAPPING_NAMES."""
-OFFSET_POSITIONS = frozenset(
-    {"camembert", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xmod"}
-)
-"""Their first positions are taken, so 514 positions read 512 tokens. Source: transformers, modeling_roberta.py."""
 HEAD_PREFIXES = (
     "cls.",
     "lm_head.",
@@ -48,7 +45,6 @@ BUFFER = re.compile(r"(inv_freq|masked_bias|position_ids|token_type_ids)$|\battn
 """Stored constants that are no parameters. Source: old GPT-2 and Llama checkpoints on the hub."""
 TOKEN_EMBEDDING = re.compile(r"(embed_tokens|wte|word_embeddings|tok_embeddings|embed_in)\.weight$")
 OUTPUT_LAYER = re.compile(r"(^|\.)(lm_head|embed_out|output_layer)\.weight$")
-GATE = re.compile(r"gate_(up_)?proj|\.mlp\.Wi\.weight|\.mlp\.gate|gated_layers")
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 SAMPLE_BYTES = 65_536
 """Read from each end of a weight file for its fingerprint: any training changes every tensor."""
@@ -74,9 +70,8 @@ def model_card(name: str, *, folder: Path, revision: str = "main", trust_remote_
     weights = weight_files(path)
     headers = {key: header for file in weights for key, header in tensor_headers(file).items()}
     architecture = architecture_of(config, where=path)
-    sizes = _Sizes(config, where=path)
+    shapes = shapes_of(config, where=str(path), stated_tokens=_stated_tokens(path))
     is_tied = architecture == "decoder" and _is_tied(config, headers)
-    width, heads = sizes.number("hidden_size", "n_embd", "d_model", "dim"), sizes.number(*_HEADS)
     readme = _front_matter(path)
     return ModelCard(
         name=name,
@@ -84,52 +79,16 @@ def model_card(name: str, *, folder: Path, revision: str = "main", trust_remote_
         architecture=architecture,
         model_type=str(config.get("model_type", "")),
         n_parameters=_n_parameters(headers, architecture=architecture, is_tied=is_tied),
-        n_layers=sizes.number("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
-        hidden_size=width,
-        n_heads=heads,
-        vocabulary_size=sizes.number("vocab_size"),
-        context_tokens=_context_tokens(config, path=path, sizes=sizes),
         licence=_licence(readme, path=path, name=name),
         has_chat_template=has_chat_template(path),
-        n_key_value_heads=_key_value_heads(config, n_heads=heads),
-        head_size=int(config.get("head_dim") or width // heads),
-        intermediate_size=sizes.number("intermediate_size", "n_inner", "hidden_dim", "ffn_dim", missing=4 * width),
         is_gated_mlp=any(GATE.search(key) for key in headers),
         is_tied=is_tied,
         n_embedding_parameters=sum(h.n_numbers for key, h in headers.items() if TOKEN_EMBEDDING.search(key)),
         dtype=_dtype(headers),
         languages=_languages(readme),
         fingerprint=_fingerprint(path, weights=weights, headers=headers),
+        **asdict(shapes),
     )
-
-
-_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-
-
-@dataclass(frozen=True, slots=True)
-class _Sizes:
-    """A config's numbers, which every family of models names its own way."""
-
-    config: Mapping[str, Any]
-    where: Path
-
-    def number(self, *names: str, missing: int = 0) -> int:
-        """The first name that holds a positive whole number.
-
-        Raises ModelError when none does and `missing` is 0.
-        """
-        for name in names:
-            value = self.config.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                return value
-        if missing:
-            return missing
-        raise ModelError(
-            f"config.json does not state {names[0]}",
-            where=str(self.where),
-            why="its numbers decide whether the model fits and how it is trained",
-            fix="use a model that transformers knows by its model_type",
-        )
 
 
 def architecture_of(config: Mapping[str, Any], *, where: Path) -> Architecture:
@@ -181,20 +140,10 @@ def _n_parameters(headers: Mapping[str, TensorHeader], *, architecture: Architec
     return sum(header.n_numbers for name, header in headers.items() if counts(name, header))
 
 
-def _context_tokens(config: Mapping[str, Any], *, path: Path, sizes: _Sizes) -> int:
-    names = ("max_position_embeddings", "n_positions", "n_ctx", "seq_length", "max_seq_len")
+def _stated_tokens(path: Path) -> int:
+    """What the tokenizer says that the model reads; 0 when it says nothing."""
     stated = read_json(path / "tokenizer_config.json").get("model_max_length")
-    fallback = int(stated) if isinstance(stated, (int, float)) and 0 < stated < 10**7 else 0  # 10**30 means "none"
-    positions = sizes.number(*names, missing=fallback)
-    if str(config.get("model_type")) in OFFSET_POSITIONS:
-        return positions - int(config.get("pad_token_id") or 1) - 1
-    return positions
-
-
-def _key_value_heads(config: Mapping[str, Any], *, n_heads: int) -> int:
-    if config.get("multi_query") and not config.get("new_decoder_architecture"):
-        return 1  # falcon-7b, gpt_bigcode
-    return int(config.get("num_key_value_heads") or config.get("num_kv_heads") or n_heads)
+    return int(stated) if isinstance(stated, (int, float)) and 0 < stated < 10**7 else 0  # 10**30 means "none"
 
 
 def _dtype(headers: Mapping[str, TensorHeader]) -> str:

@@ -25,6 +25,7 @@ from tunewright.core.tasks import PROBLEMS, has_head
 from tunewright.core.values import ModelCard, Task
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.device import refuse_absent
+from tunewright.model.files import CONFIG, read_json
 from tunewright.model.quantised import WHOLE_TYPES, quantise
 from tunewright.text.chat import Tokenizer
 
@@ -169,6 +170,18 @@ def _build(card: ModelCard, *, task: Task, labels: tuple[str, ...], options: Map
             **options,
         )
     return AutoModelForCausalLM.from_pretrained(card.path, **options)
+
+
+def refuse_unknown_family(card: ModelCard, *, trust_remote_code: bool = False) -> None:
+    """Raises ModelError when the installed transformers has no code for this architecture and the model brings none."""
+    has_own_code = trust_remote_code and "auto_map" in read_json(Path(card.path) / CONFIG)
+    if card.path and card.model_type not in transformers.CONFIG_MAPPING and not has_own_code:
+        raise ModelError(
+            f"transformers {transformers.__version__} does not know the architecture {card.model_type or 'it has'}",
+            where=str(Path(card.path) / CONFIG),
+            why="its model_type names none of the families that this version has code for",
+            fix="pip install -U transformers, or another model: tunewright models list WORD",
+        )
 
 
 def load_classifier(

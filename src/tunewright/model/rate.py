@@ -37,8 +37,9 @@ def _matrix_flops(dtype: torch.dtype, device: str, n_threads: int, seconds: floa
     return 2.0 * MATRIX_SIZE**3 / statistics.median(times)
 
 
+@cache
 def memory_bytes_per_second(*, device: str = "cpu", size_bytes: int = 256_000_000) -> float:
-    """Rate of a large copy, bytes read plus bytes written a second."""
+    """Rate of a large copy, bytes read plus bytes written a second. Measured once in a process."""
     source = torch.ones(size_bytes // 4, dtype=torch.float32, device=device)
     target = torch.empty_like(source)
     times = []

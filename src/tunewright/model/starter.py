@@ -23,7 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tunewright.core.errors import ModelError
+from tunewright.core.errors import ModelError, NotHere
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.files import remove
 from tunewright.core.values import ModelCard
@@ -223,7 +223,7 @@ def _download(starter: Starter, *, to: Path) -> Path:
         return wheels[0]
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR") or "No module named" in line] or lines
-    raise ModelError(
+    raise NotHere(
         f"pip could not fetch {wanted}",
         where=f"{PREFIX}{starter.card.name.removeprefix(PREFIX)}",
         why=errors[-1] if errors else f"pip ended with {done.returncode}",

@@ -21,7 +21,8 @@ from tunewright.core.section import is_auto
 from tunewright.core.tasks import TASKS, has_head
 from tunewright.core.values import Choice, ModelCard, Row, Task
 from tunewright.decided import Decided
-from tunewright.deciding import Decisions, card_of, decisions
+from tunewright.deciding import Decisions, decisions
+from tunewright.picking import card_of
 from tunewright.prepare.draft import Draft
 from tunewright.racing.decision import Raced
 from tunewright.racing.frozen import frozen_record
@@ -98,9 +99,12 @@ def _cards(course: _Course, first: Decisions) -> tuple[ModelCard, ...]:
     """Of the models that suit and fit, the one by facts first; one that cannot be had is named and left out."""
     found = []
     named = not is_auto(course.loaded.plan.model.name)
-    for one in first.ranked[:1] if named else first.ranked:
+    for one in first.ranked.candidates[:1] if named else first.ranked.candidates:
         if not one.fits or one.task_fit not in ("good", "usable"):
             course.failed[one.name] = one.task_fit if one.fits else "it does not fit the memory"
+            continue
+        if one.refusal:
+            course.failed[one.name] = one.refusal
             continue
         try:
             found.append(card_of(one.name, loaded=course.loaded, tell=course.tell))
@@ -240,11 +244,11 @@ def _reason(run: Race, *, unit: str, seed: int) -> str:
 
 def _picks(first: Decisions, frozen: dict[str, dict[str, Any]], winner: Contestant) -> dict[str, str | None]:
     """What cheaper ways to choose a model would have taken."""
-    able = [one for one in first.ranked if one.fits and one.task_fit in ("good", "usable")]
+    able = [one for one in first.ranked.candidates if one.fits and one.task_fit in ("good", "usable")]
     scored = [one for one in frozen.values() if one.get("h_score") is not None and not math.isnan(one["h_score"])]
     return {
         "size only": max(able, key=lambda one: one.n_parameters).name if able else None,
-        "facts": first.ranked[0].name,
+        "facts": first.ranked.candidates[0].name,
         "H-score": max(scored, key=lambda one: one["h_score"])["model"] if scored else None,
         "LogME": max(scored, key=lambda one: one["logme"])["model"] if scored else None,
         "race": winner.model,

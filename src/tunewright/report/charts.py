@@ -199,6 +199,15 @@ def split_bar(parts: Sequence[tuple[str, float]], *, title: str) -> Markup:
     return _svg(drawn, title=title, kind="split", height=22)
 
 
+def amount_bar(share: float, *, mark: float, title: str, is_ours: bool = False) -> Markup:
+    """One lying bar, 0 to 1 of the width, with an upright line where something must not go beyond; nan: no line."""
+    bar = Markup('<rect class="bar{}" x="0" y="4" width="{}%" height="14"/>')
+    parts = [bar.format(" ours" if is_ours else "", _r(100 * min(1.0, max(0.0, share))))]
+    if math.isfinite(mark):
+        parts.append(Markup('<line class="marker" x1="{0}%" x2="{0}%" y1="0" y2="22"/>').format(_r(99.8 * mark)))
+    return _svg(parts, title=title, kind="amount", height=22)
+
+
 def matrix_picture(matrix: Sequence[Sequence[float]], *, title: str, description: str) -> Markup:
     """A square of cells, darker where the share of the line is larger; only cells that hold something are drawn."""
     cells = []

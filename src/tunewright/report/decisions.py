@@ -31,6 +31,10 @@ class Candidate:
     tokens_per_byte: str
     task_fit: str
     reason: str
+    filters: tuple[tuple[str, bool, str], ...]
+    """(what it must be, whether it is, what was found)."""
+    facts_from: str
+    effort: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,9 @@ class Decisions:
     model: str
     model_facts: tuple[tuple[str, str], ...]
     candidates: tuple[Candidate, ...]
+    left_out: tuple[tuple[str, str], ...]
+    """(model, why it was not compared)."""
+    size_rules: tuple[str, ...]
     choices: tuple[tuple[str, str, str], ...]
     """(field, value, reason)."""
     notes: tuple[str, ...]
@@ -56,6 +63,8 @@ def decisions_of(run: RunFiles) -> Decisions:
         model=model_name(run),
         model_facts=_model_facts(run),
         candidates=_candidates(run),
+        left_out=tuple((str(one.get("name") or ""), str(one.get("reason") or "")) for one in run.left_out),
+        size_rules=run.size_rules,
         choices=_choices(run),
         notes=tuple(str(note) for note in as_list(run.decision.get("notes"))),
         plan=yaml.safe_dump(run.plan, sort_keys=False, allow_unicode=True, width=100) if run.plan else "",
@@ -102,6 +111,12 @@ def _candidates(run: RunFiles) -> tuple[Candidate, ...]:
             tokens_per_byte=numbers.significant_text(c.get("tokens_per_byte")),
             task_fit=_value(c.get("task_fit")) if c.get("task_fit") is not None else "",
             reason=str(c.get("reason") or ""),
+            filters=tuple(
+                (str(one.get("name") or ""), bool(one.get("is_passed")), str(one.get("words") or ""))
+                for one in map(as_record, as_list(c.get("filters")))
+            ),
+            facts_from=str(c.get("facts_from") or ""),
+            effort="; ".join(str(words) for words in as_list(c.get("effort"))),
         )
         for c in ranked
     )

@@ -36,6 +36,10 @@ class RunFiles:
     decision: Record
     """resolved.yaml: plan, choices, notes, predicted_peak_memory_bytes."""
     candidates: tuple[Record, ...]
+    left_out: tuple[Record, ...]
+    """Models that were not compared, and why."""
+    size_rules: tuple[str, ...]
+    """What the number of rows says about the choice."""
     card: Record
     race: Record
     """race.json; empty when nothing raced."""
@@ -96,12 +100,15 @@ def read_run(folder: Path) -> RunFiles:
     prepare, select, train, evaluate, explain = (
         _stage(folder, stage, manifest, is_trained=is_trained) for stage in STAGES
     )
+    ranked = _loaded(select / "candidates.json")
     return RunFiles(
         name=str(manifest.get("name") or folder.resolve().name),
         folder=folder,
         manifest=manifest,
         decision=decision,
-        candidates=_candidates(select / "candidates.json"),
+        candidates=_listed(ranked, "candidates"),
+        left_out=_listed(ranked, "left_out"),
+        size_rules=tuple(str(rule) for rule in as_list(as_record(ranked).get("rules"))),
         card=_json(select / "card.json"),
         race=_json(select / "race.json"),
         learning_curve=_json(train / "learning_curve.json"),
@@ -152,9 +159,9 @@ def _exported(folder: Path, manifest: Record) -> Record:
     return _json(folder / "export" / "export.json") if is_done else {}
 
 
-def _candidates(path: Path) -> tuple[Record, ...]:
-    found = _loaded(path)
-    items = found.get("candidates") if isinstance(found, dict) else found
+def _listed(found: object, key: str) -> tuple[Record, ...]:
+    """A list alone is that of an older version's candidates."""
+    items = as_record(found).get(key) if isinstance(found, dict) else found if key == "candidates" else ()
     return tuple(as_record(item) for item in as_list(items))
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from tunewright.report import charts, numbers, words
 from tunewright.report.blocks import FoundBlocks, found_blocks_of
 from tunewright.report.electricity import electricity
+from tunewright.report.memory import MemoryBars, memory_bars_of
 from tunewright.report.reached import Reached, reached_of
 from tunewright.report.read import Record, RunFiles, as_record
 
@@ -36,6 +37,7 @@ class Training:
     caption: str
     validations: tuple[tuple[str, str, str, bool], ...]
     """(step, loss, score, is the kept one)."""
+    memory: MemoryBars | None
     reached: Reached | None
     is_unfinished: bool
     """Steps were logged but no summary was written."""
@@ -64,6 +66,7 @@ def training_of(run: RunFiles) -> Training | None:
         blocks=found_blocks_of(run.summary),
         caption=f"{averages}. Loss in {unit} for each target; lower is better.",
         validations=tuple(_validation(v, run.summary) for v in validations),
+        memory=memory_bars_of(run),
         reached=reached_of(run.summary),
         is_unfinished=not run.summary,
     )

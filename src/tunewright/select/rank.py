@@ -1,202 +1,190 @@
 """Which pre-trained model suits this task, this data and this machine: by facts, before anything is trained.
 
-In: Plan, DataFacts, Machine and a memory prediction. Out: Candidates, the chosen one first, each with its reason. Its
-own file because the order of the criteria is the choice, and a person must be able to read it in one place.
+In: Plan, DataFacts, Machine and a memory prediction. Out: Ranked: Candidates, the chosen one first, each with its
+reason; who was left out. Its own file because it says who is compared; what in is select/against.
 """
 
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tunewright.core.errors import DoesNotFit, ModelError
+from tunewright.core.errors import DoesNotFit, ModelError, NotHere
 from tunewright.core.machine import Machine, usable_bytes
 from tunewright.core.plan import Plan
 from tunewright.core.section import is_auto
-from tunewright.core.tasks import has_head
-from tunewright.core.values import Architecture, DataFacts, ModelCard
+from tunewright.core.values import DataFacts, ModelCard
 from tunewright.model.card import model_card
-from tunewright.model.load import shared_tokenizer
-from tunewright.model.starter import PREFIX, STARTERS, starter_path
+from tunewright.model.catalogue import catalogue_card, catalogue_names, known
+from tunewright.model.effort import effort
+from tunewright.model.find import cached_names, is_here, not_reachable
+from tunewright.model.load import refuse_unknown_family
+from tunewright.model.starter import PREFIX, STARTERS, cache_folder, starter_path
+from tunewright.select.against import (
+    CRITERIA,
+    FILTER_WORDS,
+    Measured,
+    Usable,
+    language_words,
+    length_words,
+    licence_words,
+    measured,
+    memory_words,
+    millions,
+    size_rules,
+)
+from tunewright.select.candidate import Candidate, Filter, LeftOut, Ranked
 
-ASSUMED_TOKENS_PER_BYTE = 1 / 3
-"""Before a tokenizer is here. Measured with the starter models: .24 for plain questions, .27 papers, .35 arithmetic."""
-SAMPLE_CHARACTERS = 20_000
-"""Read of each sampled text: enough for tokens per byte, also when a text is a book."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One model beside the others: facts, whether it suits, its place and why."""
-
-    name: str
-    architecture: Architecture
-    n_parameters: int
-    context_tokens: int
-    licence: str
-    fits: bool
-    """The predicted need is within what the run may use."""
-    need_bytes: int
-    """Predicted training memory."""
-    tokens_per_byte: float
-    """Of the train texts, by its own tokenizer; nan when it is not fetched yet."""
-    task_fit: str
-    """good, usable, or why it cannot do the task."""
-    rank: int
-    """1 is the chosen one."""
-    reason: str
-    """Why it stands here, with the number that decided."""
-    is_local: bool
-    """Its files are on this machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A model's facts against this data and this machine."""
-
-    card: ModelCard
-    need_bytes: int
-    have_bytes: int
-    tokens_per_byte: float
-    p95_tokens: int
-    """95 % of the rows need at most about this many; 0 when nothing is known."""
-    misfit: str
-    """Why it cannot do the task; empty when it can."""
-    is_preferred: bool
-    """The architecture made for the task."""
-    is_language: bool
-    """Its languages hold the data's, or one of them is unknown."""
-
-    @property
-    def fits(self) -> bool:
-        return self.need_bytes <= self.have_bytes
-
-    @property
-    def criteria(self) -> tuple[float, ...]:
-        """Compared from left to right, smaller is better; _REASONS has a sentence for each."""
-        return (
-            bool(self.misfit),
-            not self.fits,
-            not self.is_language,
-            self.card.context_tokens < self.p95_tokens,
-            not self.is_preferred,
-            -self.card.n_parameters,
-        )
+CACHE = "cache"
+"""In select.candidates: every whole model of the local Hugging Face cache."""
+FILE_BYTES = 2
+"""Of a weight on the hub, mostly bfloat16; what is fetched is told as about."""
 
 
 def candidates(
-    plan: Plan, *, folder: Path, facts: DataFacts, machine: Machine, need_bytes: Callable[[ModelCard], int]
-) -> tuple[Candidate, ...]:
+    plan: Plan,
+    *,
+    folder: Path,
+    facts: DataFacts,
+    machine: Machine,
+    need_bytes: Callable[[ModelCard], int],
+    without: Sequence[LeftOut] = (),
+) -> Ranked:
     """Every model that the plan names (or the starter models), best first; a named `model.name` always comes first.
 
-    folder: where relative model paths start. Criteria in order: can do the task, fits the memory, knows the language,
-    reads 95 % of the rows whole, is the architecture made for the task, has more parameters, was named first.
+    folder: where relative model paths start. What is compared, and in which order: select/against.CRITERIA; then the
+    one named first. without: models that turned out to be out of reach.
+    A listed model that cannot be used is left out with its reason; one that does not exist is an error.
     Raises ModelError when a named model cannot do the task or none can; DoesNotFit when none fits.
     """
-    have = _have_bytes(plan, machine)
-    measured = [
-        _measured(_card(name, plan=plan, folder=folder), plan=plan, facts=facts, have=have, need_bytes=need_bytes)
-        for name in _names(plan, folder=folder)
-    ]
-    ranked = sorted(measured, key=lambda one: one.criteria)
-    is_named = not is_auto(plan.model.name)
-    chosen = measured[0] if is_named else ranked[0]
+    usable = _usable(plan, machine)
+    is_named, left_out = not is_auto(plan.model.name), list(without)
+    found: list[Measured] = []
+    for name in _names(plan, folder=folder):
+        if name in {one.name for one in left_out}:
+            continue
+        card = _card(name, plan=plan, folder=folder, left_out=None if is_named and not found else left_out)
+        if card is not None:
+            found.append(_measured(card, plan=plan, facts=facts, usable=usable, need_bytes=need_bytes(card)))
+    if not found:
+        raise _none_usable(left_out)
+    ranked = sorted(found, key=lambda one: one.costs)
+    chosen = found[0] if is_named else ranked[0]
     _refuse_unsuitable(chosen, ranked, facts=facts, is_named=is_named)
     order = [chosen, *(one for one in ranked if one is not chosen)]
-    reasons = [_chosen_reason(order, best=ranked[0], facts=facts, is_named=is_named)]
-    reasons += [_passed_over(one, chosen=chosen, facts=facts, is_named=is_named) for one in order[1:]]
-    return tuple(
-        _candidate(one, rank=i + 1, reason=reason) for i, (one, reason) in enumerate(zip(order, reasons, strict=True))
+    reasons = [_chosen_reason(order, best=ranked[0], is_named=is_named)]
+    reasons += [_passed_over(one, chosen=chosen, is_named=is_named) for one in order[1:]]
+    return Ranked(
+        tuple(
+            _candidate(one, rank=i + 1, reason=reason)
+            for i, (one, reason) in enumerate(zip(order, reasons, strict=True))
+        ),
+        tuple(left_out) + (_not_asked(plan) if is_auto(plan.select.candidates) and not is_named else ()),
+        size_rules(facts),
     )
 
 
 def not_chosen(
     card: ModelCard, *, plan: Plan, facts: DataFacts, machine: Machine, need_bytes: int, reason: str
-) -> Candidate:
+) -> Ranked:
     """The facts of a model that was not compared with others: the plan measures what is there."""
-    have = _have_bytes(plan, machine)
-    one = _measured(card, plan=plan, facts=facts, have=have, need_bytes=lambda _: need_bytes)
-    return _candidate(one, rank=1, reason=reason)
+    one = _measured(card, plan=plan, facts=facts, usable=_usable(plan, machine), need_bytes=need_bytes)
+    return Ranked((_candidate(one, rank=1, reason=reason),), (), ())
+
+
+def _usable(plan: Plan, machine: Machine) -> Usable:
+    is_gpu = bool(machine.accelerator_memory_bytes) and (is_auto(plan.run.device) or plan.run.device == "cuda")
+    cache = cache_folder().absolute()
+    there = next(path for path in (cache, *cache.parents) if path.is_dir())
+    return Usable(
+        memory_bytes=usable_bytes(machine, limit=plan.run.memory_limit, is_gpu=is_gpu),
+        disk_bytes=shutil.disk_usage(there).free,
+        licences=plan.select.licences,
+    )
 
 
 def _names(plan: Plan, *, folder: Path) -> tuple[str, ...]:
-    """Each model once, the plan's own choice first."""
+    """Each model once, the plan's own choice first; the word cache stands for many."""
     named = () if is_auto(plan.model.name) else (plan.model.name,)
     listed = plan.select.candidates
     others = tuple(f"{PREFIX}{name}" for name in STARTERS) if is_auto(listed) or not listed else listed
     once: dict[str, str] = {}
     for name in (*named, *others):
         path = folder / Path(name).expanduser()
-        once.setdefault(str(path.resolve()) if path.is_dir() else name, name)
+        if name == CACHE and not path.is_dir():
+            once |= {one: one for one in cached_names() if one not in once}
+        else:
+            once.setdefault(str(path.resolve()) if path.is_dir() else name, name)
     return tuple(once.values())
 
 
-def _card(name: str, *, plan: Plan, folder: Path) -> ModelCard:
-    """A starter model that is not fetched yet is described by our table."""
+def _card(name: str, *, plan: Plan, folder: Path, left_out: list[LeftOut] | None) -> ModelCard | None:
+    """From its own files; a model that is not here is described by our tables, and fetched only once it is chosen.
+
+    left_out: takes a model that cannot be used, and why; None: such a model is an error.
+    """
     if name.startswith(PREFIX) and starter_path(name) is None:
         return STARTERS[name.removeprefix(PREFIX)].card
     is_own = not is_auto(plan.model.name) and name == plan.model.name
     revision = plan.model.revision if is_own or is_auto(plan.model.name) else "main"
-    return model_card(name, folder=folder, revision=revision, trust_remote_code=plan.model.trust_remote_code)
+    trust, entry, is_local = plan.model.trust_remote_code, known(name), is_here(name, folder=folder, revision=revision)
+    if entry is not None and left_out is not None and not is_local:
+        if why := not_reachable(entry.name):
+            left_out.append(LeftOut(name, why))
+            return None
+        return catalogue_card(entry)
+    try:
+        card = model_card(name, folder=folder, revision=revision, trust_remote_code=trust)
+        refuse_unknown_family(card, trust_remote_code=trust)
+    except ModelError as error:
+        if left_out is None or not (is_local or isinstance(error, NotHere)):
+            raise
+        left_out.append(LeftOut(name, "; ".join(filter(None, [error.what, error.why]))))
+        return None
+    return card
 
 
-def _measured(
-    card: ModelCard, *, plan: Plan, facts: DataFacts, have: int, need_bytes: Callable[[ModelCard], int]
-) -> _Measured:
-    misfit = _misfit(card, facts=facts)
-    per_byte = _tokens_per_byte(card, facts=facts, trust_remote_code=plan.model.trust_remote_code)
-    known = ASSUMED_TOKENS_PER_BYTE if math.isnan(per_byte) else per_byte
-    return _Measured(
-        card=card,
-        need_bytes=need_bytes(card),
-        have_bytes=have,
-        tokens_per_byte=per_byte,
-        p95_tokens=math.ceil(_p95_bytes(facts) * known),
-        misfit=misfit,
-        is_preferred=card.architecture == ("encoder" if has_head(facts.task) else "decoder"),
-        is_language=not facts.language or not card.languages or facts.language in card.languages,
+def _measured(card: ModelCard, *, plan: Plan, facts: DataFacts, usable: Usable, need_bytes: int) -> Measured:
+    return measured(
+        card,
+        facts=facts,
+        usable=usable,
+        need_bytes=need_bytes,
+        fetch_bytes=0 if card.path else _fetch_bytes(card),
+        trust_remote_code=plan.model.trust_remote_code,
     )
 
 
-def _misfit(card: ModelCard, *, facts: DataFacts) -> str:
-    if has_head(facts.task):
-        return ""
-    if card.architecture == "encoder":
-        return "an encoder reads text and writes none"
-    if facts.task == "generate" and not card.has_chat_template:
-        return "it has no chat template, so it is not tuned to answer"
-    return ""
+def _fetch_bytes(card: ModelCard) -> int:
+    if not card.name.startswith(PREFIX):
+        return FILE_BYTES * card.n_parameters
+    starter = STARTERS[card.name.removeprefix(PREFIX)]
+    return 2 * starter.wheel_bytes + starter.folder_bytes
 
 
-def _tokens_per_byte(card: ModelCard, *, facts: DataFacts, trust_remote_code: bool) -> float:
-    texts = [text[:SAMPLE_CHARACTERS] for text in facts.sample if text]
-    n_bytes = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    if not card.path or not n_bytes:
-        return math.nan
-    tokenizer = shared_tokenizer(card.path, trust_remote_code=trust_remote_code)
-    return sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]) / n_bytes
+def _not_asked(plan: Plan) -> tuple[LeftOut, ...]:
+    """Models that nobody named: they are not fetched, and not trained on, unasked."""
+    cached, elsewhere = cached_names(), len(catalogue_names())
+    found = [LeftOut(name, f"in the local cache; select.candidates=[{CACHE}] compares it") for name in cached]
+    why = "their files are not here and nothing is fetched unasked; name them: tunewright models list WORD"
+    return (*found, LeftOut(f"{elsewhere} models of the catalogue", why))
 
 
-def _p95_bytes(facts: DataFacts) -> float:
-    """Of whole rows: the sample's own 95th percentile, scaled from the sample's mean to the rows' mean."""
-    sizes = sorted(len(text.encode("utf-8", "surrogatepass")) for text in facts.sample)
-    if not sizes or not sum(sizes):
-        return facts.bytes_per_row
-    p95 = sizes[math.ceil(0.95 * len(sizes)) - 1]
-    mean = sum(sizes) / len(sizes)
-    return p95 * (facts.bytes_per_row / mean if facts.bytes_per_row else 1.0)
+def _none_usable(left_out: Sequence[LeftOut]) -> ModelError:
+    first = left_out[0]
+    return ModelError(
+        f"none of the {len(left_out)} candidates can be used",
+        where="select.candidates",
+        why=f"{first.name}: {first.reason}",
+        fix="select.candidates=auto compares the starter models",
+    )
 
 
-def _have_bytes(plan: Plan, machine: Machine) -> int:
-    is_gpu = bool(machine.accelerator_memory_bytes) and (is_auto(plan.run.device) or plan.run.device == "cuda")
-    return usable_bytes(machine, limit=plan.run.memory_limit, is_gpu=is_gpu)
-
-
-def _refuse_unsuitable(chosen: _Measured, ranked: Sequence[_Measured], *, facts: DataFacts, is_named: bool) -> None:
+def _refuse_unsuitable(chosen: Measured, ranked: Sequence[Measured], *, facts: DataFacts, is_named: bool) -> None:
     """A named model that seems too large goes on: resolve knows batch and method, and decides with exact numbers."""
-    able = [one for one in ranked if not one.misfit]
+    able = [one for one in ranked if not one.misfit and one.is_allowed]
     if chosen.misfit:
         other = f"model.name={able[0].card.name}" if able else _decoder_fix()
         raise ModelError(
@@ -205,12 +193,21 @@ def _refuse_unsuitable(chosen: _Measured, ranked: Sequence[_Measured], *, facts:
             why=chosen.misfit,
             fix=other,
         )
+    if not chosen.is_allowed:
+        raise ModelError(
+            f"{chosen.card.name} may not be used" if is_named else "none of the candidates may be used",
+            where="select.licences",
+            why=licence_words(chosen),
+            fix=f"model.name={able[0].card.name}"
+            if able
+            else f"select.licences=[{chosen.card.licence}], or leave it out",
+        )
     if not chosen.fits and not is_named:
         smallest = min(able, key=lambda one: one.need_bytes)
         raise DoesNotFit(
             f"none of {len(able)} models fits; the one that needs least is {smallest.card.name}",
             need_bytes=smallest.need_bytes,
-            have_bytes=smallest.have_bytes,
+            have_bytes=smallest.usable.memory_bytes,
             fix=f"close other programs or raise run.memory_limit; or name it to try smaller batches: "
             f"model.name={smallest.card.name}",
         )
@@ -221,8 +218,10 @@ def _decoder_fix() -> str:
     return f"model.name={PREFIX}{chat}"
 
 
-def _candidate(one: _Measured, *, rank: int, reason: str) -> Candidate:
+def _candidate(one: Measured, *, rank: int, reason: str) -> Candidate:
     card = one.card
+    tables = "our table of starter models" if card.name.startswith(PREFIX) else "the catalogue"
+    filters = (criterion for criterion in CRITERIA if criterion.is_filter)
     return Candidate(
         name=card.name,
         architecture=card.architecture,
@@ -236,72 +235,45 @@ def _candidate(one: _Measured, *, rank: int, reason: str) -> Candidate:
         rank=rank,
         reason=reason,
         is_local=bool(card.path),
+        unknown_rate=one.unknown_rate,
+        fetch_bytes=one.fetch_bytes,
+        facts_from="its own files" if card.path else tables,
+        filters=tuple(Filter(of.name, not of.cost(one), FILTER_WORDS[of.name](one)) for of in filters),
+        effort=effort(card, entry=known(card.name)),
     )
 
 
-def _chosen_reason(order: Sequence[_Measured], *, best: _Measured, facts: DataFacts, is_named: bool) -> str:
+def _chosen_reason(order: Sequence[Measured], *, best: Measured, is_named: bool) -> str:
     chosen, rivals = order[0], order[1:]
-    parts = [f"{_described(chosen)}; {_memory(chosen)}; {_length(chosen)}"]
+    parts = [_facts(chosen)]
     if not chosen.is_language:
-        parts.append(f"mind that {_language(chosen, facts=facts)}")
+        parts.append(f"mind that {language_words(chosen)}")
     if is_named:
         parts.insert(0, "named in the plan")
         if best is not chosen:
-            parts.append(f"by facts {best.card.name} would come first: {_difference(chosen, best, facts=facts)}")
+            parts.append(f"by facts {best.card.name} would come first: {_difference(chosen, best)}")
     elif rivals:
-        parts.append(f"{rivals[0].card.name} was passed over: {_difference(rivals[0], chosen, facts=facts)}")
+        parts.append(f"{rivals[0].card.name} was passed over: {_difference(rivals[0], chosen)}")
     return "; ".join(parts)
 
 
-def _passed_over(one: _Measured, *, chosen: _Measured, facts: DataFacts, is_named: bool) -> str:
-    if is_named and one.criteria < chosen.criteria:
-        return f"not chosen: the plan names {chosen.card.name}; {_described(one)}; {_memory(one)}; {_length(one)}"
-    return f"not chosen: {_difference(one, chosen, facts=facts)}"
+def _passed_over(one: Measured, *, chosen: Measured, is_named: bool) -> str:
+    if is_named and one.costs < chosen.costs:
+        return f"not chosen: the plan names {chosen.card.name}; {_facts(one)}"
+    return f"not chosen: {_difference(one, chosen)}"
 
 
-def _difference(worse: _Measured, better: _Measured, *, facts: DataFacts) -> str:
+def _difference(worse: Measured, better: Measured) -> str:
     """The first criterion in which they differ, in words, with both numbers where there are two."""
-    pairs = zip(worse.criteria, better.criteria, strict=True)
-    index = next((i for i, (a, b) in enumerate(pairs) if a != b), -1)
-    if index == 0:
-        return worse.misfit or better.misfit
-    if index == 1:
-        return _memory(worse)
-    if index == 2:
-        return _language(worse, facts=facts)
-    if index == 3:
-        return _length(worse)
-    sizes = f"{_millions(worse.card)} parameters against {_millions(better.card)}"
-    if index == 4:
-        return f"a {worse.card.architecture} is not the kind made for {facts.task} ({sizes})"
-    if index == 5:
-        return f"of those that suit, the larger is taken ({sizes})"
+    for criterion, a, b in zip(CRITERIA, worse.costs, better.costs, strict=True):
+        if a != b:
+            return criterion.words(worse, better)
     return "the same facts, and named later"
 
 
-def _described(one: _Measured) -> str:
+def _facts(one: Measured) -> str:
     article = "an" if one.card.architecture == "encoder" else "a"
     fetched = "" if one.card.path else ", not fetched yet"
-    return f"{article} {one.card.architecture} of {_millions(one.card)} parameters{fetched}"
-
-
-def _memory(one: _Measured) -> str:
-    verb = "needs about" if one.fits else "would need about"
-    return f"it {verb} {one.need_bytes / 1e9:.1f} of {one.have_bytes / 1e9:.1f} GB"
-
-
-def _length(one: _Measured) -> str:
-    reads = f"it reads {one.card.context_tokens} tokens"
-    if not one.p95_tokens:
-        return reads
-    assumed = " if a token is 3 bytes" if math.isnan(one.tokens_per_byte) else ""
-    longer = "" if one.p95_tokens <= one.card.context_tokens else ", so the longest rows are cut"
-    return f"{reads} and 95 % of the rows need at most about {one.p95_tokens}{assumed}{longer}"
-
-
-def _language(one: _Measured, *, facts: DataFacts) -> str:
-    return f"its card names {', '.join(one.card.languages)}, and the data look like {facts.language}"
-
-
-def _millions(card: ModelCard) -> str:
-    return f"{card.n_parameters / 1e6:.1f} M"
+    what = f"{article} {one.card.architecture} of {millions(one.card)} parameters{fetched}"
+    per_byte = "" if math.isnan(one.tokens_per_byte) else f"; {one.tokens_per_byte:.2f} tokens a byte of your text"
+    return f"{what}; {memory_words(one)}; {length_words(one)}{per_byte}"

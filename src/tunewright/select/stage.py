@@ -1,6 +1,6 @@
 """The select folder: who was compared and why the first one won.
 
-In: ranked Candidates. Out: candidates.json. Its own file because every stage has one place that writes.
+In: Ranked. Out: candidates.json. Its own file because every stage has one place that writes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from pathlib import Path
 
 from tunewright.core.files import write_json
 from tunewright.core.values import Choice
-from tunewright.select.rank import Candidate
+from tunewright.select.candidate import Ranked
 
 CANDIDATES = "candidates.json"
 
 
-def write_candidates(work: Path, candidates: Sequence[Candidate]) -> None:
-    """work/candidates.json: {"candidates": [...]}, the chosen one first, nan as null.
+def write_candidates(work: Path, ranked: Ranked) -> None:
+    """work/candidates.json: {"candidates", "left_out", "rules"}, lists, the chosen model first; nan as null.
 
     Raises RunError when it cannot be written.
     """
-    write_json(work / CANDIDATES, {"candidates": list(candidates)})
+    write_json(work / CANDIDATES, ranked)
 
 
-def won(ranked: tuple[Candidate, ...], raced: Sequence[Choice]) -> tuple[Candidate, ...]:
+def won(ranked: Ranked, raced: Sequence[Choice]) -> Ranked:
     """The same models, with the race's reason beside the facts of the one that won it."""
     reasons = [choice.reason for choice in raced if choice.field == "model.name"]
     if not reasons:
         return ranked
-    first, *others = ranked
+    first, *others = ranked.candidates
     facts = first.reason.removeprefix("named in the plan; ")
     others = [replace(one, reason=one.reason.replace("the plan names", "the race was won by")) for one in others]
-    return (replace(first, reason=f"{reasons[0]}; {facts}"), *others)
+    return replace(ranked, candidates=(replace(first, reason=f"{reasons[0]}; {facts}"), *others))

@@ -16,7 +16,7 @@ from tunewright.core.plan import SECTIONS, Plan
 from tunewright.core.spelling import field_help
 
 if TYPE_CHECKING:
-    from tunewright.select.rank import Candidate
+    from tunewright.select.candidate import Candidate
 
 WIDTH = 80
 OFFERED = {

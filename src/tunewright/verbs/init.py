@@ -82,7 +82,7 @@ def init(data: Sequence[Path], *, out: Path | None = PLAN_FILE, tell: Tracker = 
         decided.resolved.plan,
         said=said,
         reasons={choice.field: choice.reason for choice in choices},
-        ranked=decided.ranked,
+        ranked=decided.ranked.candidates,
         file=shlex.quote(str(out or PLAN_FILE)),
     )
     if out is not None:

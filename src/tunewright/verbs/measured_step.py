@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from tunewright.core.energy import Power
 from tunewright.core.errors import (
     DataError,
     EvalError,
@@ -36,6 +37,7 @@ from tunewright.model.load import load_model
 from tunewright.model.reach import missed_note, reach
 from tunewright.text.batch import epoch_order
 from tunewright.train.loop import Training, train_steps, validation_loss
+from tunewright.train.meter import Meter, meter_of, power_of
 from tunewright.train.ready import in_training
 
 TYPICAL_STEPS = 8
@@ -84,6 +86,8 @@ class MeasuredSteps:
     n_trainable: int
     """As checkpoints hold them: of a word embedding, the words that occur."""
     n_total: int
+    power: Power | None = None
+    """While the typical steps ran, where a meter may be read; None: none may."""
     missed: str = ""
     """Which weights an adapter does not reach although nobody chose to leave them out."""
 
@@ -142,13 +146,15 @@ def take_steps(inputs: StepInputs) -> MeasuredSteps:
         size = parameters(training.model)
         *_, longest = _timed(_longest_first(training))
         peak = torch.cuda.max_memory_allocated() if training.device == "cuda" else peak_memory_bytes()
+        meter = meter_of(training.device)
         return MeasuredSteps(
             peak_memory_bytes=peak,
             longest=longest,
-            typical=_typical(training) or (longest,),
+            typical=_typical(training, meter) or (longest,),
             validation=_validation(training, inputs.validation),
             n_trainable=size.n_trainable,
             n_total=size.n_total,
+            power=power_of(meter, n_threads=plan.run.threads, device=training.device) if meter.seconds else None,
             missed=note.text if note is not None and note.level == "warning" else "",
         )
 
@@ -160,10 +166,11 @@ def _longest_first(training: Training) -> Training:
     return replace(training, rows=rows, n_steps=2)
 
 
-def _typical(training: Training) -> tuple[Timed, ...]:
+def _typical(training: Training, meter: Meter) -> tuple[Timed, ...]:
     """Steps of the real order after the first, which is the longest."""
     started, steps = time.perf_counter(), []
     for event in train_steps(training, done=1):
+        meter.listen(event)
         steps.append(Timed(event.seconds, event.n_tokens))
         is_long = time.perf_counter() - started > TYPICAL_SECONDS
         if len(steps) >= TYPICAL_STEPS or (len(steps) >= 2 and is_long):
@@ -191,13 +198,14 @@ def _read(answer: dict[str, Any]) -> MeasuredSteps:
         facts = answer["error"]
         raise _KINDS[facts["exit_code"]](facts["what"], where=facts["where"], why=facts["why"], fix=facts["fix"])
     found = answer["measured"]
-    validation = found["validation"]
+    validation, power = found["validation"], found["power"]
     return MeasuredSteps(
         **{
             **found,
             "longest": Timed(**found["longest"]),
             "typical": tuple(Timed(**step) for step in found["typical"]),
             "validation": Timed(**validation) if validation else None,
+            "power": Power(**power) if power else None,
         }
     )
 

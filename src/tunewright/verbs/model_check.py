@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunewright.contradictions import memory_limit_bytes
 from tunewright.core.errors import DataError, TunewrightError
 from tunewright.core.events import NoteEvent, Tracker
 from tunewright.core.machine import this_machine
@@ -22,23 +21,20 @@ from tunewright.core.systems import trains
 from tunewright.core.tasks import has_head
 from tunewright.core.values import SPLITS, Choice, Encoded, Row, Split
 from tunewright.deciding import Decisions, cut_rows, median_row
+from tunewright.fitting import memory_limit_bytes
 from tunewright.model.memory import FLOAT_BYTES, MemoryPlan
 from tunewright.prepare.draft import Draft
 from tunewright.prepare.length_price import LengthPrice
 from tunewright.prepare.told import masked_row
+from tunewright.select.candidate import Ranked
 from tunewright.text.encode import token_account, trained_runs
 from tunewright.text.token_view import Tokens, row_tokens
 from tunewright.train.checkpoint import KEPT, STATE_BYTES
 from tunewright.train.loop import steps_per_epoch
 from tunewright.train.ready import planned_steps, with_target
+from tunewright.verbs.costs import Costs, costs, work_of
 from tunewright.verbs.measured_step import MeasuredSteps, StepInputs, measured_steps
-
-DETECTABLE_SE = 2.8
-"""A difference of this many standard errors is found in 8 of 10 experiments at the 5 % level.
-Source: Miller 2024, "Adding Error Bars to Evals", eq. 9 (1.96 + .84)."""
-DISAGREEMENT = 0.2
-"""Share of test rows on which exactly one of two systems is right, until it is measured. Ours: a tuned model and its
-keyword rival on the shipped example differ on a fifth."""
+from tunewright.verbs.resolution import Resolution, resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +92,14 @@ class TimeEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
-    """What the test rows can tell apart."""
-
-    n_test: int
-    in_deviations: float
-    """Smallest difference found in 8 of 10 experiments, in standard deviations of the rows' differences."""
-    in_points: float
-    """classify: the same in points of accuracy, if DISAGREEMENT holds; else nan."""
-
-
-@dataclass(frozen=True, slots=True)
 class ModelCheck:
     """Everything that needs the model's tokenizer, and the measured step."""
 
     plan: Plan
     """Resolved."""
     choices: tuple[Choice, ...]
+    ranked: Ranked
+    """Models that were compared, and who was not."""
     n_parameters: int
     licence: str
     probes: tuple[Probe, ...]
@@ -128,6 +115,8 @@ class ModelCheck:
     step_error: TunewrightError | None
     """What stops a training at its first steps: no memory, a loss that is no number."""
     time: TimeEstimate | None
+    costs: Costs | None
+    """Hours, electricity and money, here, elsewhere and from nothing; None: nothing is trained."""
     disk_bytes: int
     disk_free_bytes: int
     resolution: Resolution
@@ -160,9 +149,11 @@ def model_check(
             step_error, why_no_step = error, "the measured step failed"
     if step is not None and step.missed:
         tell(NoteEvent(step.missed, "warning"))
+    time = time_estimate(plan, step, train=trained_on, validation=validation) if step else None
     return ModelCheck(
         plan=plan,
         choices=decided.resolved.choices,
+        ranked=decided.ranked,
         n_parameters=decided.card.n_parameters,
         licence=decided.card.licence,
         probes=decided.counted.probes,
@@ -178,10 +169,28 @@ def model_check(
         step=step,
         why_no_step=why_no_step,
         step_error=step_error,
-        time=time_estimate(plan, step, train=trained_on, validation=validation) if step else None,
+        time=time,
+        costs=_costs(decided, trained_on, step=step, time=time, n_labels=len(data.facts.labels)),
         disk_bytes=disk_bytes(plan, n_trainable=_n_trainable(decided, step), n_total=decided.card.n_parameters),
         disk_free_bytes=shutil.disk_usage(_there(runs_dir)).free,
         resolution=resolution(len(data.splits["test"]), is_classify=plan.task == "classify"),
+    )
+
+
+def _costs(
+    decided: Decisions, rows: Sequence[Encoded], *, step: MeasuredSteps | None, time: TimeEstimate | None, n_labels: int
+) -> Costs | None:
+    plan, memory = decided.resolved.plan, decided.resolved.memory
+    if not (trains(plan) and rows):
+        return None
+    work = work_of(plan, decided.card, rows, n_classes=n_labels, n_trainable=_n_trainable(decided, step))
+    return costs(
+        plan,
+        decided.card,
+        work,
+        seconds=(time.seconds, time.low_seconds, time.high_seconds) if time else None,
+        power=step.power if step else None,
+        need_bytes=memory.total - memory.process,
     )
 
 
@@ -223,19 +232,6 @@ def disk_bytes(plan: Plan, *, n_trainable: int, n_total: int) -> int:
         return 0
     result = FLOAT_BYTES * (n_trainable if plan.train.method == "lora" else n_total)
     return (KEPT + 1) * STATE_BYTES * n_trainable + FLOAT_BYTES * n_trainable + 2 * result
-
-
-def resolution(n_test: int, *, is_classify: bool) -> Resolution:
-    """The smallest difference that n test rows are likely to show.
-
-    >>> round(resolution(100, is_classify=True).in_points, 1)
-    12.5
-    """
-    if not n_test:
-        return Resolution(0, math.nan, math.nan)
-    in_deviations = DETECTABLE_SE / math.sqrt(n_test)
-    points = 100 * in_deviations * math.sqrt(DISAGREEMENT) if is_classify else math.nan
-    return Resolution(n_test, in_deviations, points)
 
 
 def _split_tokens(data: Draft, decided: Decisions, split: Split, *, cut: Sequence[Encoded]) -> SplitTokens:

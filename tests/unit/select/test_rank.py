@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,8 @@ from tunewright.core.errors import DoesNotFit, ModelError
 from tunewright.core.machine import Machine
 from tunewright.core.plan import Plan
 from tunewright.core.values import DataFacts, ModelCard
-from tunewright.select.rank import Candidate, candidates
+from tunewright.select.candidate import Candidate, Ranked
+from tunewright.select.rank import candidates
 
 GIGA = 10**9
 MACHINE = Machine("Linux", "any", n_cores=2, memory_bytes=10 * GIGA, memory_available_bytes=10 * GIGA, has_bf16=False)
@@ -46,6 +49,17 @@ def ranked(
     need: Callable[[ModelCard], int] = lambda card: GIGA,
     **sections: Any,
 ) -> tuple[Candidate, ...]:
+    return all_ranked(facts, folder=folder, machine=machine, need=need, **sections).candidates
+
+
+def all_ranked(
+    facts: DataFacts,
+    *,
+    folder: Path = Path(),
+    machine: Machine = MACHINE,
+    need: Callable[[ModelCard], int] = lambda card: GIGA,
+    **sections: Any,
+) -> Ranked:
     plan = Plan.model_validate({"task": facts.task, **sections})
     return candidates(plan, folder=folder, facts=facts, machine=machine, need_bytes=need)
 
@@ -203,3 +217,128 @@ def test_candidates_compare_each_model_once_however_it_is_written(models: Path) 
 def test_candidates_stop_when_a_listed_model_does_not_exist(models: Path) -> None:
     with pytest.raises(ModelError, match="no such model folder"):
         ranked(CLASSIFY, folder=models, select={"candidates": ["encoder", "./nowhere"]})
+
+
+def failed(one: Candidate) -> list[str]:
+    return [of.name for of in one.filters if not of.is_passed]
+
+
+def test_filters_say_what_was_found_whether_it_passes_or_not(models: Path) -> None:
+    first, second = ranked(GENERATE, folder=models, select={"candidates": ["encoder", "decoder"]})
+    assert [of.name for of in first.filters] == ["task", "licence", "memory", "disk", "language", "words", "length"]
+    assert (failed(first), failed(second)) == ([], ["task"])
+    assert all(of.words for one in (first, second) for of in one.filters)
+    assert {one.facts_from for one in (first, second)} == {"its own files"}
+
+
+def test_candidates_pass_over_a_licence_that_the_plan_does_not_take(models: Path) -> None:
+    (models / "encoder" / "README.md").write_text("---\nlicense: mit\n---\n")
+    (models / "decoder" / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    listed = ["encoder", "decoder"]
+    free = ranked(CLASSIFY, folder=models, select={"candidates": listed})
+    assert [one.licence for one in free] == ["MIT", "Apache-2.0"]
+    found = ranked(CLASSIFY, folder=models, select={"candidates": listed, "licences": ["apache-2.0"]})
+    assert names(found) == ["decoder", "encoder"]
+    assert failed(found[1]) == ["licence"]
+    assert "its licence is MIT, and select.licences takes apache-2.0" in found[1].reason
+
+
+def test_candidates_take_no_model_whose_licence_nobody_states_where_licences_are_named(models: Path) -> None:
+    select = {"candidates": ["decoder"], "licences": ["MIT"]}
+    with pytest.raises(ModelError, match="may be used") as caught:
+        ranked(CLASSIFY, folder=models, select=select)
+    assert caught.value.where == "select.licences"
+    assert "no source states its licence" in caught.value.why
+    with pytest.raises(ModelError, match=r"minilm-l6 may not be used"):
+        ranked(CLASSIFY, model={"name": "starter:minilm-l6"}, select={"licences": ["MIT"]})
+
+
+def test_candidates_count_tokens_that_a_vocabulary_does_not_know(models: Path) -> None:
+    """The tiny tokenizers know every byte: with unk as the id of x, two of ten bytes are unknown."""
+    tokenizer = json.loads((models / "encoder" / "tokenizer_config.json").read_text())
+    (models / "encoder" / "tokenizer_config.json").write_text(json.dumps({**tokenizer, "unk_token": "x"}))
+    facts = replace(CLASSIFY, sample=("xxabcdefgh",))
+    found = ranked(facts, folder=models, select={"candidates": ["encoder", "decoder"]})
+    assert names(found) == ["decoder", "encoder"]
+    assert [one.unknown_rate for one in found] == [0.0, 0.2]
+    assert "20 % of the texts' tokens are unknown to it" in found[1].reason
+
+
+def test_candidates_put_large_encoders_last_on_few_rows(models: Path) -> None:
+    """Source of the rule: Mosbach et al. 2021. From 1,000 rows on the larger one is taken."""
+    listed = {"select": {"candidates": ["google-bert/bert-base-uncased", "nvidia/megatron-bert-uncased-345m"]}}
+    few = all_ranked(replace(CLASSIFY, n_rows={"train": 999}), **listed)
+    many = all_ranked(replace(CLASSIFY, n_rows={"train": 1000}), **listed)
+    assert names(few.candidates)[0] == "google-bert/bert-base-uncased"
+    assert names(many.candidates)[0] == "nvidia/megatron-bert-uncased-345m"
+    assert "unstably" in few.candidates[1].reason
+    assert any("Mosbach" in rule for rule in few.rules)
+    assert many.rules == ()
+    assert "under 50" in all_ranked(replace(CLASSIFY, n_rows={"train": 49}), **listed).rules[0]
+
+
+def test_candidates_that_are_not_here_are_described_by_the_catalogue_and_not_fetched() -> None:
+    found = ranked(GENERATE, select={"candidates": ["Qwen/Qwen3-0.6B", "starter:smollm2-135m-instruct"]})
+    assert [one.facts_from for one in found] == ["the catalogue", "our table of starter models"]
+    assert not found[0].is_local
+    assert found[0].fetch_bytes == 2 * 751_632_384
+    assert "not fetched yet" in found[0].reason
+
+
+def test_candidates_need_room_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {"select": {"candidates": ["Qwen/Qwen3-0.6B", "starter:smollm2-135m-instruct"]}}
+    free = namedtuple("free", "total used free")(GIGA, 0, GIGA)
+    monkeypatch.setattr("tunewright.select.rank.shutil.disk_usage", lambda _: free)
+    found = ranked(GENERATE, **listed)
+    assert names(found) == ["smollm2-135m-instruct", "Qwen/Qwen3-0.6B"]
+    assert failed(found[1]) == ["disk"]
+    assert "about 1.5 GB have to be fetched, and 1.0 GB are free" in found[1].reason
+
+
+def test_a_listed_model_that_cannot_be_used_is_left_out_and_named(models: Path) -> None:
+    (models / "decoder" / "config.json").write_text("{broken")
+    found = all_ranked(CLASSIFY, folder=models, select={"candidates": ["decoder", "encoder"]})
+    assert names(found.candidates) == ["encoder"]
+    assert [one.name for one in found.left_out] == ["decoder"]
+    assert "config.json cannot be read" in found.left_out[0].reason
+    with pytest.raises(ModelError, match="none of the 1 candidates can be used"):
+        ranked(CLASSIFY, folder=models, select={"candidates": ["decoder"]})
+    with pytest.raises(ModelError, match=r"config\.json cannot be read"):
+        ranked(CLASSIFY, folder=models, model={"name": "decoder"})
+
+
+def test_a_listed_model_that_wants_code_is_left_out_unless_it_is_trusted(models: Path) -> None:
+    path = models / "decoder" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "auto_map": {"AutoModel": "mine.Mine"}}))
+    listed = {"select": {"candidates": ["decoder", "encoder"]}}
+    found = all_ranked(CLASSIFY, folder=models, **listed)
+    assert [one.name for one in found.left_out] == ["decoder"]
+    assert "Python code of its own" in found.left_out[0].reason
+    trusted = all_ranked(CLASSIFY, folder=models, model={"trust_remote_code": True}, **listed)
+    assert trusted.left_out == ()
+
+
+def test_an_architecture_that_transformers_does_not_know_is_refused_by_name(models: Path) -> None:
+    path = models / "decoder" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model_type": "flux_capacitor"}))
+    with pytest.raises(ModelError, match="does not know the architecture flux_capacitor") as caught:
+        ranked(CLASSIFY, folder=models, model={"name": "decoder"})
+    assert "pip install -U transformers" in caught.value.fix
+
+
+def test_offline_a_model_that_is_not_here_is_left_out_and_the_others_are_compared(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunewright.model.find.constants.HF_HUB_OFFLINE", True)
+    listed = ["Qwen/Qwen3-0.6B", "somebody/unknown", "encoder"]
+    found = all_ranked(CLASSIFY, folder=models, select={"candidates": listed})
+    assert names(found.candidates) == ["encoder"]
+    assert [one.name for one in found.left_out] == ["Qwen/Qwen3-0.6B", "somebody/unknown"]
+    assert all("HF_HUB_OFFLINE" in one.reason for one in found.left_out)
+
+
+def test_models_that_nobody_named_are_said_to_be_left_out() -> None:
+    (left,) = all_ranked(CLASSIFY).left_out
+    assert "models of the catalogue" in left.name
+    assert "nothing is fetched unasked" in left.reason
+    assert all_ranked(CLASSIFY, select={"candidates": ["starter:minilm-l6"]}).left_out == ()

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
-from tunewright.select.rank import Candidate
+from tunewright.select.candidate import Candidate, Filter, LeftOut, Ranked
 from tunewright.select.stage import write_candidates
 
 
@@ -21,6 +21,7 @@ def test_write_candidates_keeps_order_and_writes_nan_as_null(tmp_path: Path) -> 
         rank=1,
         reason="größer",
         is_local=True,
+        filters=(Filter("task", True, "made for classify"),),
     )
     second = Candidate(
         *("b", "decoder", 20, 64, "unknown"),
@@ -32,6 +33,14 @@ def test_write_candidates_keeps_order_and_writes_nan_as_null(tmp_path: Path) -> 
         reason="",
         is_local=False,
     )
-    write_candidates(tmp_path, (first, second))
+    write_candidates(tmp_path, Ranked((first, second), (LeftOut("c", "gone"),), ("a rule",)))
     found = json.loads((tmp_path / "candidates.json").read_text(encoding="utf-8"))
-    assert found == {"candidates": [asdict(first), {**asdict(second), "tokens_per_byte": None}]}
+    unknown = {"tokens_per_byte": None, "unknown_rate": None}
+    assert found == {
+        "candidates": [
+            {**asdict(first), "unknown_rate": None, "filters": [asdict(first.filters[0])], "effort": []},
+            {**asdict(second), **unknown, "filters": [], "effort": []},
+        ],
+        "left_out": [{"name": "c", "reason": "gone"}],
+        "rules": ["a rule"],
+    }

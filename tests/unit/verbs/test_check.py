@@ -15,7 +15,8 @@ from tunewright.core.values import Encoded
 from tunewright.pipeline import decide, run_plan
 from tunewright.verbs.check import Check, check
 from tunewright.verbs.measured_step import MeasuredSteps, Timed
-from tunewright.verbs.model_check import resolution, time_estimate
+from tunewright.verbs.model_check import time_estimate
+from tunewright.verbs.resolution import resolution
 
 
 def plan(data: Path, model: Path, *overrides: str) -> LoadedPlan:
