@@ -11,6 +11,7 @@ EXIT_CODES = {
     "PlanError": 2,
     "DataError": 3,
     "ModelError": 4,
+    "NotHere": 4,
     "DoesNotFit": 4,
     "TrainError": 5,
     "NonFiniteLoss": 5,
