@@ -17,9 +17,11 @@ from tests.tiny import save_tiny_encoder
 from tunewright.core.errors import ModelError, PlanError
 from tunewright.core.events import Event, NoteEvent, Tracker, null_tracker
 from tunewright.core.planfile import plan_from
+from tunewright.core.run import Run
 from tunewright.pipeline import Outcome, decide, run_plan
 from tunewright.report.race import race_of
 from tunewright.report.read import read_run
+from tunewright.verbs.reproduce import reproduce
 
 TRAINING = "race: "
 
@@ -135,6 +137,15 @@ def test_the_page_shows_what_raced(raced: tuple[Path, list[str], list[str]]) -> 
     assert view.lines[0].fate == "won"
     assert {line.fate for line in view.lines if "broken" in line.name} == {view.lines[-1].fate}
     assert "Twice the data would buy" in view.curve_words
+
+
+def test_a_reproduction_trains_what_won_and_does_not_race_again(raced: tuple[Path, list[str], list[str]]) -> None:
+    folder, _, _ = raced
+    run(folder, until="evaluate")
+    found = reproduce(Run(folder / "runs/rows"))
+    assert (found.found.verdict, found.found.changes) == ("identical", ())
+    assert not (folder / "runs/rows-again/select.race").exists()
+    assert not (folder / "runs/rows-again/select/race.json").exists()
 
 
 def test_before_the_run_the_choice_by_facts_is_shown_and_said_to_be_that(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from safetensors import safe_open
 from tunewright.core.run import Run
 from tunewright.core.values import Prediction
 from tunewright.evaluate.write import read_predictions
+from tunewright.raced import RACE
 
 Sameness = Literal["identical", "same within the interval", "differs"]
 MEASURED = ("memory_available_bytes", "matrix_flops")
@@ -166,9 +167,12 @@ def _other_changes(first: Run, again: Run) -> Iterator[Change]:
     for name, value in then.get("machine", {}).items():
         if name not in MEASURED and value != now.get("machine", {}).get(name):
             yield Change("machine", name, str(value), str(now.get("machine", {}).get(name)))
+    not_repeated = (
+        {"report", "select"} if (first.stage("select") / RACE).is_file() else {"report"}
+    )  # nobody races twice
     for name, record in then.get("stages", {}).items():
         other = now.get("stages", {}).get(name, {}).get("fingerprint")
-        if name != "report" and other is not None and other != record.get("fingerprint"):
+        if name not in not_repeated and other is not None and other != record.get("fingerprint"):
             yield Change("stage", name, str(record.get("fingerprint")), other)
 
 

@@ -84,7 +84,10 @@ def _found_rate(run: Run) -> float | None:
 
 
 def _to_repeat(plan: Plan, *, name: str, found: float | None) -> Plan:
-    """The resolved plan as something to ask for: what belongs to lora alone is left open again under other methods."""
+    """The resolved plan as something to ask for: what belongs to lora alone is left open again under other methods.
+
+    What a race decided stands in the plan; racing again could be cut off by the clock elsewhere.
+    """
     train = plan.train
     if train.learning_rate == FIND and found is not None:
         train = train.with_(learning_rate=found)
@@ -92,6 +95,7 @@ def _to_repeat(plan: Plan, *, name: str, found: float | None) -> Plan:
         train = train.with_(**dict.fromkeys(named_lora_fields(train), AUTO))
     return plan.with_(
         train=train,
+        select=plan.select.with_(race=False),
         evaluate=plan.evaluate.with_(require=None),
         explain=plan.explain.with_(methods=()),
         export=plan.export.with_(targets=()),
