@@ -374,6 +374,24 @@ def test_wrong_request_is_told_what_is_wrong_in_openais_shape(
     assert served.get("/ready").status == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "words"),
+    [
+        (CHAT, b'{"model": ', "application/json", "the body is no JSON: it breaks at character 10"),
+        (
+            CHAT,
+            {"model": "tuned"},
+            "application/x-www-form-urlencoded",
+            "with the header Content-Type: application/json",
+        ),
+        (CHAT, {"messages": []}, "application/json", "model is missing: tuned or base, as GET /v1/models lists them"),
+        ("/v1/chat", {}, "application/json", "there is no such path here, only /, /health,"),
+    ],
+)
+def test_wrong_request_says_what_to_send(served: Served, path: str, body: Any, kind: str, words: str) -> None:
+    assert words in served.post(path, body, **{"Content-Type": kind}).json["error"]["message"]
+
+
 def test_nothing_that_was_asked_stands_in_the_log_unless_it_is_asked_for(run: Run) -> None:
     with serving(run) as quiet:
         quiet.post(CHAT, said("secret one"))

@@ -73,7 +73,10 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, RequestValidationError):
         refused = _invalid(error)
     elif isinstance(error, HTTPException):
-        refused = Refused(error.status_code, str(error.detail), code="invalid_request")
+        words = (
+            f"there is no such path here, only {', '.join(PATHS)}" if error.status_code == 404 else str(error.detail)
+        )
+        refused = Refused(error.status_code, words, code="invalid_request")
     headers = {**headers_of(refused), **(getattr(error, "headers", None) or {})}  # 405 names the methods
     return JSONResponse(failure_json(refused), refused.status, headers)
 
@@ -82,8 +85,16 @@ def _invalid(error: Any) -> Refused:
     """The first thing that is wrong, without the value: it may be a prompt."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body")
+    if first["type"] == "json_invalid":
+        return Refused(400, f"the body is no JSON: it breaks at character {place}", code="invalid_request")
+    if not place:
+        fix = "send a JSON object, with the header Content-Type: application/json"
+        return Refused(400, f"the body is no JSON object: {fix}", code="invalid_request")
+    if first["type"] == "missing":
+        say = ": tuned or base, as GET /v1/models lists them" if place == "model" else ""
+        return Refused(400, f"{place} is missing{say}", code="invalid_request", param=place)
     words = str(first["msg"]).removeprefix("Value error, ")
-    return Refused(400, f"{place}: {words}" if place else words, code="invalid_request", param=place or None)
+    return Refused(400, f"{place}: {words}", code="invalid_request", param=place)
 
 
 class _Api:
