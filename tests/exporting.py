@@ -9,6 +9,8 @@ import torch
 from tests.tiny import tiny_card
 from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Message, Row, Task
+from tunewright.export.source import Source
+from tunewright.export.whole import write_whole
 from tunewright.model.adapt import adapted, trainable_state
 from tunewright.model.load import Loaded, load_model
 from tunewright.text.rows import write_rows
@@ -44,3 +46,14 @@ def write_prepared(folder: Path, *, task: Task, n: int = 12) -> Path:
     for split in ("train", "validation", "test"):
         write_rows(folder / f"{split}.parquet", rows if split == "test" else [])
     return folder
+
+
+def source_of(proven: Loaded, folder: Path, *, max_length: int = 64) -> Source:
+    """What targets are written from; the whole model lies in folder/whole when one asked for it."""
+
+    def whole() -> Path:
+        if not (folder / "whole").exists():
+            write_whole(folder / "whole", proven, max_length=max_length)
+        return folder / "whole"
+
+    return Source(proven, max_length, whole)

@@ -38,7 +38,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "evaluate.metrics": tuple(METRICS),
     "evaluate.primary_metric": COMPARED,
     "explain.methods": METHODS,
-    "export.targets": ("adapter", "merged"),
+    "export.targets": ("adapter", "merged", "gguf-f16", "gguf-q8_0", "onnx", "onnx-int8", "repo"),
 }
 """Fields that name parts, and the parts there are."""
 _OTHERS_KNOW = (OUTSIDE, API)

@@ -232,7 +232,10 @@ def export_model(run: Run, decided: Decided, *, tell: Tracker, ran: list[str]) -
     with _model_stage(run, "export", decided, tell=tell, ran=ran) as work:
         if work:
             exporting = importlib.import_module("tunewright.export.stage")
-            inputs = exporting.ExportInputs(decided.plan, subject_of(run, decided), run.stage("prepare"))
+            compare = importlib.import_module("tunewright.evaluate.statistics.compare").compare
+            card = partial(importlib.import_module("tunewright.report.stage").card_beside_model, run.folder)
+            subject = subject_of(run, decided)
+            inputs = exporting.ExportInputs(decided.plan, subject, run.stage("prepare"), compare, card)
             exporting.export(inputs, work=work, tell=tell)
 
 

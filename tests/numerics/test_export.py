@@ -14,7 +14,7 @@ from tests.exporting import LORA, changed_model
 from tests.tiny import save_tiny_decoder
 from tunewright.core.train_plan import TrainPlan
 from tunewright.export.merge import merged
-from tunewright.export.targets import write_merged
+from tunewright.export.whole import write_whole
 from tunewright.model.classifier import mean_pooled
 from tunewright.model.load import Loaded
 
@@ -49,7 +49,7 @@ def logits_of(model: Any) -> Tensor:
 
 
 def written(loaded: Loaded, folder: Path) -> Path:
-    write_merged(folder, loaded, max_length=64)
+    write_whole(folder, loaded, max_length=64)
     return folder
 
 

@@ -58,6 +58,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
         "text": "the plan as text, with its comments",
         "plan": "what it resolves to",
         "choices": "field, value, reason of each decision",
+        "left_out": "with --from: key, value, why of what the plan does not say",
     },
     "predict": {
         "run": _RUN,
@@ -84,7 +85,7 @@ ANSWERS: Mapping[str, Mapping[str, str]] = {
     "train": _stage("train/summary.json"),
     "evaluate": _stage("evaluate/metrics.json"),
     "explain": _stage("explain/explanations.json"),
-    "export": _stage("export/export.json"),
+    "export": {**_stage("export/export.json"), "pushed": "with --push: the address; else null"},
     "show": {
         "plan": "the resolved plan",
         "choices": "field, value, reason of each decision",

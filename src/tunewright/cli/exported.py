@@ -19,6 +19,9 @@ def exported_lines(found: Mapping[str, Any], *, folder: str) -> Iterator[str]:
     """
     rows = [("", "size", "KL, nats", "limit", "same answer", "compared on")]
     for name, target in found["targets"].items():
+        if not target["n"]:
+            rows.append((name, size(target["size_bytes"]), "", "", "", "not run"))
+            continue
         compared = f"{target['n']:,} answers of {target['rows']} rows"
         kl, limit = f"{target['kl_nats']['mean']:.2g}", f"{target['limit_nats']:g}"
         rows.append((name, size(target["size_bytes"]), kl, limit, f"{target['agreement']:.1%}", compared))
@@ -26,8 +29,14 @@ def exported_lines(found: Mapping[str, Any], *, folder: str) -> Iterator[str]:
     for name, why in found["left_out"].items():
         yield f"{name}: not written, {why}"
     for name, target in found["targets"].items():
+        if target["unproven"]:
+            reader = f", read by {target['read_by']}" if target["read_by"] else ""
+            yield f"{name}: UNPROVEN{reader}: {target['unproven']}"
         if target["note"]:
             yield f"{name}: {target['note']}"
+    for name, target in found["targets"].items():
+        if target["metric"]:
+            yield f"{name}: {target['metric']['words']}"
     for name, target in found["targets"].items():
         yield f"\n{name}, without tunewright:"
         yield from (f"  {line}" for line in placed(target["loading"], folder=f"{folder}/{target['path']}"))

@@ -12,7 +12,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import typer
 
 from tunewright.cli.console import Console, has_colour, open_console
 from tunewright.cli.exported import exported_lines
@@ -30,6 +32,9 @@ from tunewright.tables.words import told
 from tunewright.text.review_table import n_undecided
 from tunewright.verbs.on_run import on_run
 
+Push = Annotated[
+    str, typer.Option("--push", metavar="OWNER/NAME", help="Upload the target repo to the Hub, private, by your token.")
+]
 RESULTS = {
     "prepare": ("prepare", "ledger.json"),
     "select": ("select", "candidates.json"),
@@ -86,13 +91,24 @@ def explain(
 
 
 def export(
-    plan: PlanOrRun, overrides: Overrides = None, json: Json = False, quiet: Quiet = False, runs_dir: RunsDir = RUNS_DIR
+    plan: PlanOrRun,
+    overrides: Overrides = None,
+    push: Push = "",
+    json: Json = False,
+    quiet: Quiet = False,
+    runs_dir: RunsDir = RUNS_DIR,
 ) -> int:
     """Write the model as folders that other software loads; each must answer like the proven model, or none is kept."""
     with open_console(wants_json=json, is_quiet=quiet) as console:
+        words = overrides or []
+        if push:
+            from tunewright.verbs.push import refuse_push, with_repo  # the Hub's client: --help does not wait
+
+            refuse_push(push)
+            words = with_repo(words)
         if _is_file(plan):
-            return _stage("export", plan, overrides or [], console=console, runs_dir=runs_dir)
-        return _on_run("export", find_run(str(plan), runs_dir=runs_dir), overrides or [], console=console)
+            return _stage("export", plan, words, console=console, runs_dir=runs_dir, push=push)
+        return _on_run("export", find_run(str(plan), runs_dir=runs_dir), words, console=console, push=push)
 
 
 def _is_file(word: Path) -> bool:
@@ -100,27 +116,30 @@ def _is_file(word: Path) -> bool:
     return word.is_file() or word.suffix.lower() in DATA_SUFFIXES
 
 
-def _on_run(stage: Literal["explain", "export"], run: Run, overrides: list[str], *, console: Console) -> int:
+def _on_run(
+    stage: Literal["explain", "export"], run: Run, overrides: list[str], *, console: Console, push: str = ""
+) -> int:
     started = time.monotonic()
     with event_printer(console) as tell:
         outcome = on_run(run, stage, overrides, tell=tell)
-    return _told(stage, outcome, again=[], console=console, started=started)
+    return _told(stage, outcome, again=[], console=console, started=started, push=push)
 
 
-def _stage(stage: str, plan: Path, overrides: list[str], *, console: Console, runs_dir: Path) -> int:
+def _stage(stage: str, plan: Path, overrides: list[str], *, console: Console, runs_dir: Path, push: str = "") -> int:
     started = time.monotonic()
     outcome = run_aloud(load_plan(plan, overrides=overrides), console=console, runs_dir=runs_dir, until=stage)
-    return _told(stage, outcome, again=[str(plan), *overrides], console=console, started=started)
+    return _told(stage, outcome, again=[str(plan), *overrides], console=console, started=started, push=push)
 
 
-def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, started: float) -> int:
-    """What the stage found. again: the words that named the plan."""
+def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, started: float, push: str = "") -> int:
+    """What the stage found. again: the words that named the plan. push: where the exported repository goes."""
     folder, name = RESULTS[stage]
     found = json_module.loads((outcome.run.stage(folder) / name).read_text(encoding="utf-8"))
     if outcome.was_finished:
         console.result(f"nothing to do: {stage} of {outcome.run.name} is finished")
     _show(stage, found, run=outcome.run, console=console)
     show_requirements(console, outcome.requirements if stage == "evaluate" else ())
+    pushed = _pushed(outcome.run, push, console=console) if push else None
     console.result(f"\nfolder  {shown_path(outcome.run.stage(folder))}")
     words = again if stage in AFTER else [outcome.run.word]
     console.result(f"next    {shlex.join(['tunewright', AFTER.get(stage, 'report'), *words])}")
@@ -132,9 +151,18 @@ def _told(stage: str, outcome: Outcome, *, again: list[str], console: Console, s
             "requirements": [asdict(one) for one in outcome.requirements],
             "was_finished": outcome.was_finished,
             "seconds": round(time.monotonic() - started, 3),
+            **({"pushed": pushed} if stage == "export" else {}),
         }
     )
     return 0
+
+
+def _pushed(run: Run, name: str, *, console: Console) -> str:
+    from tunewright.verbs.push import push
+
+    url = push(run.stage("export"), name)
+    console.result(f"pushed  {url} (private)")
+    return url
 
 
 def _show(stage: str, found: Mapping[str, Any], *, run: Run, console: Console) -> None:

@@ -59,7 +59,7 @@ VERBS: Mapping[str, Verb] = {
     "init": Verb(
         "Start",
         "init",
-        "DATA [DATA ...] [-o PLAN]",
+        "DATA [DATA ...] [--from TOOL] [-o PLAN]",
         "look at the data, write a commented plan",
         "tunewright init tickets.csv -o plan.yaml",
     ),
@@ -92,8 +92,8 @@ VERBS: Mapping[str, Verb] = {
     "export": Verb(
         "Stages",
         "stage",
-        "PLAN|DATA|RUN [a.b=c ...]",
-        "standard folders, checked against the model",
+        "PLAN|DATA|RUN [a.b=c ...] [--push NAME]",
+        "forms that other software loads, checked against the model",
         "tunewright export tickets",
     ),
     "show": Verb(

@@ -107,7 +107,8 @@ class ExplainPlan(Section):
 
 class ExportPlan(Section):
     targets: tuple[str, ...] = AUTO
-    """What is exported: adapter, merged; an empty list: nothing. Left out: nothing, until `tunewright export` asks."""
+    """What is exported: adapter, merged, gguf-f16, gguf-q8_0 (llama.cpp, Ollama), onnx, onnx-int8 (models with a head),
+    repo (for the Hub); an empty list: nothing. Left out: nothing; `tunewright export` alone: adapter and merged."""
     max_kl_nats: float = Field(default=0.01, gt=0)
     """Largest mean divergence between the exported and the trained model on held-out rows, nats."""
 

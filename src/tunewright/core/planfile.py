@@ -62,7 +62,7 @@ def load_plan(path: Path, *, overrides: Sequence[str] = ()) -> LoadedPlan:
             name=name_of(named if named.name else named.resolve()),
             overrides=overrides,
         )
-    raw, lines = _read_yaml(path)
+    raw, lines = read_yaml(path)
     return plan_from(raw, folder=path.parent, name=name_of(path), overrides=overrides, where=str(path), lines=lines)
 
 
@@ -134,7 +134,8 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """The mapping in a YAML file, and the line of each key. Raises PlanError with file and line."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         raw = yaml.load(text, Loader=_UniqueKeyLoader)

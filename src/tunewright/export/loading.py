@@ -19,12 +19,14 @@ Kind = Literal["encoder", "classifier", "language"]
 """What a folder holds: an encoder with our head beside it, a classifier of transformers, a language model."""
 FOLDER = "FOLDER"
 """Stands in the lines for where the folder is."""
+SCRIPT = "predict.py"
+SCRIPT_LINE = f'python {FOLDER}/{SCRIPT} "first text" "second text"'
 
 
 def loading_lines(kind: Kind, *, target: str, task: Task, n_classes: int) -> tuple[str, ...]:
     """Plain transformers and peft; an encoder's own script."""
     if kind == "encoder":
-        return (f'python {FOLDER}/predict.py "first text" "second text"',)
+        return (SCRIPT_LINE,)
     if kind == "classifier":
         return _classifier_lines(target=target, task=task, n_classes=n_classes)
     asks = '[{"role": "user", "content": "your question"}]' if task == "generate" else '"the beginning of a text"'
@@ -78,7 +80,7 @@ def placed(lines: Sequence[str], *, folder: str) -> tuple[str, ...]:
 
 def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
     """README.md of the folder: what it is, how to use it, how near it is to the proven model."""
-    kl, same = record["kl_nats"], TASKS[subject.task].same_answer
+    same = TASKS[subject.task].same_answer
     lines = [
         "---",
         f"library_name: {'peft' if name == 'adapter' else 'transformers'}",
@@ -91,9 +93,22 @@ def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
         *placed(record["loading"], folder="."),
         "```",
         "",
+        compared_lines(record, same=same),
+    ]
+    return "\n".join(lines)
+
+
+def compared_lines(record: Mapping[str, Any], *, same: str = "the same answer") -> str:
+    """How near the folder is to the proven model, and who says so."""
+    kl, metric = record["kl_nats"], record["metric"]
+    if not record["n"]:
+        return f"**Unproven**: {record['unproven']}.\n"
+    lines = [
         f"Compared with the proven model{_on(record)}: {kl['mean']:.3g} nats apart over {record['n']:,} answers"
         f" of {record['rows']} held-out rows (limit {record['limit_nats']:g}), {same} in {record['agreement']:.2%}.",
         "",
+        *([f"{metric['words']}.", ""] if metric else []),
+        *([f"**Unproven**: {record['unproven']}.", ""] if record["unproven"] else []),
         f"How: {record['signature']}.",
         *_measured(record, same=same),
         *(["", f"Note: {record['note']}."] if record["note"] else []),

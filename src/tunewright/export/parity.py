@@ -7,15 +7,17 @@ Axes: N compared distributions (rows of classes, or scored positions), C classes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tunewright.core.files import digest
-from tunewright.core.values import IGNORE, Encoded, Task
+from tunewright.core.values import IGNORE, Encoded, Prediction, Task
 from tunewright.export.checks import (
     same_ends,
     same_labels,
@@ -25,6 +27,7 @@ from tunewright.export.checks import (
     same_stops,
 )
 from tunewright.export.loading import Kind
+from tunewright.export.measure import predictions
 from tunewright.export.plain import Ask, Asked, PlainLoad, broken, kind_of
 from tunewright.export.sample import POSITIONS, Sample
 from tunewright.model.forward import class_logits, precision, trained_logits
@@ -32,6 +35,8 @@ from tunewright.model.load import Loaded
 from tunewright.text.batch import Batch, batch_of, by_length
 from tunewright.text.chat import end_token_ids
 
+Scored = Callable[[Sequence[Prediction], Sequence[Prediction]], dict[str, Any]]
+"""scored(exported, proven): the task's metric of both, and what the pairs say."""
 BATCH_TOKENS = 1_024
 """Padded tokens of one batch: its logits over 49,152 words are at most 200 MB on either side."""
 SAME_NUMBER = 0.01
@@ -65,6 +70,12 @@ class Parity:
     versions: dict[str, str]
     """Of what loaded the folder."""
     signature: str
+    read_by: str = ""
+    """The software that answered."""
+    unproven: str = ""
+    """Why the software that its user will use has not shown it; empty where it has."""
+    metric: dict[str, Any] = field(default_factory=dict)
+    """The task's own: value of both, difference, interval and test of the pairs, in words; empty when not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,8 @@ class _Distances:
     is_same: list[bool] = field(default_factory=list)
     precision_kl_nats: list[float] = field(default_factory=list)
     is_same_precision: list[bool] = field(default_factory=list)
+    of_proven: list[Prediction] = field(default_factory=list)
+    of_exported: list[Prediction] = field(default_factory=list)
     stops: list[tuple[int, ...]] = field(default_factory=list)
     """Ids up to and with an end token that the proven model is sure of."""
 
@@ -87,16 +100,20 @@ def parity(
     proven: Loaded,
     sample: Sample,
     measured: Loaded | None = None,
+    scored: Scored | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Parity:
     """Compare in float32 on both sides, so that what differs is the export and nothing else.
 
     load: of a program that may have loaded other folders before.
     measured: the proven model as its scores were measured, where its base was in few bits then.
+    scored: how the task's own metric is compared.
     Raises ExportError with the first thing that is not the same.
     """
     ask = load(asked, proven)
     found = ask("facts")
+    if not found["reader"]:
+        return _not_run(found, sample)
     checks = {
         "labels": same_labels(asked, found, proven=proven),
         "unit": same_scale(asked, found, proven=proven),
@@ -122,7 +139,30 @@ def parity(
         checks=checks,
         golden_ids_digest=digest(sample.prompts[0].ids),
         versions=found["versions"],
-        signature=_signature(proven, sample, measured=measured),
+        signature=_signature(proven, sample, measured=measured, read_by=found["reader"]),
+        read_by=found["reader"],
+        unproven=found["unproven"],
+        metric=scored(distances.of_exported, distances.of_proven) if scored else {},
+    )
+
+
+def _not_run(found: Mapping[str, Any], sample: Sample) -> Parity:
+    """Nothing here can read the form: it is published as what it is, unproven."""
+    return Parity(
+        rows=0,
+        split=sample.split,
+        n=0,
+        kl_nats_mean=math.nan,
+        kl_nats_max=math.nan,
+        worst_row="",
+        agreement=math.nan,
+        measured_in="",
+        precision={},
+        checks={"gate": found["unproven"]},
+        golden_ids_digest=digest(sample.prompts[0].ids),
+        versions=found["versions"],
+        signature="not run",
+        unproven=found["unproven"],
     )
 
 
@@ -198,6 +238,8 @@ def _distances(
             found.row_ids.extend([row.row_id] * (places.stop - places.start))
             found.kl_nats.extend(apart(ours[places], theirs[places]).tolist())
             found.is_same.extend(is_same(ours[places], theirs[places]).tolist())
+            found.of_proven.extend(predictions([row], [ours[places]], proven=proven, system="proven"))
+            found.of_exported.extend(predictions([row], [theirs[places]], proven=proven, system="exported"))
             if own is not ours:
                 found.precision_kl_nats.extend(apart(own[places], ours[places]).tolist())
                 found.is_same_precision.extend(is_same(own[places], ours[places]).tolist())
@@ -270,18 +312,22 @@ def _measured_in(measured: Loaded) -> str:
     return f"{products} on a base in {measured.quantization}" if measured.quantization else products
 
 
-def _signature(proven: Loaded, sample: Sample, *, measured: Loaded) -> str:
+def _signature(proven: Loaded, sample: Sample, *, measured: Loaded, read_by: str) -> str:
     base = "" if measured is proven else f", the proven adapter on the base as it was before {measured.quantization}"
     if proven.task == "regress":
         return (
             f"mean of half the squared difference, in deviations of the train numbers (KL of normal distributions, "
             f"nats); same: within {SAME_NUMBER:g} deviations; {len(sample.encoded)} seeded {sample.split} rows; "
-            f"float32 on both sides{base}, the exported one loaded by plain transformers"
+            f"{_sides(read_by)}{base}, the exported one loaded by {read_by}"
         )
     has_classes = kind_of(proven) != "language"
     what = "summed label" if proven.task == "multilabel" else "class" if has_classes else "next-token"
     where = "" if has_classes else f", at most {POSITIONS} positions of each reference"
     return (
         f"mean KL(proven || exported) of {what} probabilities, nats; {len(sample.encoded)} seeded {sample.split} rows"
-        f"{where}; float32 on both sides{base}, the exported one loaded by plain transformers"
+        f"{where}; {_sides(read_by)}{base}, the exported one loaded by {read_by}"
     )
+
+
+def _sides(read_by: str) -> str:
+    return "float32 on both sides" if "transformers" in read_by else "float32 on the proven side"

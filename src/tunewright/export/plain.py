@@ -19,13 +19,15 @@ from typing import IO, Any
 
 from tunewright.core.errors import ExportError
 from tunewright.export.loading import Kind
+from tunewright.export.source import Program
 from tunewright.model.classifier import EncoderClassifier
 from tunewright.model.load import Loaded
 from tunewright.model.trained import body_of
 
 ALONE = Path(__file__).with_name("alone.py")
+READERS = Path(__file__).with_name("readers")
 Ask = Callable[..., Any]
-"""ask("facts"), ask("class_logits", ids_BT=..., mask_BT=...): the functions of alone.ANSWERS by name."""
+"""ask("facts"), ask("class_logits", ids_BT=..., mask_BT=...): the functions of a reader's ANSWERS by name."""
 PlainLoad = Callable[["Asked", Loaded], Ask]
 """load(asked, proven): the folder of `asked`, and no other from then on, is what is asked."""
 
@@ -42,6 +44,9 @@ class Asked:
     threads: int
     trust_remote_code: bool
     max_kl_nats: float
+    program: Program = "in_transformers"
+    n_positions: int = 512
+    """Of the longest row that will be asked, and a few more."""
 
 
 def kind_of(loaded: Loaded) -> Kind:
@@ -58,16 +63,17 @@ def kind_of(loaded: Loaded) -> Kind:
 def plain_program() -> Iterator[PlainLoad]:
     """A process that loads folders; to start it costs as long as importing torch and transformers (4 s on two cores).
 
-    One for all folders: it starts with the first, and anew after one that ended it. Loading and asking raise
+    One for each reader: it starts with the first folder, and anew after one that ended it. Loading and asking raise
     ExportError, with that process's last words, when it does not load or stops answering.
     """
     with ExitStack() as stack:
-        running: list[_Program] = []
+        running: dict[Program, _Program] = {}
 
         def load(asked: Asked, proven: Loaded) -> Ask:
-            if not running or running[-1].process.poll() is not None:
-                running.append(stack.enter_context(_program()))
-            ask = partial(_answer, running[-1], asked)
+            name = asked.program
+            if name not in running or running[name].process.poll() is not None:
+                running[name] = stack.enter_context(_program(name))
+            ask = partial(_answer, running[name], asked)
             ask(
                 "load",
                 folder=str(asked.folder),
@@ -78,6 +84,7 @@ def plain_program() -> Iterator[PlainLoad]:
                 device=asked.device,
                 threads=asked.threads,
                 trust=asked.trust_remote_code,
+                n_positions=asked.n_positions,
             )
             return ask
 
@@ -94,8 +101,9 @@ class _Program:
 
 
 @contextmanager
-def _program() -> Iterator[_Program]:
-    command = [sys.executable, "-P", str(ALONE)]  # -P: the files beside alone.py must not shadow anybody's modules
+def _program(name: Program) -> Iterator[_Program]:
+    reader = str(READERS / f"{name}.py")
+    command = [sys.executable, "-P", str(ALONE), reader]  # -P: files beside alone.py must not shadow anybody's modules
     with (
         TemporaryFile() as words,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words) as process,
@@ -123,7 +131,8 @@ def _does_not_work(asked: Asked, *, words: IO[bytes]) -> ExportError:
     words.seek(0)
     lines = [line.strip() for line in words.read().decode("utf-8", "replace").splitlines() if line.strip()]
     why = lines[-1] if lines else "its process ended without a word"
-    return broken(asked, "plain transformers cannot use this folder", why=why, fix="tunewright doctor")
+    who = asked.program.removeprefix("in_").replace("llama_cpp", "llama.cpp")
+    return broken(asked, f"plain {who} cannot use this folder", why=why, fix="tunewright doctor")
 
 
 def broken(asked: Asked, what: str, *, why: str, fix: str = "") -> ExportError:

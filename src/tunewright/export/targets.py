@@ -1,4 +1,4 @@
-"""The forms that a model is exported in: one function each, in one table.
+"""The forms that a model is exported in: one writer each, in one table.
 
 In: the proven Loaded. Out: a folder. Its own file because a new form is one more line here.
 """
@@ -6,40 +6,33 @@ In: the proven Loaded. Out: a folder. Its own file because a new form is one mor
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peft import PeftModel
-from transformers import GenerationConfig
 
 from tunewright.core.errors import PlanError
 from tunewright.core.files import write_json
 from tunewright.core.registry import lookup
-from tunewright.core.tasks import PROBLEMS
 from tunewright.core.values import ModelCard
-from tunewright.export.merge import merged
-from tunewright.export.plain import kind_of
-from tunewright.model.files import CONFIG
-from tunewright.model.load import Loaded, pad_id
+from tunewright.export.gguf.write import WriteGguf
+from tunewright.export.gguf.write import refusal as gguf_refusal
+from tunewright.export.onnx.write import WriteOnnx
+from tunewright.export.onnx.write import refusal as onnx_refusal
+from tunewright.export.source import Source, Target
+from tunewright.model.load import Loaded
 from tunewright.model.outside_folder import ADAPTER_CONFIG
 from tunewright.model.trained import body_of, save_folder
-from tunewright.text.chat import end_token_ids
+
+LICENCES = ("LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING")
+"""How files begin that must travel with a base's weights."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One form."""
-
-    write: Callable[..., str]
-    """(folder, loaded, max_length=) writes the folder and returns what a person must know of it; empty for nothing."""
-    why_not: Callable[[Loaded], str]
-    """Empty where the model has this form."""
-
-
-def write_adapter(folder: Path, loaded: Loaded, *, max_length: int) -> str:
+def write_adapter(folder: Path, source: Source) -> str:
     """The adapter alone, as peft writes it, with tokenizer, template, head and labels."""
-    save_folder(folder, loaded, max_length=max_length)
+    loaded = source.loaded
+    save_folder(folder, loaded, max_length=source.max_length)
     base, revision = base_name(loaded.card)
     config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     write_json(folder / ADAPTER_CONFIG, {**config, "base_model_name_or_path": base, "revision": revision})
@@ -48,23 +41,23 @@ def write_adapter(folder: Path, loaded: Loaded, *, max_length: int) -> str:
     )
 
 
-def write_merged(folder: Path, loaded: Loaded, *, max_length: int) -> str:
-    """The whole model in float32, the adapter added into its weights; it ends answers where the proven one does."""
-    save_folder(folder, merged(loaded), max_length=max_length)
-    if kind_of(loaded) == "classifier":
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        names = {str(i): name for i, name in enumerate(loaded.labels)}
-        config |= {"id2label": names, "label2id": {n: int(i) for i, n in names.items()}}
-        write_json(
-            folder / CONFIG, config | ({"problem_type": PROBLEMS[loaded.task]} if loaded.task in PROBLEMS else {})
-        )
-    if kind_of(loaded) == "language":
-        GenerationConfig(
-            do_sample=False,  # as it was measured
-            eos_token_id=list(end_token_ids(loaded.tokenizer)),
-            pad_token_id=pad_id(loaded.tokenizer),
-            bos_token_id=loaded.tokenizer.bos_token_id,
-        ).save_pretrained(str(folder))
+def write_merged(folder: Path, source: Source) -> str:
+    """The whole model in float32, the adapter added into its weights."""
+    whole = source.whole()
+    if whole != folder:
+        shutil.copytree(whole, folder)
+    return ""
+
+
+def write_repo(folder: Path, source: Source) -> str:
+    """The whole model as a repository of the Hub: the licence that its base came under beside it; the stage puts the
+    model card there.
+    """
+    shutil.copytree(source.whole(), folder)
+    base = Path(source.loaded.card.path)
+    for path in sorted(base.iterdir()) if base.is_dir() else ():
+        if path.is_file() and path.name.upper().startswith(LICENCES):
+            shutil.copyfile(path, folder / path.name)
     return ""
 
 
@@ -80,20 +73,27 @@ def _no_adapter(loaded: Loaded) -> str:
 
 
 TARGETS: Mapping[str, Target] = {
-    "adapter": Target(write_adapter, why_not=_no_adapter),
-    "merged": Target(write_merged, why_not=lambda _: ""),
+    "adapter": Target(write_adapter, why_not=_no_adapter, is_default=True),
+    "merged": Target(write_merged, why_not=lambda _: "", is_default=True),
+    "gguf-f16": Target(WriteGguf("F16"), why_not=gguf_refusal, program="in_llama_cpp"),
+    "gguf-q8_0": Target(WriteGguf("Q8_0"), why_not=gguf_refusal, program="in_llama_cpp", is_quantised=True),
+    "onnx": Target(WriteOnnx("float32"), why_not=onnx_refusal, program="in_onnxruntime"),
+    "onnx-int8": Target(WriteOnnx("int8"), why_not=onnx_refusal, program="in_onnxruntime", is_quantised=True),
+    "repo": Target(write_repo, why_not=lambda _: "", is_repo=True),
 }
 """In the order they are written."""
 
 
 def chosen(asked: Sequence[str], loaded: Loaded) -> tuple[dict[str, Target], dict[str, str]]:
-    """Targets to write, and those left out with the reason. asked: empty means all that the model has.
+    """Targets to write, and those left out with the reason. asked: empty means the default ones that the model has.
 
     Raises PlanError for one that is asked for by name and that the model does not have.
     """
-    found = {name: lookup(name, TARGETS, kind="targets", where="export.targets") for name in asked or TARGETS}
+    names = asked or [name for name, target in TARGETS.items() if target.is_default]
+    found = {name: lookup(name, TARGETS, kind="targets", where="export.targets") for name in names}
     left_out = {name: why for name, target in found.items() if (why := target.why_not(loaded))}
     if asked and left_out:
         name, why = next(iter(left_out.items()))
-        raise PlanError(f"there is no {name} to export", where="export.targets", why=why, fix="export.targets=[merged]")
+        can = ",".join(name for name, target in TARGETS.items() if not target.why_not(loaded))
+        raise PlanError(f"there is no {name} to export", where="export.targets", why=why, fix=f"export.targets=[{can}]")
     return {name: target for name, target in found.items() if name not in left_out}, left_out

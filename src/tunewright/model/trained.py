@@ -57,6 +57,12 @@ def save_folder(folder: Path, loaded: Loaded, *, max_length: int) -> None:
         body_of(loaded.model).save_pretrained(str(folder))
         if loaded.taken_out is not None:
             save_as_lora(folder, start=loaded.taken_out)
+        save_beside(folder, loaded, max_length=max_length)
+
+
+def save_beside(folder: Path, loaded: Loaded, *, max_length: int) -> None:
+    """The same but the weights that transformers and peft know of."""
+    with writing(folder):
         loaded.tokenizer.save_pretrained(str(folder))
         if isinstance(loaded.model, EncoderClassifier):
             script = predict_script(loaded.task, max_length=max_length)

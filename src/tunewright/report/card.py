@@ -65,8 +65,8 @@ class Card:
     """Folder of the model that was measured when another tool has trained it; empty when it was trained here."""
     kind: str
     """How it is loaded: encoder, encoder-adapter, decoder-adapter, decoder, classifier, classifier-adapter, none."""
-    folder: str
-    """adapter or model, below train/."""
+    place: str
+    """The folder of the weights, as seen from the card: train/adapter, train/model, or `.`."""
     n_labels: int
     number: str
     """regress: the name of what the model says."""
@@ -79,15 +79,15 @@ class Card:
     exported: Exported | None
 
 
-def model_card_markdown(run: RunFiles) -> str:
-    """The whole file."""
+def model_card_markdown(run: RunFiles, *, is_beside_model: bool = False) -> str:
+    """The whole file. is_beside_model: it lies in a folder with the whole model, away from the run."""
     found = environment(is_html=False)
     found.filters["md"] = markdown
-    return found.get_template("card.md.j2").render(card=card_of(run))
+    return found.get_template("card.md.j2").render(card=card_of(run, is_beside_model=is_beside_model))
 
 
-def card_of(run: RunFiles) -> Card:
-    kind, folder = _kind(run)
+def card_of(run: RunFiles, *, is_beside_model: bool = False) -> Card:
+    kind, folder = (_body(run), ".") if is_beside_model else _kind(run)
     uses = run.metrics.get("test_set_uses")
     return Card(
         front_matter=yaml.safe_dump(_front_matter(run, kind=kind), sort_keys=False, allow_unicode=True).strip(),
@@ -96,7 +96,7 @@ def card_of(run: RunFiles) -> Card:
         task=run.task,
         outside="" if run.subject == TUNED else str(folder_of(run.subject)),
         kind=kind,
-        folder=folder,
+        place="." if is_beside_model else f"train/{folder}",
         n_labels=len(as_record(run.facts.get("rows_per_label"))) or len(run.facts.get("labels") or ()),
         number=str(next(iter(as_list(run.facts.get("labels"))), "")),
         verdict=verdict_of(run),
@@ -105,7 +105,7 @@ def card_of(run: RunFiles) -> Card:
         data=data_of(run),
         max_length=str(as_record(run.plan.get("prepare")).get("max_length") or ""),
         test_set_uses=numbers.count_text(uses) if numbers.is_known(uses) and uses != 1 else "",
-        exported=exported_of(run),
+        exported=None if is_beside_model else exported_of(run),
     )
 
 
@@ -120,14 +120,17 @@ def markdown(value: object) -> str:
 
 def _kind(run: RunFiles) -> tuple[str, str]:
     """How the trained folder is loaded, from what lies there."""
-    is_encoder = run.card.get("architecture") == "encoder"
-    is_headed = run.task in {task for task, facts in TASKS.items() if facts.has_head}
     folders = [name for name in ("adapter", "model") if (run.folder / "train" / name).is_dir()]
     if not run.summary:
         return "none", ""
     folder = folders[0] if folders else ("adapter" if run.summary.get("method") == "lora" else "model")
-    body = "encoder" if is_encoder else "classifier" if is_headed else "decoder"
-    return (f"{body}-adapter" if folder == "adapter" else body), folder
+    return (f"{_body(run)}-adapter" if folder == "adapter" else _body(run)), folder
+
+
+def _body(run: RunFiles) -> str:
+    """What a folder with the whole model holds."""
+    is_headed = run.task in {task for task, facts in TASKS.items() if facts.has_head}
+    return "encoder" if run.card.get("architecture") == "encoder" else "classifier" if is_headed else "decoder"
 
 
 def _front_matter(run: RunFiles, *, kind: str) -> dict[str, Any]:
@@ -142,9 +145,33 @@ def _front_matter(run: RunFiles, *, kind: str) -> dict[str, Any]:
         "pipeline_tag": _PIPELINES.get(run.task),
         "tags": ["tunewright", str(run.summary.get("method") or ""), run.task],
         "metrics": [_HUB_METRICS[primary]] if primary in _HUB_METRICS else None,
+        "model-index": _index(run),
     }
     found["tags"] = [tag for tag in found["tags"] if tag]
     return {key: visible(value) for key, value in found.items() if value}
+
+
+def _index(run: RunFiles) -> list[dict[str, Any]] | None:
+    """Numbers as the Hub lists them beside a model; None where nothing was measured.
+
+    Source: huggingface_hub, model card metadata, model-index.
+    """
+    measured = as_record(as_record(run.metrics.get("systems")).get(run.subject))
+    values = {name: as_record(found).get("value") for name, found in measured.items()}
+    metrics = [
+        {"type": _HUB_METRICS.get(name, name), "name": name, "value": round(float(value), 6)}
+        for name, value in values.items()
+        if isinstance(value, (int, float)) and value == value
+    ]
+    if not metrics or run.task not in _PIPELINES:
+        return None
+    dataset = {
+        "name": f"held-out rows of {run.name}",
+        "type": "private",
+        "split": str(run.metrics.get("split") or "test"),
+    }
+    result = {"task": {"type": _PIPELINES[run.task]}, "dataset": dataset, "metrics": metrics}
+    return [{"name": run.name, "results": [result]}]
 
 
 def _licence(word: str) -> str:

@@ -28,6 +28,10 @@ class ExportedFolder:
     compared: str
     note: str
     signature: str
+    cost: str
+    """The task's own metric beside the proven model's."""
+    unproven: str
+    """Why the software of its users has not shown it; empty where it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ def _folder(name: str, record: Record) -> ExportedFolder:
         compared=f"{numbers.count_text(record.get('n'))} answers of {numbers.count_text(record.get('rows'))} rows",
         note=str(record.get("note") or ""),
         signature=str(record.get("signature") or ""),
+        cost=str(as_record(record.get("metric")).get("words") or ""),
+        unproven=str(record.get("unproven") or ""),
     )
 
 

@@ -33,3 +33,8 @@ def write_report(run_folder: Path) -> Path:
     path = run_folder / "report.html"
     write_text(path, report_html(run))
     return path
+
+
+def card_beside_model(run_folder: Path) -> str:
+    """The model card as it lies in a folder with the whole model, whatever the run's own folder holds."""
+    return model_card_markdown(read_run(run_folder), is_beside_model=True)

@@ -89,6 +89,12 @@ def untrained_content(messages: Sequence[Message], *, tokenizer: Tokenizer, asks
     return Span(start, start + len(content)) if is_same else Span(0, 0)
 
 
+def shipped_template(tokenizer: Tokenizer) -> str:
+    """The chat template with the thinking that was trained: a program that knows no switch must do the same."""
+    template = str(tokenizer.chat_template or "")
+    return f"{{%- set {THINKING_SWITCH} = false %}}{template}" if THINKING_SWITCH in template else template
+
+
 def end_token_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
     """Tokens that end an answer: the one the chat template closes a turn with, and the tokenizer's own end token."""
     ends = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []

@@ -1,0 +1,1 @@
+"""One file that llama.cpp, Ollama and LM Studio run."""
