@@ -103,6 +103,8 @@ def test_the_one_that_fails_is_named_and_the_race_goes_on(raced: tuple[Path, lis
     assert record["winner"] in ("good, full", "good, head")
     assert record["n_rows"] == 84
     assert record["spent_seconds"] < record["budget_seconds"] == 1800
+    assert record["rival"]["unit"] == "wrong answers a row"
+    assert 0 <= record["rival"]["loss"] < 0.5
     sizes = {one["name"]: list(one["losses"]) for one in record["candidates"] if not one["failure"]}
     assert sizes == {"good, full": ["16", "32", "64"], "good, head": ["16", "32", "64"]}
 
@@ -196,6 +198,7 @@ def test_models_that_write_race_in_bits_per_byte_against_the_model_before_tuning
     assert record["unit"] == "bits per byte"
     assert losses == sorted(losses)
     assert 0 < losses[0] < losses[1] < frozen["bits_per_byte"] < 10  # a random byte is 8 bits and a little
-    assert record["rival"] == {"name": "the model before tuning", "loss": frozen["bits_per_byte"]}
+    rival = {"name": "the model before tuning", "loss": frozen["bits_per_byte"], "unit": "bits per byte", "noise": 0.0}
+    assert record["rival"] == rival
     assert record["worth"].startswith("tuning is worth it")
     assert "not known: fewer than two sizes" in record["learning_curve"]["sentence"]

@@ -27,10 +27,11 @@ from tunewright.prepare.draft import Draft
 from tunewright.racing.decision import Raced
 from tunewright.racing.frozen import frozen_record
 from tunewright.racing.kept import Kept
-from tunewright.racing.rivals import rival_loss
+from tunewright.racing.rivals import rival_of
 from tunewright.racing.subsets import sides
 from tunewright.racing.trained import CODE, Trainings, content_of
 from tunewright.select.contestants import Contestant, contestants
+from tunewright.select.laws import accept_then_stop
 from tunewright.select.more_data import learning_curve
 from tunewright.select.race import Race, race
 from tunewright.select.race_words import change_words, race_table, won_words, worth_words
@@ -197,7 +198,7 @@ def _decision(
     unit, told = _unit(first.resolved.plan.task), run.told()
     name = next(iter(told), next((one for one in entered if one not in run.failed), ""))
     winner, reason = entered[name], _reason(run, unit=unit, seed=course.seed)
-    rival, loss = rival_loss(
+    rival = rival_of(
         first.resolved.plan.task,
         course.train,
         course.validation,
@@ -205,7 +206,8 @@ def _decision(
         seed=course.seed,
         before=frozen.get(winner.model, {}),
     )
-    worth = worth_words(told[name], n_rows=run.n_rows, rival=rival, rival_loss=loss, unit=unit) if told else ""
+    of_rival = run.losses if rival.unit == unit else run.wrong_shares
+    after = accept_then_stop(of_rival.get(name, {}), size=run.n_rows)
     curve = learning_curve(run.losses.get(name, {}), n_rows=run.n_rows)
     record = {
         "unit": unit,
@@ -224,8 +226,8 @@ def _decision(
         "frozen": list(frozen.values()),
         "picks": _picks(first, frozen, winner),
         "learning_curve": {**asdict(curve), "sentence": curve.sentence},
-        "rival": {"name": rival, "loss": loss},
-        "worth": worth,
+        "rival": asdict(rival),
+        "worth": worth_words(after, rival, n_rows=run.n_rows),
     }
     return Raced(_choices(winner, reason), record)
 

@@ -29,7 +29,7 @@ from tunewright.train_on import train_on
 
 STEPS_AN_EPOCH = 8
 """At least, where there are as many rows: with two steps an epoch nothing would be learned from a small subset."""
-CODE = ("train", "model", "text", "core")
+CODE = ("racing", "train", "model", "text", "core")
 
 
 class OutOfTime(Exception):
@@ -64,7 +64,7 @@ class Trainings:
         except (TunewrightError, RuntimeError, MemoryError) as error:  # RuntimeError: torch, also without memory
             why = error.what if isinstance(error, TunewrightError) else str(error).splitlines()[0]
             return Trained(math.nan, time.monotonic() - started, failure=why or type(error).__name__)
-        return Trained(made["loss"], made["seconds"])
+        return Trained(made["loss"], made["seconds"], wrong_share=_number(made["wrong_share"]))
 
     def _made_from(self, decided: Decided, size: int) -> dict[str, Any]:
         sections = plan_dict(decided.plan)
@@ -94,8 +94,15 @@ class Trainings:
                 self.tell(ProgressEvent(f"{name} on {size} rows", event.step, event.n_steps, unit="steps"))
 
         train_on(prepared, short, fingerprint=file_digest(prepared / "train.parquet"), work=work / "train", tell=tell)
-        loss = last_loss(work / "train" / "steps.jsonl", prepared=prepared, task=decided.plan.task)
-        return {"loss": loss, "seconds": time.monotonic() - started}
+        steps = work / "train" / "steps.jsonl"
+        loss = last_loss(steps, prepared=prepared, task=decided.plan.task)
+        score = _number(json.loads((work / "train" / "summary.json").read_text(encoding="utf-8"))["validation_score"])
+        return {"loss": loss, "wrong_share": 1 - score, "seconds": time.monotonic() - started}
+
+
+def _number(value: float | None) -> float:
+    """nan is written null."""
+    return math.nan if value is None else value
 
 
 def content_of(row: Row) -> list[Any]:

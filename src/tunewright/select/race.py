@@ -29,6 +29,8 @@ class Trained:
     """Why there is no loss; the name takes no further part."""
     is_out_of_time: bool = False
     """Stopped because the budget ended: nothing is wrong with it."""
+    wrong_share: float = math.nan
+    """Of the validation rows; nan where an answer is not right or wrong."""
 
 
 class Train(Protocol):
@@ -46,6 +48,7 @@ class Race:
     spent_seconds: float = 0.0
     losses: dict[str, dict[int, float]] = field(default_factory=dict)
     """By name, then by number of rows."""
+    wrong_shares: dict[str, dict[int, float]] = field(default_factory=dict)
     seconds: dict[str, dict[int, float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     """By name: why."""
@@ -113,4 +116,5 @@ def _round(now: Race, names: Sequence[str], one: Round, *, train: Train) -> bool
             now.failed[name] = trained.failure or "its loss is not a number"
         else:
             now.losses.setdefault(name, {})[one.size] = trained.loss
+            now.wrong_shares.setdefault(name, {})[one.size] = trained.wrong_share
     return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tunewright.select.halving import crossing_rows, loss_error
@@ -29,7 +30,8 @@ def won_words(race: Race, *, unit: str, seed: int) -> str:
         words.append(f"{name} comes next with {_loss(second, race)}")
         words.append(f"the choice costs {race.regret(seed=seed):.2g} {unit} on average if it is wrong")
     if race.dropped_after:
-        words.append(f"{len(race.dropped_after)} were dropped early")
+        n = len(race.dropped_after)
+        words.append(f"{n} {'was' if n == 1 else 'were'} dropped early")
     if race.failed:
         words.append(f"{len(race.failed)} failed")
     if race.stopped:
@@ -54,16 +56,29 @@ def change_words(race: Race, *, unit: str) -> str:
     return words
 
 
-def worth_words(told: Extrapolation, *, n_rows: int, rival: str, rival_loss: float, unit: str) -> str:
-    """Whether tuning is worth it beside a rival that needs none; empty when the rival's loss is not known."""
-    if math.isnan(rival_loss):
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """What needs no tuning."""
+
+    name: str
+    loss: float
+    """nan where the task has no rival."""
+    unit: str
+    noise: float = 0.0
+    """Standard error of a measured loss in this unit, where the rows are few and the answers right or wrong."""
+
+
+def worth_words(told: Extrapolation, rival: Rival, *, n_rows: int) -> str:
+    """Whether tuning is worth it beside a rival; empty when a loss is not known. told: in the rival's unit."""
+    if math.isnan(rival.loss) or math.isnan(told.loss):
         return ""
-    error = 2 * loss_error(told, n_rows=n_rows)
-    ours = f"{told.loss:.3g} ± {error:.2g} {unit} are told after tuning on all rows, {rival} has {rival_loss:.3g}"
+    rival_loss, unit = rival.loss, rival.unit
+    error = 2 * math.hypot(loss_error(told, n_rows=n_rows), rival.noise)
+    ours = f"{told.loss:.3g} ± {error:.2g} {unit} are told after tuning on all rows, {rival.name} has {rival_loss:.3g}"
     if rival_loss <= told.loss - error:
-        return f"tuning is not worth it here: {rival} is better already ({ours})"
+        return f"tuning is not worth it here: {rival.name} is better already ({ours})"
     if rival_loss <= told.loss + error:
-        return f"tuning may not be worth it: {rival} is about as good ({ours})"
+        return f"tuning may not be worth it: {rival.name} is about as good ({ours})"
     return f"tuning is worth it: {ours}"
 
 

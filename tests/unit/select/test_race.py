@@ -10,7 +10,7 @@ import pytest
 
 from tunewright.select.more_data import learning_curve
 from tunewright.select.race import Race, Trained, race
-from tunewright.select.race_words import change_words, race_table, won_words, worth_words
+from tunewright.select.race_words import Rival, change_words, race_table, won_words, worth_words
 
 N_ROWS = 3200
 LAWS: dict[str, Callable[[int], float]] = {
@@ -112,13 +112,15 @@ def test_change_words_say_where_the_lines_cross() -> None:
 def test_worth_words_say_plainly_when_tuning_is_not_worth_it() -> None:
     told = raced(ByLaw()).told()["fast"]
     said = {
-        loss: worth_words(told, n_rows=N_ROWS, rival="the keyword model", rival_loss=loss, unit="nats a row")
+        loss: worth_words(told, Rival("the keyword model", loss, "nats a row"), n_rows=N_ROWS)
         for loss in (0.3, 0.53, 1.0, math.nan)
     }
     assert said[0.3].startswith("tuning is not worth it here: the keyword model is better already")
     assert said[0.53].startswith("tuning may not be worth it")
     assert said[1.0].startswith("tuning is worth it: 0.532 ±")
     assert said[math.nan] == ""
+    noisy = Rival("the keyword model", 0.3, "wrong answers a row", noise=0.2)
+    assert worth_words(told, noisy, n_rows=N_ROWS).startswith("tuning may not be worth it")
 
 
 def test_learning_curve_says_what_twice_the_data_would_buy() -> None:
