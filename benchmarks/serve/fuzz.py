@@ -38,7 +38,7 @@ def main(seconds: int) -> int:
                 time.sleep(0.2)
             asked(url, "tuned", "hello", max_tokens=8)
             before = memory_mb(server.pid)
-            fuzzed = fuzz(program, url, seconds)
+            fuzzed = fuzz(program, url, seconds, folder=name)
             answer = asked(url, "tuned", "hello", max_tokens=8)
             after = memory_mb(server.pid)
             print(f"memory {before:.0f} MB before, {after:.0f} MB after; it still answers: {answer.text!r}")
@@ -48,7 +48,7 @@ def main(seconds: int) -> int:
     return fuzzed
 
 
-def fuzz(program: str, url: str, seconds: int) -> int:
+def fuzz(program: str, url: str, seconds: int, *, folder: str) -> int:
     """Again with other seeds until the time is over; the first exit code that is not 0."""
     until, seed, found = time.monotonic() + seconds, 0, 0
     while time.monotonic() < until and not found:
@@ -57,7 +57,7 @@ def fuzz(program: str, url: str, seconds: int) -> int:
         command += ["--seed", str(seed), "--max-examples", "100", "--request-timeout", "30", "--workers", "4"]
         left = max(5.0, until - time.monotonic())
         try:
-            found = subprocess.run(command, timeout=left, check=False).returncode
+            found = subprocess.run(command, cwd=folder, timeout=left, check=False).returncode
         except subprocess.TimeoutExpired:
             print(f"the time is over in round {seed}")
     return found
