@@ -31,6 +31,16 @@ def generate_run(folder: Path, **sections: Any) -> Run:
     return _run(folder, {**plan, **sections}, name="g")
 
 
+def talking_run(folder: Path) -> Run:
+    """folder/runs/g as generate_run, trained so little that it still says much, and something else than its base."""
+    write_pairs(folder / "pairs.jsonl", n=30)
+    model = save_tiny_decoder(folder / "decoder", seed=6, tied=False)
+    data = {"train": "pairs.jsonl", "system": "Be kind."}
+    train = {"max_steps": 4, "batch_size": 8, "learning_rate": 3e-3, "lora_r": 4}
+    plan = {"model": str(model), "data": data, "train": train, "evaluate": _short("tuned"), **QUICK}
+    return _run(folder, plan, name="g", until="train")
+
+
 def text_run(folder: Path, decoder: Path) -> Run:
     """folder/runs/t from folder/notes.txt: raw text, one document a line."""
     write_documents(folder / "notes.txt")
@@ -44,5 +54,5 @@ def _short(*systems: str) -> dict[str, Any]:
     return {"systems": list(systems), "max_new_tokens": 12, "general": "none"}
 
 
-def _run(folder: Path, plan: dict[str, Any], *, name: str) -> Run:
-    return run_plan(plan_from(plan, folder=folder, name=name), runs_dir=folder / "runs").run
+def _run(folder: Path, plan: dict[str, Any], *, name: str, until: str = "report") -> Run:
+    return run_plan(plan_from(plan, folder=folder, name=name), runs_dir=folder / "runs", until=until).run

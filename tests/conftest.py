@@ -15,6 +15,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", QUIET_LIBRARIES["GOMP_SPINCOUNT"])  # re
 import torch
 
 from tests.tiny import save_tiny_decoder, save_tiny_encoder
+from tunewright.core.run import Run
 
 LONGEST_FIRST = (
     *("tests/faults/test_faults", "tests/docs/test_howtos", "tests/pipeline/test_kill", "tests/pipeline/test_export"),
@@ -60,3 +61,11 @@ def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny random encoder. Read only."""
     return save_tiny_encoder(tmp_path_factory.mktemp("tiny-encoder"))
+
+
+@pytest.fixture(scope="session")
+def talking_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A trained run of a tiny chat model, an adapter, with the system message "Be kind.". Read only."""
+    from tests.answering import talking_run  # the pipeline: only for those who ask
+
+    return talking_run(tmp_path_factory.mktemp("talking"))

@@ -1,9 +1,10 @@
 """Serving beside the peers: the same model, prompts and clients, one server after the other.
 
 In: nothing; gsm8k's questions from ../shared/data and SmolLM2-135M from the starter models. Out: a table on stdout and
-in results.md: answer tokens a second, seconds for an answer (p50, p95), and whether each answer is the one that its
-request gets alone. A run of one step is trained first; the peers get its merged folder. transformers' own server needs
-`pip install transformers[serving]`, llama.cpp's `pip install llama-cpp-python[server]`; what is not there is said.
+in results.md: answer tokens a second, and a second of the processor, which others at work change little; seconds for an
+answer (p50, p95); whether each answer is the one that its request gets alone. A run of one step is trained first; the
+peers get its merged folder. transformers' own server comes with our extra `serve` and openai, llama.cpp's with
+`pip install llama-cpp-python[server]` and an exported GGUF; what is not there is said.
 usage: python benchmarks/serve/run.py [CLIENTS,... [REQUESTS [MAX_TOKENS [ours]]]]    (1,8,32  64  48)
 ours: without the peers, and results.md stays as it is: for many requests.
 """
@@ -30,6 +31,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 HERE = Path(__file__).parent
@@ -71,6 +73,7 @@ class Measured:
     server: str
     n_clients: int
     tokens_per_second: float
+    tokens_per_processor_second: float
     p50_seconds: float
     p95_seconds: float
     n_failed: int
@@ -95,9 +98,20 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    url: str
+    process: psutil.Process
+
+    def processor_seconds(self) -> float:
+        """Of it and those that it started."""
+        times = [one.cpu_times() for one in (self.process, *self.process.children(recursive=True))]
+        return float(sum(one.user + one.system for one in times))
+
+
 @contextmanager
-def started(server: Server, port: int) -> Iterator[str]:
-    """Its address, once it answers."""
+def started(server: Server, port: int) -> Iterator[Started]:
+    """Once it answers."""
     words = [word.format(port=port) for word in server.command]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
@@ -107,7 +121,7 @@ def started(server: Server, port: int) -> Iterator[str]:
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{server.name} does not start: {' '.join(words)}")
             time.sleep(0.2)
-        yield url
+        yield Started(url, psutil.Process(process.pid))
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -137,7 +151,7 @@ def asked(url: str, model: str, text: str, *, max_tokens: int) -> Answer:
     return Answer(found["choices"][0]["message"]["content"], found["usage"]["completion_tokens"], seconds)
 
 
-def measured(server: Server, url: str, texts: Sequence[str], *, n_clients: int, max_tokens: int) -> Measured:
+def measured(server: Server, at: Started, texts: Sequence[str], *, n_clients: int, max_tokens: int) -> Measured:
     """Each client asks the next question as soon as it has its answer."""
     found: dict[int, Answer] = {}
     failed: list[int] = []
@@ -151,23 +165,25 @@ def measured(server: Server, url: str, texts: Sequence[str], *, n_clients: int, 
             if i is None:
                 return
             try:
-                found[i] = asked(url, server.model, texts[i], max_tokens=max_tokens)
+                found[i] = asked(at.url, server.model, texts[i], max_tokens=max_tokens)
             except (OSError, KeyError, ValueError):
                 failed.append(i)
 
-    asked(url, server.model, "Hello", max_tokens=2)  # whatever it does at its first request
+    asked(at.url, server.model, "Hello", max_tokens=2)  # whatever it does at its first request
     threads = [threading.Thread(target=client) for _ in range(n_clients)]
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), at.processor_seconds()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    seconds = time.perf_counter() - began
+    seconds, worked = time.perf_counter() - began, at.processor_seconds() - worked
+    n_tokens = sum(answer.n_tokens for answer in found.values())
     waits = sorted(answer.seconds for answer in found.values())
     return Measured(
         server.name,
         n_clients,
-        sum(answer.n_tokens for answer in found.values()) / seconds,
+        n_tokens / seconds,
+        n_tokens / worked,
         statistics.median(waits),
         waits[min(len(waits) - 1, int(0.95 * len(waits)))],
         len(failed),
@@ -199,7 +215,8 @@ def smallest_gap(loaded: Loaded, text: str, a: str, b: str) -> float:
 
 def servers(run: Run, folder: Path) -> list[Server]:
     here = str(Path(sys.executable).parent / "tunewright")
-    ours = (here, "serve", str(run.folder), "--quiet", "--queue", "4000", "--port", "{port}")
+    threads = [f"run.threads={n}"] if (n := os.environ.get("OMP_NUM_THREADS")) else []
+    ours = (here, "serve", str(run.folder), *threads, "--quiet", "--queue", "4000", "--port", "{port}")
     peer = str(Path(sys.executable).parent / "transformers")
     theirs = (peer, "serve", str(folder), "--device", "cpu", "--dtype", "float32", "--port", "{port}")
     found = [
@@ -218,8 +235,8 @@ def compared(
     n_clients: Sequence[int], n_requests: int, max_tokens: int, *, only_ours: bool, tell: Callable[[str], None]
 ) -> list[str]:
     lines = [
-        "| server | clients | tokens/s | p50 s | p95 s | failed | other than alone |",
-        "|---|---|---|---|---|---|---|",
+        "| server | clients | tokens/s | tokens/processor s | p50 s | p95 s | failed | other than alone |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as name:
         run = trained_run(Path(name))
@@ -230,21 +247,22 @@ def compared(
         texts = questions(n_requests)
         for server in servers(run, folder)[: 1 if only_ours else None]:
             try:
-                with started(server, port := free_port()) as url:
+                with started(server, port := free_port()) as at:
                     tell(f"{server.name} at {port}")
                     alone: Measured | None = None
                     for n in n_clients:
-                        one = measured(server, url, texts, n_clients=n, max_tokens=max_tokens)
+                        one = measured(server, at, texts, n_clients=n, max_tokens=max_tokens)
                         alone = alone or one
                         told = "-"
                         if server.is_ours and n > 1:
                             ties, others = differing(loaded, texts, one, alone)
                             told = f"{others} ({ties} ties)"
-                        cells = (f"{one.tokens_per_second:.1f}", f"{one.p50_seconds:.2f}", f"{one.p95_seconds:.2f}")
+                        rates = (f"{one.tokens_per_second:.1f}", f"{one.tokens_per_processor_second:.1f}")
+                        cells = (*rates, f"{one.p50_seconds:.2f}", f"{one.p95_seconds:.2f}")
                         lines.append(f"| {server.name} | {n} | {' | '.join(cells)} | {one.n_failed} | {told} |")
                         tell(lines[-1])
             except (RuntimeError, OSError) as error:
-                lines.append(f"| {server.name} | not run: {error} | | | | | |")
+                lines.append(f"| {server.name} | not run: {error} | | | | | | |")
                 tell(lines[-1])
     return lines
 

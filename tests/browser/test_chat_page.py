@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.answering import classify_run, generate_run
+from tests.answering import classify_run
 from tests.browser.chromium import FLAGS
 from tests.serving import Served, serving
 from tunewright.core.run import Run
@@ -138,9 +138,8 @@ def driven(
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    train = {"max_steps": 4, "batch_size": 8, "learning_rate": 3e-3, "lora_r": 4}
-    return generate_run(tmp_path_factory.mktemp("page"), train=train)
+def run(talking_run: Run) -> Run:
+    return talking_run
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.answering import classify_run, generate_run, text_run
+from tests.answering import classify_run, text_run
 from tests.serving import LIMIT_SECONDS, Reply, Served, serving
 from tunewright.core.errors import PlanError, RunError
 from tunewright.core.run import Run
@@ -41,11 +41,8 @@ CHAT, TEXT, LABELS, VECTORS = "/v1/chat/completions", "/v1/completions", "/v1/cl
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Trained so little that it still says much, and something else than its base."""
-    train = {"max_steps": 4, "batch_size": 8, "learning_rate": 3e-3, "lora_r": 4}
-    data = {"train": "pairs.jsonl", "system": "Be kind."}
-    return generate_run(tmp_path_factory.mktemp("serving"), data=data, train=train)
+def run(talking_run: Run) -> Run:
+    return talking_run
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.answering import generate_run
 from tunewright.cli.main import main
 from tunewright.core.errors import MissingExtra, PlanError, RunError
 from tunewright.core.run import Run
@@ -20,8 +21,8 @@ ADAPTER = Shipped("g", "/models/base", adapter="/g/adapter", lora_r=20, template
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return generate_run(tmp_path_factory.mktemp("handover"))
+def run(talking_run: Run) -> Run:
+    return talking_run
 
 
 def test_vllm_serves_an_adapter_beside_its_base_with_the_template_of_the_training() -> None:
@@ -98,9 +99,6 @@ def test_engine_that_is_not_installed_says_how_it_is_had(
 
 def test_engine_that_is_installed_is_started_with_the_command(run: Run, tmp_path: Path) -> None:
     """A script in its place writes what it was started with."""
-    import subprocess
-    import sys
-
     script = tmp_path / "vllm"
     script.write_text('#!/bin/sh\necho "$VLLM_API_KEY"\nprintf "%s\\n" "$@"\n', encoding="utf-8")
     script.chmod(0o755)
@@ -121,7 +119,7 @@ def test_engine_that_is_installed_is_started_with_the_command(run: Run, tmp_path
 
 @pytest.mark.parametrize(("engine", "program"), [("vllm", "vllm"), ("llama.cpp", "llama-server")])
 def test_engine_refuses_what_it_does_not_have(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, program: str, tiny_encoder: Path
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, program: str
 ) -> None:
     (tmp_path / program).write_text("", encoding="utf-8")
     (tmp_path / program).chmod(0o755)
