@@ -383,6 +383,7 @@ def test_wrong_request_is_told_what_is_wrong_in_openais_shape(
         ),
         (CHAT, {"messages": []}, "application/json", "model is missing: tuned or base, as GET /v1/models lists them"),
         ("/v1/chat", {}, "application/json", "there is no such path here, only /, /health,"),
+        (CHAT, said("hi", n=2), "application/json", "n is not offered here: leave it out"),
     ],
 )
 def test_wrong_request_says_what_to_send(served: Served, path: str, body: Any, kind: str, words: str) -> None:
@@ -394,6 +395,9 @@ def test_nothing_that_was_asked_stands_in_the_log_unless_it_is_asked_for(run: Ru
         quiet.post(CHAT, said("secret one"))
         quiet.post(CHAT, {"model": "secret one", "messages": []})
         quiet.get("/secret one".replace(" ", "%20"))
+        until = time.monotonic() + LIMIT_SECONDS
+        while len(quiet.said) < 4 and time.monotonic() < until:  # told after the answer is sent
+            time.sleep(0.01)
         assert not [line for line in quiet.said if "secret" in line]
         assert [line.split()[:3] for line in quiet.said[1:]] == [
             ["POST", CHAT, "200"],
@@ -402,7 +406,7 @@ def test_nothing_that_was_asked_stands_in_the_log_unless_it_is_asked_for(run: Ru
         ]
     with serving(run, logs_prompts=True) as open_server:
         answer = content(open_server.post(CHAT, said("secret one")))
-        [line] = [line for line in open_server.said if "secret one" in line]
+        [line] = [line for line in open_server.said if "secret one" in line]  # told before it
         assert json.loads(line)["answered"] == [answer]
 
 

@@ -87,13 +87,15 @@ def _invalid(error: Any) -> Refused:
     place = ".".join(str(part) for part in first["loc"] if part != "body")
     if first["type"] == "json_invalid":
         return Refused(400, f"the body is no JSON: it breaks at character {place}", code="invalid_request")
+    words = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "value_error":  # our own words: a field that is not offered
+        return Refused(400, words, code="invalid_request", param=place or None)
     if not place:
         fix = "send a JSON object, with the header Content-Type: application/json"
         return Refused(400, f"the body is no JSON object: {fix}", code="invalid_request")
     if first["type"] == "missing":
         say = ": tuned or base, as GET /v1/models lists them" if place == "model" else ""
         return Refused(400, f"{place} is missing{say}", code="invalid_request", param=place)
-    words = str(first["msg"]).removeprefix("Value error, ")
     return Refused(400, f"{place}: {words}", code="invalid_request", param=place)
 
 
