@@ -81,7 +81,7 @@ def plain(text: str, *, folder: Path) -> str:
     """The message as everybody would see it: without this machine's folders, ports and sizes."""
     text = text.replace(f"{folder}/", "").replace(str(folder), ".").replace(f"{folder.parent}/", "")
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8000", text)  # whichever port was free
-    return re.sub(r"\b\d+\.\d GB", "N GB", text)
+    return re.sub(r"\b\d+(\.\d)?( ?)GB", r"N\2GB", text)
 
 
 def assert_no_traceback(told: Told) -> None:

@@ -184,6 +184,23 @@ FAULTS = (
         _ROWS,
     ),
     Refused(
+        "high-limit",
+        "a memory limit above the machine's memory",
+        "run rows.csv model=model run.memory_limit=900TB",
+        2,
+        ("run.memory_limit is 900000.0 GB, and this machine has",),
+        _ROWS,
+    ),
+    Refused(
+        "near-id",
+        "a Hugging Face id that is nearly one",
+        "run rows.csv model=Qwen/Qwen3-0.6",
+        4,
+        ("did you mean model.name=Qwen/Qwen3-0.6B",),
+        _ROWS,
+        env={"HF_HUB_OFFLINE": "1"},
+    ),
+    Refused(
         "no-gpu", "a GPU that is not there", "run rows.csv model=model run.device=cuda", 2, ("no GPU is found",), _ROWS
     ),
 )

@@ -35,9 +35,7 @@ def cost_lines(costs: Costs, *, is_timed: bool) -> Iterator[tuple[str, str]]:
 
 def energy_words(spent: Energy) -> str:
     """Electricity with its range, what it was told by, CO2 and price where they are known."""
-    off = (
-        "estimators err up to 40 %" if spent.power.is_measured else "a guess, not a measurement; up to 40 % off at best"
-    )
+    off = "estimators err up to 40 %" if spent.power.is_measured else "a guess: even meters err up to 40 %"
     parts = [f"{_kwh_words(spent)}; {spent.power.source}; {off}"]
     if spent.grams_co2 is not None:
         parts.append(f"{rounded(spent.grams_co2, 1)} g CO2")
@@ -72,7 +70,7 @@ def _long(seconds: float) -> str:
     ('1 min 30 s', '3 days', '60 years')
     """
     if seconds < 48 * 3600:
-        return duration(max(1.0, seconds))
+        return duration(max(1.0, round(seconds) if seconds < 120 else round(seconds / 60) * 60))
     if seconds < YEAR_SECONDS:
         return f"{rounded(seconds / 86400, 1)} days"
     return f"{rounded(seconds / YEAR_SECONDS, 1)} years"

@@ -97,4 +97,4 @@ def test_a_plan_on_a_processor_without_a_meter_is_told_as_a_guess() -> None:
     work = replace(Work(1e12, 1, 1, 1.0))
     here = costs(plan(), DECODER, work, seconds=(1.0, 1.0, 1.0), power=None, need_bytes=1).here
     assert not here.energy.power.is_measured
-    assert "a guess, not a measurement" in energy_words(here.energy)
+    assert "a guess: even meters err up to 40 %" in energy_words(here.energy)
