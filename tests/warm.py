@@ -171,7 +171,12 @@ def _ours() -> list[str]:
     import tunewright
 
     found = pkgutil.walk_packages(tunewright.__path__, "tunewright.")
-    not_loaded = ("tunewright.__main__", "tunewright.train.trackers.", "tunewright.serve.http.")
+    not_loaded = (
+        "tunewright.__main__",
+        "tunewright.train.trackers.",
+        "tunewright.serve.http.",
+        "tunewright.export.readers.",
+    )
     return [one.name for one in found if not one.name.startswith(not_loaded)]
 
 

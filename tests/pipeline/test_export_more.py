@@ -103,7 +103,9 @@ class _Hub(BaseHTTPRequestHandler):
             return self._say({"errors": [], "warnings": []})
         if self.path.endswith("/preupload/main"):
             files = json.loads(body)["files"]
-            return self._say({"files": [{"path": f["path"], "uploadMode": "regular"} for f in files]})
+            return self._say(
+                {"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]}
+            )
         if "/commit/main" in self.path:
             url = f"http://{self.headers['Host']}/me/rows/commit/abc"
             return self._say({"commitUrl": url, "commitOid": "abc", "success": True})
@@ -139,7 +141,7 @@ def test_a_repository_is_pushed_by_token_and_never_without(
     finally:
         server.shutdown()
     sent = [(path, body) for path, token, body in asked if token == "Bearer hf_right"]
-    assert json.loads(next(body for path, body in sent if path == "/api/repos/create"))["private"] is True
+    assert json.loads(next(body for path, body in sent if path == "/api/repos/create"))["visibility"] == "private"
     commit = next(body for path, body in sent if "/commit/main" in path)
     files = {json.loads(line)["value"].get("path") for line in commit.splitlines() if line}
     assert {"README.md", "LICENSE.txt", "model.safetensors", "head.safetensors", "predict.py"} <= files
