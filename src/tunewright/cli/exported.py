@@ -29,13 +29,13 @@ def exported_lines(found: Mapping[str, Any], *, folder: str) -> Iterator[str]:
     for name, why in found["left_out"].items():
         yield f"{name}: not written, {why}"
     for name, target in found["targets"].items():
-        if target["unproven"]:
+        if target.get("unproven"):
             reader = f", read by {target['read_by']}" if target["read_by"] else ""
             yield f"{name}: UNPROVEN{reader}: {target['unproven']}"
         if target["note"]:
             yield f"{name}: {target['note']}"
     for name, target in found["targets"].items():
-        if target["metric"]:
+        if target.get("metric"):
             yield f"{name}: {target['metric']['words']}"
     for name, target in found["targets"].items():
         yield f"\n{name}, without tunewright:"

@@ -100,7 +100,7 @@ def readme(subject: Subject, *, name: str, record: Mapping[str, Any]) -> str:
 
 def compared_lines(record: Mapping[str, Any], *, same: str = "the same answer") -> str:
     """How near the folder is to the proven model, and who says so."""
-    kl, metric = record["kl_nats"], record["metric"]
+    kl, metric = record["kl_nats"], record.get("metric")
     if not record["n"]:
         return f"**Unproven**: {record['unproven']}.\n"
     lines = [
@@ -108,7 +108,7 @@ def compared_lines(record: Mapping[str, Any], *, same: str = "the same answer") 
         f" of {record['rows']} held-out rows (limit {record['limit_nats']:g}), {same} in {record['agreement']:.2%}.",
         "",
         *([f"{metric['words']}.", ""] if metric else []),
-        *([f"**Unproven**: {record['unproven']}.", ""] if record["unproven"] else []),
+        *([f"**Unproven**: {record['unproven']}.", ""] if record.get("unproven") else []),
         f"How: {record['signature']}.",
         *_measured(record, same=same),
         *(["", f"Note: {record['note']}."] if record["note"] else []),
