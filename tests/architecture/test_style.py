@@ -22,10 +22,11 @@ SPEAKS = (
     "model/starter.py",
     "__main__.py",
     "evaluate/remote/key.py",
+    "export/onnx/write.py",
     *(f"train/trackers/{t}.py" for t in ("mlflow", "wandb", "trackio")),
 )
-"""Who may print and read the environment: the command line, the starter models' cache folder, the keys of
-addresses, and the tools whose own variables say where a person wants their data."""
+"""Who may print, log and read the environment: the command line, the starter models' cache folder, the keys of
+addresses, the tools whose own variables say where a person wants their data, and what keeps an exporter quiet."""
 
 TYPED = ("cli/serve.py",)
 """A verb's options are its function's parameters, as typer reads them: a server has an address, a guard and limits."""

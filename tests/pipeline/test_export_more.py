@@ -124,7 +124,7 @@ def test_a_repository_is_pushed_by_token_and_never_without(
     server.asked = asked  # type: ignore[attr-defined]
     Thread(target=server.serve_forever, daemon=True).start()
     hub = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("HF_ENDPOINT", hub)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "nobody-is-logged-in"))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)

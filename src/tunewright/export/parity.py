@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from tunewright.core.files import digest
-from tunewright.core.values import IGNORE, Encoded, Prediction, Task
+from tunewright.core.values import IGNORE, Encoded, Prediction
 from tunewright.export.checks import (
     same_ends,
     same_labels,
@@ -26,6 +26,7 @@ from tunewright.export.checks import (
     same_special_tokens,
     same_stops,
 )
+from tunewright.export.divergence import CHOICE, MEASURES, SAME_NUMBER, log_softmax
 from tunewright.export.loading import Kind
 from tunewright.export.measure import predictions
 from tunewright.export.plain import Ask, Asked, PlainLoad, broken, kind_of
@@ -39,8 +40,6 @@ Scored = Callable[[Sequence[Prediction], Sequence[Prediction]], dict[str, Any]]
 """scored(exported, proven): the task's metric of both, and what the pairs say."""
 BATCH_TOKENS = 1_024
 """Padded tokens of one batch: its logits over 49,152 words are at most 200 MB on either side."""
-SAME_NUMBER = 0.01
-"""Deviations of the train rows' numbers up to which two numbers count as the same. Ours: no metric sees them."""
 SURE = 0.5
 """A stop is asked for only where the proven model gives the end token at least this probability: no near tie."""
 
@@ -166,67 +165,12 @@ def _not_run(found: Mapping[str, Any], sample: Sample) -> Parity:
     )
 
 
-def divergence_nats(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.float64]:
-    """KL(proven || exported) of each pair of distributions, from their logits; computed in float64.
-
-    >>> divergence_nats(np.array([[0.0, 0.0]]), np.array([[0.0, 0.0]])).tolist()
-    [0.0]
-    """
-    log_p_NC, log_q_NC = (_log_softmax(logits.astype(np.float64)) for logits in (proven_NC, exported_NC))
-    return np.asarray((np.exp(log_p_NC) * (log_p_NC - log_q_NC)).sum(-1))
-
-
-def number_divergence_nats(proven_N1: NDArray[np.float32], exported_N1: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The same of numbers in deviations, each as the middle of a normal distribution one deviation wide.
-
-    Half the squared difference, so that export.max_kl_nats .01 is .14 deviations in the root of the mean square.
-
-    >>> number_divergence_nats(np.array([[1.0]]), np.array([[1.2]])).round(3).tolist()
-    [0.02]
-    """
-    return np.asarray(0.5 * (proven_N1[:, 0].astype(np.float64) - exported_N1[:, 0]) ** 2)
-
-
-def _is_same_number(proven_N1: NDArray[np.float32], exported_N1: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(proven_N1[:, 0] - exported_N1[:, 0]) <= SAME_NUMBER)
-
-
-def _is_same_choice(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.asarray(proven_NC.argmax(-1) == exported_NC.argmax(-1))
-
-
-def _log_softmax(logits_NC: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = logits_NC - logits_NC.max(-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
-
-
-def set_divergence_nats(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The same of labels that are each there or not: the sum over them.
-
-    >>> set_divergence_nats(np.array([[0.0, 3.0]]), np.array([[0.0, 3.0]])).tolist()
-    [0.0]
-    """
-    ours, theirs = (np.stack([np.zeros_like(logits), logits], axis=-1) for logits in (proven_NC, exported_NC))
-    return np.asarray(divergence_nats(ours, theirs).sum(-1))
-
-
-def _is_same_set(proven_NC: NDArray[np.float32], exported_NC: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.asarray(((proven_NC >= 0) == (exported_NC >= 0)).all(-1))
-
-
-_MEASURES: dict[Task, tuple[Callable[..., NDArray[np.float64]], Callable[..., NDArray[np.bool_]]]] = {
-    "multilabel": (set_divergence_nats, _is_same_set),
-    "regress": (number_divergence_nats, _is_same_number),
-}
-"""How far two answers are apart, and whether they are the same, where the answer is no choice of one."""
-
-
 def _distances(
     ask: Ask, *, proven: Loaded, measured: Loaded, sample: Sample, progress: Callable[[int], None]
 ) -> _Distances:
     found = _Distances()
     ends = end_token_ids(proven.tokenizer) if kind_of(proven) == "language" else ()
-    apart, is_same = _MEASURES.get(proven.task, (divergence_nats, _is_same_choice))
+    apart, is_same = MEASURES.get(proven.task, CHOICE)
     done = 0
     for group in by_length(sample.encoded, max_tokens=BATCH_TOKENS):
         rows = [sample.encoded[i] for i in group]
@@ -288,7 +232,7 @@ def _last_scored(row: Encoded) -> int:
 def _is_sure_stop(row: Encoded, logits_NV: NDArray[np.float32], *, ends: Sequence[int]) -> bool:
     if not ends or row.ids[_last_scored(row)] not in ends:
         return False
-    log_p_V = _log_softmax(logits_NV[-1].astype(np.float64)[None])[0]
+    log_p_V = log_softmax(logits_NV[-1].astype(np.float64)[None])[0]
     return bool(np.exp(log_p_V[row.ids[_last_scored(row)]]) >= SURE)
 
 

@@ -54,8 +54,8 @@ class Imported:
     left_out: tuple[LeftOut, ...]
 
 
-@dataclass(slots=True)
-class _Reading:  # filled while the file is read
+@dataclass(slots=True)  # filled while the file is read
+class _Reading:
     values: dict[str, Any] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 

@@ -6,7 +6,6 @@ that sends anything of a run away: it is asked for by name, and the repository i
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def push(export: Path, name: str) -> str:
     if not folder.is_dir():
         fix = f"export.targets=[{TARGET}] --push {name}"
         raise ExportError("the target repo was not exported, so there is nothing to push", where=str(export), fix=fix)
-    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    api = HfApi()
     try:
         url = api.create_repo(name, private=True, exist_ok=True)
         api.upload_folder(repo_id=name, folder_path=folder, commit_message="Exported and compared by tunewright")

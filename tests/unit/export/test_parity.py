@@ -20,7 +20,8 @@ from tests.exporting import LABELS, changed_model, source_of, write_prepared
 from tunewright.core.errors import ExportError
 from tunewright.core.values import Encoded, Task
 from tunewright.export.checks import same_stops
-from tunewright.export.parity import Parity, divergence_nats, parity
+from tunewright.export.divergence import divergence_nats
+from tunewright.export.parity import Parity, parity
 from tunewright.export.plain import Asked, PlainLoad, plain_program
 from tunewright.export.sample import ROWS, Sample, sample, thinned
 from tunewright.export.targets import TARGETS

@@ -49,7 +49,7 @@ def load(*, folder: str, n_positions: int, device: str, threads: int, **_: Any) 
     """n_positions: of the longest row that will be asked."""
     path = Path(folder) / "model.gguf"
     if find_spec("llama_cpp"):
-        from llama_cpp import Llama
+        from llama_cpp import Llama  # an extra
 
         options = {"n_threads": threads, "n_threads_batch": threads, "n_gpu_layers": 0, "verbose": False}
         return Native(Llama(str(path), n_ctx=n_positions, n_batch=n_positions, logits_all=True, **options))
@@ -60,9 +60,9 @@ def load(*, folder: str, n_positions: int, device: str, threads: int, **_: Any) 
 
 
 def _borrowed(path: Path, *, device: str, threads: int) -> Borrowed:
-    import torch
-    from gguf import GGUFReader
-    from transformers import AutoModelForCausalLM
+    import torch  # llama.cpp needs none of these
+    from gguf import GGUFReader  # nor this
+    from transformers import AutoModelForCausalLM  # nor this
 
     torch.set_num_threads(threads)
     template = GGUFReader(path).get_field("tokenizer.chat_template")
@@ -85,7 +85,7 @@ def facts(alone: Native | Borrowed | Unread) -> dict[str, Any]:
             "template": alone.template,
             "ends": None,
         }
-    import llama_cpp
+    import llama_cpp  # an extra
 
     llama, vocabulary = alone.llama, llama_cpp.llama_model_get_vocab(alone.llama.model)
     ids = range(llama.n_vocab())
@@ -104,7 +104,7 @@ def prompt_ids(
     """None: transformers does not read how a GGUF cuts text (tokenizer.ggml.pre)."""
     if isinstance(alone, Borrowed):
         return None
-    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+    from llama_cpp.llama_chat_format import Jinja2ChatFormatter  # an extra
 
     found = [alone.llama.tokenize(text.encode(), add_bos=special, special=True) for text in texts]
     if turns:
@@ -122,7 +122,7 @@ def prompt_ids(
 def scored_logits(alone: Native | Borrowed, *, ids_BT: Any, mask_BT: Any, is_scored_BT: Any) -> Any:
     """logits_NV of the scored positions, row after row."""
     if isinstance(alone, Borrowed):
-        import torch
+        import torch  # llama.cpp needs none
 
         ids, mask = (torch.from_numpy(array).to(alone.device) for array in (ids_BT, mask_BT))
         logits_BTV = alone.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
@@ -139,13 +139,13 @@ def scored_logits(alone: Native | Borrowed, *, ids_BT: Any, mask_BT: Any, is_sco
 def written(alone: Native | Borrowed, *, ids: list[int], max_new_tokens: int, ends: list[int]) -> list[int]:
     """Greedy continuation, up to what the file itself says ends an answer."""
     if isinstance(alone, Borrowed):
-        import torch
+        import torch  # llama.cpp needs none
 
         ids_BT = torch.tensor([ids], device=alone.device)
         mask_BT = torch.ones_like(ids_BT)
         out = alone.model.generate(ids_BT, attention_mask=mask_BT, max_new_tokens=max_new_tokens, do_sample=False)
         return [int(token) for token in out[0, len(ids) :]]
-    import llama_cpp
+    import llama_cpp  # an extra
 
     vocabulary, found = llama_cpp.llama_model_get_vocab(alone.llama.model), []
     alone.llama.reset()
