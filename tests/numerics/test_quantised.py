@@ -22,6 +22,7 @@ from tunewright.core.errors import ExportError, MissingExtra, ModelError, PlanEr
 from tunewright.core.plan import Plan
 from tunewright.core.train_plan import TrainPlan
 from tunewright.core.values import Subject, Task
+from tunewright.evaluate.statistics.compare import compare
 from tunewright.export.merge import merged
 from tunewright.export.stage import ExportInputs, export
 from tunewright.fingerprint import stage_fingerprint
@@ -259,8 +260,9 @@ def test_export_adds_the_adapter_into_the_whole_base_and_says_what_was_measured(
     prepared = write_prepared(tmp_path / "prepare", task="generate")
     work = tmp_path / "export"
     work.mkdir()
+    inputs = ExportInputs(plan, subject, prepared, compare, card=lambda: "")
 
-    found = export(ExportInputs(plan, subject, prepared), work=work, tell=told.append)["targets"]["merged"]
+    found = export(inputs, work=work, tell=told.append)["targets"]["merged"]
 
     assert found["kl_nats"]["mean"] < 1e-6, "the exported model is the adapter on the whole base"
     assert found["measured_in"] == "float32 on a base in nf4"

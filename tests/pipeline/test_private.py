@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,13 @@ ABOUT_DATA = ("prepare/findings.json", "prepare/evidence.json", "prepare/cards.j
 
 
 def found_in(text: str) -> list[str]:
-    return [piece for piece in PIECES if piece in text.lower()]
+    """Four digits inside another number, as of a second or a share, are not of a value."""
+    low = text.lower()
+    return [piece for piece in PIECES if re.search(_alone(piece) if piece.isdigit() else re.escape(piece), low)]
+
+
+def _alone(digits: str) -> str:
+    return rf"(?<![0-9]\.)(?<![0-9]){digits}(?![0-9])"
 
 
 def texts() -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ from tunewright.model.generate import answers
 from tunewright.model.vectors import text_vectors
 from tunewright.serve.http import gate as gate_file
 from tunewright.serve.http import listen
+from tunewright.serve.queue.lane import Lane
 from tunewright.text.encode import encode_prompt
 from tunewright.verbs import serve as serve_file
 from tunewright.verbs.load import Session, load
@@ -508,31 +509,50 @@ def test_who_leaves_while_it_is_written_frees_the_place(served: Served) -> None:
         with socket.create_connection(("127.0.0.1", served.port), LIMIT_SECONDS) as one:
             one.sendall(f"{head}Content-Length: {len(endless)}\r\n\r\n".encode() + endless)
             assert one.recv(20).startswith(b"HTTP/1.1 200")
+    n_before = sum(" 499 " in line for line in served.said)
     with socket.create_connection(("127.0.0.1", served.port), LIMIT_SECONDS) as one:  # and one that is not streamed
         whole = endless.replace(b'"stream": true', b'"stream": null')
         one.sendall(f"{head}Content-Length: {len(whole)}\r\n\r\n".encode() + whole)
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while "tunewright_writing 0" not in served.get("/metrics").text and time.monotonic() < deadline:
-        time.sleep(0.02)
 
-    assert "tunewright_writing 0" in served.get("/metrics").text
+    def is_over() -> bool:
+        """The last one has come, too, and gone."""
+        n_left = sum(" 499 " in line for line in served.said)
+        return n_left > n_before and "tunewright_writing 0" in served.get("/metrics").text
+
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not is_over():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert served.post(CHAT, said("hi", max_tokens=1)).status == 200
 
 
-def test_full_queue_gets_503_and_the_server_lives_on(run: Run) -> None:
+def test_full_queue_gets_503_and_the_server_lives_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is written and one may wait: nobody is answered before all others are refused."""
+    is_refused, write = threading.Event(), Lane.write
+
+    def written_then(lane: Lane) -> None:
+        assert is_refused.wait(LIMIT_SECONDS)
+        write(lane)
+
+    monkeypatch.setattr(Lane, "write", written_then)
+    monkeypatch.setattr(Lane, "has_room", lambda lane, _: not lane.writing)
     with serving(run, queue=1) as server:
         replies: list[Reply] = []
 
         def ask() -> None:
-            replies.append(server.post(CHAT, said("hello there", max_tokens=200, temperature=1.9)))
+            replies.append(server.post(CHAT, said("hello there", max_tokens=3)))
+            if len(replies) >= 38:
+                is_refused.set()
 
         threads = [threading.Thread(target=ask) for _ in range(40)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(LIMIT_SECONDS)
-        assert {reply.status for reply in replies} == {200, 503}
         assert len(replies) == 40
+        statuses = [reply.status for reply in replies]
+        assert statuses.count(503) in (38, 39)
+        assert statuses.count(200) == 40 - statuses.count(503)
         for reply in replies:
             if reply.status == 503:
                 assert reply.headers["retry-after"] == "2"

@@ -119,9 +119,18 @@ def _verb(name: str) -> Entry:
     verb: Verb = VERBS[name]
     return Entry(
         "verb",
-        f"{name} {verb.usage}".strip(),
+        _line(f"{name} {verb.usage}".strip()),
         (("", verb.summary), ("example", verb.example), ("all options", f"tunewright {name} --help")),
     )
+
+
+def _line(usage: str) -> str:
+    """With its options where they have room.
+
+    >>> _line("serve [RUN]" + " [--port PORT]" * 10)
+    'serve [RUN] [options]'
+    """
+    return usage if len(usage) <= WIDTH else re.sub(r"( \[--[^\]]*\])+", " [options]", usage)
 
 
 def _fields_of(word: str) -> list[Field]:

@@ -93,7 +93,7 @@ VERBS: Mapping[str, Verb] = {
         "Stages",
         "stage",
         "PLAN|DATA|RUN [a.b=c ...] [--push NAME]",
-        "forms that other software loads, checked against the model",
+        "forms that others load, checked against the model",
         "tunewright export tickets",
     ),
     "show": Verb(

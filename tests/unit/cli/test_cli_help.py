@@ -49,7 +49,7 @@ def test_help_of_a_verb_has_its_example(verb: str) -> None:
         ("3", ["DataError, exit code 3"]),
         ("4", ["ModelError, exit code 4"]),
         ("DoesNotFit", ["DoesNotFit, exit code 4"]),
-        ("export", ["export PLAN|DATA|RUN [a.b=c ...]", "Export"]),
+        ("export", ["export PLAN|DATA|RUN [a.b=c ...] [--push NAME]", "Export"]),
     ],
 )
 def test_help_says_everything_that_a_word_can_mean(word: str, names: list[str]) -> None:
