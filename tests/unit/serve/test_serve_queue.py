@@ -293,7 +293,7 @@ def test_draw_follows_the_probabilities_and_its_seed_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("top_p", "allowed"), [(0.5, {0}), (0.51, {0, 1}), (0.8, {0, 1}), (0.81, {0, 1, 2}), (1.0, {0, 1, 2, 3})]
+    ("top_p", "allowed"), [(0.49, {0}), (0.51, {0, 1}), (0.79, {0, 1}), (0.81, {0, 1, 2}), (1.0, {0, 1, 2, 3})]
 )
 def test_draw_stays_within_the_fewest_tokens_that_reach_top_p(top_p: float, allowed: set[int]) -> None:
     logits = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64))
