@@ -6,12 +6,13 @@ import math
 
 import pytest
 
-from tunewright.contradictions import refuse_large_scratch, refuse_unsupported
+from tunewright.contradictions import refuse_unsupported
 from tunewright.core.errors import DoesNotFit, PlanError
 from tunewright.core.machine import Machine
 from tunewright.core.plan import Plan
 from tunewright.core.systems import is_scratch, scratch_times
 from tunewright.evaluate.rivals.scratch_plan import MOST_TIMES, RATES, budget_of, found_rate, scratch_plan
+from tunewright.fitting import refuse_large_scratch
 from tunewright.model.memory import MemoryPlan
 
 LORA = {"steps": 90, "needed_flops": 8e12, "full_flops": 12e12}
