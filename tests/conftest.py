@@ -69,3 +69,9 @@ def talking_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     from tests.answering import talking_run  # the pipeline: only for those who ask
 
     return talking_run(tmp_path_factory.mktemp("talking"))
+
+
+@pytest.fixture(scope="session")
+def talkative_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random decoder with untied embeddings, which says much, half characters among it. Read only."""
+    return save_tiny_decoder(tmp_path_factory.mktemp("talkative"), seed=6, tied=False)

@@ -309,19 +309,24 @@ def test_model_of_raw_text_goes_on_and_does_not_talk(tmp_path: Path, tiny_decode
 def test_health_readiness_models_and_numbers_are_told(served: Served) -> None:
     before = served.get("/metrics").text
     served.post(CHAT, said(TEXTS[0], max_tokens=3))
-    after = served.get("/metrics").text
+    name = 'tunewright_requests_total{path="/v1/chat/completions",status="200"}'
 
     def value(text: str, name: str) -> float:
         return float(next(line.split()[-1] for line in text.splitlines() if line.startswith(name + " ")))
 
+    n_before = value(before, name) if name in before else 0
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while True:  # a request is counted after its last byte was sent
+        after = served.get("/metrics").text
+        if (name in after and value(after, name) > n_before) or time.monotonic() > deadline:
+            break
     assert (served.get("/health").status, served.get("/ready").json) == (200, {"status": "ready"})
     assert value(after, "tunewright_written_tokens_total") - value(before, "tunewright_written_tokens_total") in (
         1,
         2,
         3,
     )
-    name = 'tunewright_requests_total{path="/v1/chat/completions",status="200"}'
-    assert value(after, name) == (value(before, name) if name in before else 0) + 1
+    assert value(after, name) == n_before + 1
     assert value(after, "tunewright_waiting") == value(after, "tunewright_writing") == 0
     assert all(line.startswith(("#", "tunewright_")) for line in after.splitlines())
     models = served.get("/v1/models").json["data"]

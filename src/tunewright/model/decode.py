@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,14 @@ from tunewright.model.load import Loaded
 from tunewright.model.places import Choose, Ids, Places
 from tunewright.model.shared_head import is_plain
 
+GREEDY: Mapping[str, Any] = {
+    "do_sample": False,
+    "num_beams": 1,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    **dict.fromkeys(("temperature", "top_p", "top_k")),
+}
+"""For transformers' own loop: the likeliest token, whatever a checkpoint's generation_config.json asks for."""
 GENERATION_TOKENS = 6_000
 """Prompt and answer tokens of all places: bounds the key-value cache (SmolLM2 in float32: 46 kB a token)."""
 SLACK_COLUMNS = 64
@@ -85,13 +93,7 @@ def decode_alone(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             max_new_tokens=max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            repetition_penalty=1.0,
-            no_repeat_ngram_size=0,
-            temperature=None,
-            top_p=None,
-            top_k=None,
+            **GREEDY,
             eos_token_id=None,
             pad_token_id=loaded.pad_id,
             logits_processor=LogitsProcessorList([chooser]),

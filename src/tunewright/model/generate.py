@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers.generation.streamers import BaseStreamer
 
 from tunewright.core.values import Encoded
-from tunewright.model.decode import GENERATION_TOKENS, decode, is_decodable
+from tunewright.model.decode import GENERATION_TOKENS, GREEDY, decode, is_decodable
 from tunewright.model.forward import precision
 from tunewright.model.load import Loaded
 from tunewright.text.batch import by_length
@@ -155,13 +155,7 @@ def _batch_ids(
             input_ids=ids_BT,
             attention_mask=mask_BT,
             max_new_tokens=max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            repetition_penalty=1.0,
-            no_repeat_ngram_size=0,
-            temperature=None,
-            top_p=None,
-            top_k=None,
+            **GREEDY,
             eos_token_id=list(ends),
             pad_token_id=loaded.pad_id,
             streamer=streamer,

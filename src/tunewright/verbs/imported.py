@@ -160,12 +160,7 @@ def _taken_shares(rest: dict[str, Any], reading: _Reading) -> None:
 
 def _take_data(tool: str, rest: dict[str, Any], reading: _Reading, *, beside: Path, folder: Path) -> None:
     """Files and hub names of the examples, as each tool names them."""
-    keys = {
-        "axolotl": ("datasets", "test_datasets"),
-        "llamafactory": ("dataset", "eval_dataset"),
-        "trl": ("dataset_name",),
-    }
-    for key, split in zip(keys[tool], ("train", "validation"), strict=False):
+    for key, split in zip(DATA_KEYS[tool], ("train", "validation"), strict=False):
         if key not in rest:
             continue
         value = rest.pop(key)

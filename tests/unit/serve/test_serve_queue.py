@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny import DECODER_SPECIAL, byte_tokenizer, save_tiny_decoder, tiny_card
+from tests.tiny import DECODER_SPECIAL, byte_tokenizer, tiny_card
 from tunewright.core.values import Encoded
 from tunewright.model.generate import answers
 from tunewright.model.load import Loaded, load_model
@@ -45,14 +45,8 @@ LIMIT_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untied embeddings: a random model that says much."""
-    return save_tiny_decoder(tmp_path_factory.mktemp("decoder"), seed=6, tied=False)
-
-
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> Loaded:
-    return load_model(tiny_card(folder, "decoder"), task="generate")
+def loaded(talkative_decoder: Path) -> Loaded:
+    return load_model(tiny_card(talkative_decoder, "decoder"), task="generate")
 
 
 def alone(loaded: Loaded, prompts: Any = PROMPTS, n_new: int = N_NEW) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 
-from tests.tiny import CHATML, DECODER_SPECIAL, byte_tokenizer, save_tiny_decoder, tiny_card
+from tests.tiny import CHATML, DECODER_SPECIAL, byte_tokenizer, tiny_card
 from tunewright.core.errors import PlanError
 from tunewright.core.values import Encoded, Example, Message
 from tunewright.model.generate import answers, streamed_answer
@@ -29,14 +29,8 @@ CONTEXT_TOKENS = 512
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untied embeddings: a random model that says much, half characters among it."""
-    return save_tiny_decoder(tmp_path_factory.mktemp("decoder"), seed=6, tied=False)
-
-
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> Loaded:
-    return load_model(tiny_card(folder, "decoder"), task="generate")
+def loaded(talkative_decoder: Path) -> Loaded:
+    return load_model(tiny_card(talkative_decoder, "decoder"), task="generate")
 
 
 def exchange(i: int, *, length: int = 10) -> tuple[Message, Message]:
@@ -108,9 +102,9 @@ def test_continuation_goes_on_from_the_end_of_the_text_without_an_end_token(load
     assert continuation(raw, "note 1 " * 100, max_new_tokens=12).n_cut == len("note 1 " * 100) - 1 - 500
 
 
-def test_untuned_sets_the_adapter_aside_and_puts_it_back(folder: Path, loaded: Loaded) -> None:
+def test_untuned_sets_the_adapter_aside_and_puts_it_back(talkative_decoder: Path, loaded: Loaded) -> None:
     torch.manual_seed(1)
-    tuned = load_model(tiny_card(folder, "decoder"), task="generate")
+    tuned = load_model(tiny_card(talkative_decoder, "decoder"), task="generate")
     config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
     tuned = replace(tuned, model=get_peft_model(tuned.model, config).eval())  # type: ignore[arg-type]
     prompt = encode_prompt((Message("user", "say 3"),), tokenizer=loaded.tokenizer)
